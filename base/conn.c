@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames over a stream socket. */
+#include "base/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+struct frame_sizes {
+	uint32_t head, body;
+};
+
+/* How much one turn reads from one peer, so that a flood from one does not starve the others. */
+enum { READ_CHUNK = 256 << 10 };
+
+static int frame_sizes_check(const struct frame_sizes *sizes)
+{
+	if (sizes->head > FRAME_HEAD_MAX || sizes->body > FRAME_BODY_MAX)
+		return -EPROTO;
+	return 0;
+}
+
+/* Looks for a whole frame at `offset`: its size in bytes, 0 when more must arrive, or -EPROTO. The byte after
+ * the head is the body's first; the head is terminated in place by the caller through `ret_frame`. */
+static ssize_t frame_find(struct buffer *buffer, size_t offset, struct frame *ret_frame)
+{
+	struct frame_sizes sizes;
+	size_t left = buffer->size - offset, total;
+	char *start = buffer->data + offset;
+	int r;
+
+	if (left < sizeof(sizes))
+		return 0;
+	memcpy(&sizes, start, sizeof(sizes));
+	r = frame_sizes_check(&sizes);
+	if (r < 0)
+		return r;
+	total = sizeof(sizes) + sizes.head + sizes.body;
+	if (left < total)
+		return 0;
+	/* The sizes are read: their place takes the head, moved down by one, so that it can end with NUL. */
+	memmove(start + sizeof(sizes) - 1, start + sizeof(sizes), sizes.head);
+	start[sizeof(sizes) - 1 + sizes.head] = '\0';
+	*ret_frame = (struct frame){
+		.head = start + sizeof(sizes) - 1,
+		.head_size = sizes.head,
+		.body = start + sizeof(sizes) + sizes.head,
+		.body_size = sizes.body,
+	};
+	return (ssize_t)total;
+}
+
+static void conn_fail(struct conn *conn, int error)
+{
+	ev_io_stop(conn->loop, &conn->readable);
+	ev_io_stop(conn->loop, &conn->writable);
+	conn->callbacks->closed(conn, error);
+}
+
+static void conn_readable(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct conn *conn = io->data;
+	bool dead = false;
+	size_t offset = 0;
+	ssize_t n;
+	int error = 0;
+
+	if (buffer_reserve(&conn->in, conn->in.size + READ_CHUNK) < 0) {
+		conn_fail(conn, -ENOMEM);
+		return;
+	}
+	n = read(conn->fd, conn->in.data + conn->in.size, READ_CHUNK);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_fail(conn, n < 0 && errno != ECONNRESET ? -errno : 0);
+		return;
+	}
+	conn->in.size += (size_t)n;
+
+	conn->dead_out = &dead;
+	while (conn->in.size > offset) {
+		struct frame frame;
+
+		n = frame_find(&conn->in, offset, &frame);
+		if (n <= 0) {
+			error = (int)n;
+			break;
+		}
+		offset += (size_t)n;
+		conn->callbacks->frame(conn, &frame);
+		if (dead)
+			return;
+	}
+	conn->dead_out = NULL;
+	buffer_consume(&conn->in, offset);
+	if (!conn->in.size && conn->in.capacity > (1 << 20))
+		buffer_done(&conn->in);
+	if (error)
+		conn_fail(conn, error);
+}
+
+void conn_flush(struct conn *conn)
+{
+	if (conn->fd < 0)
+		return;
+	while (conn->out.size) {
+		ssize_t n = send(conn->fd, conn->out.data, conn->out.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			/* A dead peer is noticed where we read; here it only means that nobody listens. */
+			if (errno == EAGAIN)
+				ev_io_start(conn->loop, &conn->writable);
+			else
+				buffer_done(&conn->out);
+			return;
+		}
+		buffer_consume(&conn->out, (size_t)n);
+	}
+	ev_io_stop(conn->loop, &conn->writable);
+	if (conn->out.capacity > (1 << 20))
+		buffer_done(&conn->out);
+}
+
+static void conn_writable(struct ev_loop *loop, ev_io *io, int revents)
+{
+	conn_flush(io->data);
+}
+
+static void conn_prepare(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct conn *conn = prepare->data;
+
+	if (conn->out.size && !ev_is_active(&conn->writable))
+		conn_flush(conn);
+}
+
+void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct conn_callbacks *callbacks,
+	void *userdata)
+{
+	*conn = (struct conn){ .loop = loop, .fd = fd, .callbacks = callbacks, .userdata = userdata };
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	ev_io_init(&conn->readable, conn_readable, fd, EV_READ);
+	ev_io_init(&conn->writable, conn_writable, fd, EV_WRITE);
+	ev_prepare_init(&conn->flush, conn_prepare);
+	conn->readable.data = conn->writable.data = conn->flush.data = conn;
+	/* Frames queued by other prepare watchers of the same turn leave with it. */
+	ev_set_priority(&conn->flush, EV_MINPRI);
+	ev_io_start(loop, &conn->readable);
+	ev_prepare_start(loop, &conn->flush);
+	ev_unref(loop);
+}
+
+void conn_done(struct conn *conn)
+{
+	if (!conn->loop || conn->dead)
+		return;
+	conn->dead = true;
+	if (conn->dead_out)
+		*conn->dead_out = true;
+	ev_io_stop(conn->loop, &conn->readable);
+	ev_io_stop(conn->loop, &conn->writable);
+	ev_ref(conn->loop);
+	ev_prepare_stop(conn->loop, &conn->flush);
+	/* libev forgets a descriptor only when it is told before the close. */
+	cleanup_fd(&conn->fd);
+	conn->fd = -1;
+	buffer_done(&conn->in);
+	buffer_done(&conn->out);
+}
+
+int conn_send(struct conn *conn, const char *head, size_t head_size, const void *body, size_t body_size)
+{
+	struct frame_sizes sizes = { (uint32_t)head_size, (uint32_t)body_size };
+	size_t start = conn->out.size;
+	int r;
+
+	if (conn->dead)
+		return -ENOTCONN;
+	if (head_size > FRAME_HEAD_MAX || body_size > FRAME_BODY_MAX)
+		return -EMSGSIZE;
+	r = buffer_append(&conn->out, &sizes, sizeof(sizes));
+	if (r == 0)
+		r = buffer_append(&conn->out, head, head_size);
+	if (r == 0)
+		r = buffer_append(&conn->out, body, body_size);
+	if (r < 0 && conn->out.data)
+		buffer_truncate(&conn->out, start);
+	return r;
+}
+
+size_t conn_pending(const struct conn *conn)
+{
+	return conn->out.size;
+}
+
+void conn_pause(struct conn *conn)
+{
+	if (!conn->dead)
+		ev_io_stop(conn->loop, &conn->readable);
+}
+
+void conn_resume(struct conn *conn)
+{
+	if (!conn->dead)
+		ev_io_start(conn->loop, &conn->readable);
+}
+
+static int write_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+
+	while (size) {
+		ssize_t n = send(fd, p, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EPIPE ? -ENOTCONN : -errno;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int frame_send(int fd, const char *head, size_t head_size, const void *body, size_t body_size)
+{
+	struct frame_sizes sizes = { (uint32_t)head_size, (uint32_t)body_size };
+	CLEANUP(buffer_done) struct buffer out = { 0 };
+	int r;
+
+	if (head_size > FRAME_HEAD_MAX || body_size > FRAME_BODY_MAX)
+		return -EMSGSIZE;
+	/* One write for the whole frame: the peer wakes up once. */
+	r = buffer_append(&out, &sizes, sizeof(sizes));
+	if (r == 0)
+		r = buffer_append(&out, head, head_size);
+	if (r == 0)
+		r = buffer_append(&out, body, body_size);
+	if (r < 0)
+		return r;
+	return write_all(fd, out.data, out.size);
+}
+
+static int read_all(int fd, void *data, size_t size)
+{
+	char *p = data;
+
+	while (size) {
+		ssize_t n = read(fd, p, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENOTCONN;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int frame_receive(int fd, struct buffer *buffer, struct frame *ret_frame)
+{
+	struct frame_sizes sizes;
+	int r;
+
+	r = read_all(fd, &sizes, sizeof(sizes));
+	if (r == 0)
+		r = frame_sizes_check(&sizes);
+	if (r == 0)
+		r = buffer_truncate(buffer, (size_t)sizes.head + sizes.body + 1);
+	if (r == 0)
+		r = read_all(fd, buffer->data, sizes.head);
+	if (r == 0)
+		r = read_all(fd, buffer->data + sizes.head + 1, sizes.body);
+	if (r < 0)
+		return r;
+	buffer->data[sizes.head] = '\0';
+	*ret_frame = (struct frame){ buffer->data, sizes.head, buffer->data + sizes.head + 1, sizes.body };
+	return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Frames over a stream socket: how the daemon speaks with its clients and with its runners.
+ *
+ * A frame is two 32-bit sizes in host order, then a head (JSON, which this file does not look into) and a
+ * body (raw bytes, may be empty). Both ends are on one machine, so byte order is nobody's concern.
+ *
+ * struct conn is the event-driven end (one thread, one loop); frame_send() and frame_receive() are the
+ * blocking end for simple clients.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+
+enum {
+	FRAME_HEAD_MAX = 4 << 20,  /* bytes; a longer head ends the connection with -EPROTO */
+	FRAME_BODY_MAX = 16 << 20, /* bytes */
+};
+
+/* What a frame looks like to a receiver: borrowed, until the callback returns. The head is NUL-terminated. */
+struct frame {
+	const char *head;
+	size_t head_size;
+	const char *body;
+	size_t body_size;
+};
+
+struct conn;
+
+struct conn_callbacks {
+	void (*frame)(struct conn *conn, const struct frame *frame);
+	/* The peer is gone (error 0) or the connection broke (-errno). Nothing more arrives; the owner calls
+	 * conn_done() here or later. Never called from inside conn_send(). */
+	void (*closed)(struct conn *conn, int error);
+};
+
+struct conn {
+	struct ev_loop *loop;
+	int fd; /* owned; -1 when done */
+	const struct conn_callbacks *callbacks;
+	void *userdata;
+	ev_io readable, writable;
+	ev_prepare flush;
+	struct buffer in, out;
+	bool dead;	/* a callback called conn_done(): touch nothing any more */
+	bool *dead_out; /* set while a callback runs, see conn_done() */
+};
+
+/* Takes `fd`, makes it non-blocking and starts to read from it. */
+void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct conn_callbacks *callbacks,
+	void *userdata);
+
+/* Stops, closes the socket, drops what was not sent. May be called from any callback, and twice. */
+void conn_done(struct conn *conn);
+
+/* Queues a frame; it is written before the loop blocks next. 0, -ENOMEM, -EMSGSIZE, -ENOTCONN. */
+int conn_send(struct conn *conn, const char *head, size_t head_size, const void *body, size_t body_size);
+
+/* Writes what is queued now, as far as the socket takes it. */
+void conn_flush(struct conn *conn);
+
+/* Bytes that are queued and not yet taken by the kernel. */
+size_t conn_pending(const struct conn *conn);
+
+/* Stops and resumes reading, for back pressure. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+
+/* Blocking: 0 or -errno; -ENOTCONN when the peer closed. frame_receive() keeps the bytes in `buffer`, which the
+ * frame points into; it is consumed at the next call. */
+int frame_send(int fd, const char *head, size_t head_size, const void *body, size_t body_size);
+int frame_receive(int fd, struct buffer *buffer, struct frame *ret_frame);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Small rules about text that several rooms share. */
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int name_check(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || !(isascii(name[0]) && isalnum((unsigned char)name[0])))
+		return -EINVAL;
+	for (size_t i = 1; i < n; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (!(c < 0x80 && (isalnum(c) || c == '.' || c == '_' || c == '-')))
+			return -EINVAL;
+	}
+	return n > NAME_MAX_LENGTH ? -ENAMETOOLONG : 0;
+}
+
+int64_t time_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+char *time_format(int64_t ms, char ret_text[32])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&seconds, &tm);
+	n = strftime(ret_text, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(ret_text + n, 32 - n, ".%03dZ", (int)(ms % 1000));
+	return ret_text;
+}
+
+int parse_int64(const char *text, int64_t *ret_value)
+{
+	char *end;
+	long long value;
+
+	if (!*text || isspace((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (*end)
+		return -EINVAL;
+	if (errno == ERANGE)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	double ms;
+} units[] = {
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60 * 1000 },
+	{ "h", 3600 * 1000 },
+	{ "d", 24 * 3600 * 1000.0 },
+	{ "w", 7 * 24 * 3600 * 1000.0 },
+};
+
+static double unit_ms(const char *name, size_t size)
+{
+	if (size == 0)
+		return 1000;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strlen(units[i].name) == size && !strncmp(units[i].name, name, size))
+			return units[i].ms;
+	return 0;
+}
+
+int duration_parse(const char *text, int64_t *ret_ms)
+{
+	const double century = 100.0 * 366 * 24 * 3600 * 1000.0;
+	double total = 0;
+	const char *p = text;
+
+	if (!*p)
+		return -EINVAL;
+	while (*p) {
+		char *end;
+		double value, unit;
+		size_t size;
+
+		/* strtod() would take signs, blanks, hexadecimal and "nan" as well. */
+		if (!isdigit((unsigned char)*p) || (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')))
+			return -EINVAL;
+		value = strtod(p, &end);
+		size = strspn(end, "abcdefghijklmnopqrstuvwxyz");
+		unit = unit_ms(end, size);
+		if (unit == 0 || (size == 0 && (*end || p != text)))
+			return -EINVAL;
+		total += value * unit;
+		p = end + size;
+	}
+	if (!(total < century))
+		return -EINVAL;
+	*ret_ms = (int64_t)llround(total);
+	return 0;
+}
+
+char *duration_format(int64_t ms, char ret_text[32])
+{
+	long long s = ms / 1000;
+
+	if (ms < 1000)
+		snprintf(ret_text, 32, "%lldms", (long long)ms);
+	else if (s < 60)
+		snprintf(ret_text, 32, "%lld.%llds", s, (long long)(ms % 1000) / 100);
+	else if (s < 3600)
+		snprintf(ret_text, 32, "%lldm %llds", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(ret_text, 32, "%lldh %lldm", s / 3600, s % 3600 / 60);
+	else
+		snprintf(ret_text, 32, "%lldd %lldh", s / 86400, s % 86400 / 3600);
+	return ret_text;
+}
+
+void text_write_safe_n(FILE *out, const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '\n')
+			fputs("\\n", out);
+		else if (c == '\\')
+			fputs("\\\\", out);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\x%02x", c);
+		else
+			fputc(c, out);
+	}
+}
+
+void text_write_safe(FILE *out, const char *text)
+{
+	text_write_safe_n(out, text, strlen(text));
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) between two short words; beyond 63 letters nobody guesses. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+	size_t rows[3][64];
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
+
+	if (n > 63 || m > 63)
+		return 64;
+	for (size_t j = 0; j <= m; j++)
+		last[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			row[j] = best;
+		}
+		size_t *spare = before;
+		before = last;
+		last = row;
+		row = spare;
+	}
+	return last[m];
+}
+
+const char *text_nearest(const char *word, const char *const *candidates, size_t count)
+{
+	size_t limit = strlen(word) / 3 + 1, best_distance = limit + 1;
+	const char *best = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!candidates[i])
+			continue;
+		size_t distance = edit_distance(word, candidates[i]);
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = candidates[i];
+		}
+	}
+	return best;
+}
+
+bool text_is_utf8(const char *text, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text, *end = p + size;
+
+	while (p < end) {
+		unsigned char c = *p++;
+		int more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : -1;
+
+		if (c == 0 || more < 0 || end - p < more)
+			return false;
+		if ((c == 0xe0 && p[0] < 0xa0) || (c == 0xed && p[0] > 0x9f) || (c == 0xf0 && p[0] < 0x90) ||
+			(c == 0xf4 && p[0] > 0x8f))
+			return false;
+		for (; more > 0; more--, p++)
+			if ((*p & 0xc0) != 0x80)
+				return false;
+	}
+	return true;
+}

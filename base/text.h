@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Small rules about text that several rooms share. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { NAME_MAX_LENGTH = 128, NAME_SIZE = NAME_MAX_LENGTH + 1 };
+
+/* The rule for names of stacks, workflows, keys: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. 0, -EINVAL, -ENAMETOOLONG. */
+int name_check(const char *name);
+
+/* Milliseconds since 1970, by the wall clock. */
+int64_t time_now_ms(void);
+
+/* "2026-11-21T14:03:05.123Z" (RFC 3339, UTC); the buffer must have 32 bytes. Returns it. */
+char *time_format(int64_t ms, char ret_text[32]);
+
+/* A whole decimal number and nothing else: 0, -EINVAL or -ERANGE. */
+int parse_int64(const char *text, int64_t *ret_value);
+
+/* "30s", "5m", "1h30m", "250ms", "2d"; a bare number (also 1.5) is seconds. 0 or -EINVAL. The result is in
+ * milliseconds and below 100 years. */
+int duration_parse(const char *text, int64_t *ret_ms);
+
+/* "71ms", "1.5s", "5m 23s", "1h 30m": for people. The buffer must have 32 bytes. Returns it. */
+char *duration_format(int64_t ms, char ret_text[32]);
+
+/* Writes text so that it stays on its line: control characters as \xNN, newline as \n, backslash doubled. */
+void text_write_safe(FILE *out, const char *text);
+/* Same, for a part of a larger text. */
+void text_write_safe_n(FILE *out, const char *text, size_t size);
+
+/* The candidate that is nearest to `word`, or NULL where none is near enough to be meant. `candidates` is an
+ * array of `count` strings; NULL entries are skipped. */
+const char *text_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* Whether the bytes are valid UTF-8 without NUL (RFC 3629). */
+bool text_is_utf8(const char *text, size_t size);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Configuration: rows of one table (name, type, default, range). Read from /etc/sloth/config.yaml, then the user's
+ * $XDG_CONFIG_HOME/sloth/config.yaml (default ~/.config); a stack's config.yaml overrides for that stack. Unknown
+ * keys are refused with the nearest known one and the line.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+
+struct config {
+	bool auto_lock;			   /* runs take the stack's lock */
+	int64_t lock_timeout_ms;	   /* ttl of a durable lock without ttl= */
+	int64_t max_concurrent_executions; /* runs that are running at once */
+	int64_t max_document_size;	   /* bytes; larger writes are EFBIG */
+	int64_t max_scratch_files;	   /* per user */
+	int64_t max_log_size;		   /* bytes of log a run may store */
+	int64_t idle_timeout_ms;	   /* a daemon started by the command line exits after this */
+};
+
+/* The defaults. */
+void config_init(struct config *config);
+
+/* Parses `text` over `config`, all or nothing. `file` is for messages. -EINVAL with file:line and the sentence. */
+int config_parse(struct config *config, const char *file, const char *text, size_t size, struct fault *fault);
+
+/* Reads the files named above over `config`; missing ones are fine. */
+int config_load(struct config *config, struct fault *fault);
+
+/* The effective configuration as YAML that config_parse() takes. */
+void config_show(const struct config *config, FILE *out);

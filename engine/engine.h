@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What Sloth knows and promises, without FUSE, Lua or a terminal. One thread (the daemon's), one loop.
+ *
+ * The engine owns the store, the configuration and everything that lives in memory only (lock queues, session
+ * locks). Whoever shows its things listens for changes, so that caches elsewhere can be dropped before the
+ * reply to a change leaves.
+ */
+#include <ev.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "engine/config.h"
+#include "engine/store/store.h"
+
+struct lock_table;
+
+/* What a change was about; files of the tree name the aspects that they show. */
+enum aspect {
+	ASPECT_META = 1 << 0,	   /* name, owner, mode, description, version, existence */
+	ASPECT_STATUS = 1 << 1,	   /* status, run count, last run */
+	ASPECT_DOCUMENTS = 1 << 2, /* config, values, workflow */
+	ASPECT_OUTPUTS = 1 << 3,
+	ASPECT_LOCK = 1 << 4,
+	ASPECT_STATE = 1 << 5, /* keys and values */
+	ASPECT_EVENTS = 1 << 6,
+	ASPECT_LOG = 1 << 7,
+	ASPECT_TASKS = 1 << 8,
+	ASPECT_PLAN = 1 << 9,
+	ASPECT_NAMES = 1 << 10, /* entries came or went: what directories list */
+	ASPECT_ALL = (1 << 11) - 1,
+};
+
+enum subject { SUBJECT_SYSTEM, SUBJECT_STACK, SUBJECT_RUN, SUBJECT_TASK, SUBJECT_OUTPUT, SUBJECT_KEY, SUBJECT_FILE };
+
+struct change {
+	enum subject subject;
+	int64_t id; /* of the stack, run, …; 0 for SUBJECT_SYSTEM */
+	unsigned aspects;
+};
+
+struct engine {
+	struct store *store;
+	struct ev_loop *loop;
+	struct config config;
+	struct lock_table *locks;
+	char home[4096]; /* the folder that the database stands in */
+
+	/* The changes of this turn, delivered by engine_turn_end() after the commit. */
+	struct change *changes;
+	size_t change_count, change_capacity;
+	void (*changed)(void *userdata, const struct change *change);
+	void *userdata;
+};
+
+/* Opens the store in `home`/sloth.db, loads the configuration, drops session locks of a former daemon and starts
+ * the expiry timer of durable ones. The loop is borrowed. */
+int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, struct engine **ret_engine);
+void engine_free(struct engine *engine);
+
+/* Notes a change of this turn; same ones are merged. */
+void engine_note(struct engine *engine, enum subject subject, int64_t id, unsigned aspects);
+
+/* Commits the turn, and tells the listener. 0 or -errno, see store_turn_end(). */
+int engine_turn_end(struct engine *engine);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The store: one SQLite database, one connection, one thread. Nothing outside engine/store/ says sqlite3_.
+ *
+ * A turn of the loop is a transaction. The first change in a turn opens it (store_change_begin() does so by
+ * itself); store_turn_end() commits it with one fsync. Every request's changes stand in a change of their own
+ * inside of it, which is undone alone when that request fails.
+ *
+ *     CLEANUP(store_change_cancel) struct store_change change = { 0 };
+ *     r = store_change_begin(store, &change);
+ *     …
+ *     return store_change_end(&change);
+ *
+ * Changes nest. Values are always bound. Statements are rows of the table in statements.c, prepared once when
+ * the database is opened, and named by enum statement.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "engine/store/statements.h"
+
+struct store;
+
+struct store_change {
+	struct store *store; /* NULL: not begun, or ended */
+	int depth;
+};
+
+/* Opens (and creates, 0600, or migrates after a backup beside it) the database at `path`, and takes the lock file
+ * `path`-lock. Faults: EBUSY (another daemon has it: its pid is named), EBADMSG (damaged, or no database of
+ * ours), ENOTSUP (newer schema than this program knows), and what open(2) gives. */
+int store_open(const char *path, struct fault *fault, struct store **ret_store);
+void store_close(struct store *store);
+static inline void store_closep(struct store **store)
+{
+	store_close(*store);
+}
+
+/* 0 or -errno: EIO, ENOSPC, EBADMSG, ENOMEM. */
+int store_change_begin(struct store *store, struct store_change *change);
+int store_change_end(struct store_change *change);
+/* Undoes; nothing to do after store_change_end(). */
+void store_change_cancel(struct store_change *change);
+
+/* Whether something was changed in this turn that is not on disk yet: then every reply waits for the turn's end. */
+bool store_turn_dirty(const struct store *store);
+
+/* Commits. On failure (-errno) all changes of the turn are gone and every reply of the turn must say so. */
+int store_turn_end(struct store *store);
+
+/* A running statement. Only one query per statement can be open at a time (an assert says so). */
+struct query;
+
+/* Binds by `types`, a letter a parameter: i int64_t, s const char * (NULL gives NULL), b const void *, size_t
+ * (blob), t const char *, size_t (text of that length), n NULL (takes no argument). Pointers must live until query_end(). Never fails
+ * by itself: errors come from query_step(). */
+struct query *query_begin(struct store *store, enum statement statement, const char *types, ...);
+
+/* 1: a row; 0: done; -errno. */
+int query_step(struct query *query);
+
+/* Columns of the current row, from 0. Texts and blobs are borrowed until the next step; NULL for NULL. */
+int64_t query_int(struct query *query, int column);
+const char *query_text(struct query *query, int column);
+const void *query_blob(struct query *query, int column, size_t *ret_size);
+bool query_null(struct query *query, int column);
+
+/* Resets it; NULL is fine. */
+void query_end(struct query *query);
+static inline void query_endp(struct query **query)
+{
+	query_end(*query);
+}
+
+/* Runs a statement that gives no rows, or whose first row's first integer is wanted. The row variant gives
+ * -ENOENT when there is no row. */
+int store_run(struct store *store, enum statement statement, const char *types, ...);
+int store_get_int(struct store *store, int64_t *ret_value, enum statement statement, const char *types, ...);
+
+/* Rows that the last store_run() changed. */
+int64_t store_changed_rows(const struct store *store);
+
+/* PRAGMA quick_check and foreign_key_check: 0 or -EBADMSG with the first complaint in the fault. */
+int store_check(struct store *store, struct fault *fault);
