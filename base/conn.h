@@ -1,32 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Frames over a stream socket: how the daemon speaks with its clients and with its runners.
- *
- * A frame is two 32-bit sizes in host order, then a head (JSON, which this file does not look into) and a
- * body (raw bytes, may be empty). Both ends are on one machine, so byte order is nobody's concern.
- *
- * struct conn is the event-driven end (one thread, one loop); frame_send() and frame_receive() are the
- * blocking end for simple clients.
+ * The event-driven end of a stream of frames (frame.h): one thread, one loop.
  */
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buffer.h"
-
-enum {
-	FRAME_HEAD_MAX = 4 << 20,  /* bytes; a longer head ends the connection with -EPROTO */
-	FRAME_BODY_MAX = 16 << 20, /* bytes */
-};
-
-/* What a frame looks like to a receiver: borrowed, until the callback returns. The head is NUL-terminated. */
-struct frame {
-	const char *head;
-	size_t head_size;
-	const char *body;
-	size_t body_size;
-};
+#include "base/frame.h"
 
 struct conn;
 
@@ -68,8 +50,3 @@ size_t conn_pending(const struct conn *conn);
 /* Stops and resumes reading, for back pressure. */
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
-
-/* Blocking: 0 or -errno; -ENOTCONN when the peer closed. frame_receive() keeps the bytes in `buffer`, which the
- * frame points into; it is consumed at the next call. */
-int frame_send(int fd, const char *head, size_t head_size, const void *body, size_t body_size);
-int frame_receive(int fd, struct buffer *buffer, struct frame *ret_frame);

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -109,7 +108,7 @@ int duration_parse(const char *text, int64_t *ret_ms)
 	}
 	if (!(total < century))
 		return -EINVAL;
-	*ret_ms = (int64_t)llround(total);
+	*ret_ms = (int64_t)(total + 0.5); /* not llround(): every start of the command would load libm */
 	return 0;
 }
 

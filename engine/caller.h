@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { MAY_EXECUTE = 1, MAY_WRITE = 2, MAY_READ = 4 };
@@ -17,6 +18,7 @@ struct caller {
 	pid_t opener; /* who opened the file that is used now; 0: nobody else. `flock 9` in a script is a child
 		       * that ends at once: the lock belongs to the script, which opened descriptor 9 */
 	mode_t umask;
+	int64_t run_id; /* a run acts for the user, and its fencing token has been checked; 0: no run */
 	/* Supplementary groups, fetched when first needed, and owned by the caller struct. */
 	gid_t *groups;
 	size_t group_count;
@@ -43,3 +45,6 @@ bool caller_owns(const struct caller *caller, uid_t uid);
 /* "alice (uid 1000)"; the buffer is the caller's. The name comes from getpwuid_r(3), looked up once per uid and
  * remembered, because a slow name service must not hold up the loop twice. */
 const char *caller_user_name(uid_t uid, char *ret_text, size_t size);
+
+/* "alice"; the number where there is no name. Valid until the next call. */
+const char *caller_login(uid_t uid);

@@ -8,7 +8,9 @@
  * reply to a change leaves.
  */
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/fault.h"
 #include "engine/config.h"
@@ -45,7 +47,18 @@ struct engine {
 	struct ev_loop *loop;
 	struct config config;
 	struct lock_table *locks;
+	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone something. */
+	struct event_tail {
+		bool known;
+		uint64_t undo_count; /* the store's, when this was read */
+		int64_t id, line_end, json_end;
+		unsigned char hash[32];
+	} event_tail;
 	char home[4096]; /* the folder that the database stands in */
+
+	unsigned failed_turns; /* turns whose commit failed, since the start */
+	gid_t folder_gid;      /* of the top folders, see folder.h */
+	bool folder_gid_known;
 
 	/* The changes of this turn, delivered by engine_turn_end() after the commit. */
 	struct change *changes;

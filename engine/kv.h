@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "engine/caller.h"
 #include "engine/engine.h"
 
 struct kv_scope {

@@ -88,6 +88,9 @@ bool lock_held_by(struct engine *engine, struct caller *caller, int64_t stack_id
 /* The first holder: 1, or 0 when unlocked. */
 int lock_get(struct engine *engine, int64_t stack_id, struct lock *ret_lock);
 
+/* Locks that are held now, of whatever kind; 0 when that can't be known. */
+int64_t lock_count(struct engine *engine);
+
 /* The content of lock and lock.json. */
 void lock_show(struct engine *engine, int64_t stack_id, FILE *out);
 void lock_show_json(struct engine *engine, int64_t stack_id, FILE *out);
@@ -98,5 +101,8 @@ int lock_set_run_pid(struct engine *engine, int64_t stack_id, int64_t run_id, pi
 /* Kept by engine_new() and engine_free(). */
 int lock_table_new(struct engine *engine, struct lock_table **ret_table);
 void lock_table_free(struct lock_table *table);
+/* engine_turn_end() says how it went. A release whose turn failed is done again until it holds: the file that had the
+ * lock is closed, nobody else would do it. */
+void lock_turn_ended(struct lock_table *table, int result);
 /* The stack is destroyed: waiters get -ENOENT. */
 void lock_forget_stack(struct engine *engine, int64_t stack_id);

@@ -52,6 +52,9 @@ bool run_status_final(enum run_status status);
 const char *task_status_name(enum task_status status);
 int task_status_parse(const char *name);
 bool task_status_final(enum task_status status);
+/* The tables of transitions. */
+bool run_status_follows(enum run_status from, enum run_status to);
+bool task_status_follows(enum task_status from, enum task_status to);
 
 enum run_text { RUN_WORKFLOW, RUN_VALUES, RUN_PLAN, RUN_RESULT, RUN_ERROR, RUN_OUTPUTS, RUN_CONFIG, RUN_TEXT_COUNT };
 
@@ -104,6 +107,9 @@ int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_c
 /* The newest run; of a file name (as written) when `file` is not NULL. stack_id 0: of all. -ENOENT. */
 int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct run *ret_run);
 
+/* The run that it retries, and how many runs are above it. */
+int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of);
+int run_set_depth(struct engine *engine, int64_t id, int depth);
 /* Binds it to its stack, once. */
 int run_set_stack(struct engine *engine, int64_t id, int64_t stack_id);
 int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret);

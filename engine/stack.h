@@ -75,3 +75,5 @@ int stack_may_change(struct engine *engine, struct caller *caller, const struct 
 
 /* Set by runs, no permission asked. */
 int stack_set_status(struct engine *engine, int64_t id, enum stack_status status);
+/* A run has started here. */
+int stack_count_run(struct engine *engine, int64_t id, int64_t run_id);

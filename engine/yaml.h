@@ -10,3 +10,7 @@
  * that are no scalars, more than one document, depth over 64, more than 100,000 nodes, bytes that are no UTF-8. Whole
  * numbers become integers. The result is owned by the caller. */
 int yaml_parse(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value);
+
+/* Also gives where keys stand: an object "stacks.auto_lock" → line, for messages about what they mean. */
+int yaml_parse_lines(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value,
+	json_t **ret_lines);

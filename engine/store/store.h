@@ -48,6 +48,9 @@ void store_change_cancel(struct store_change *change);
 /* Whether something was changed in this turn that is not on disk yet: then every reply waits for the turn's end. */
 bool store_turn_dirty(const struct store *store);
 
+/* How often changes were undone so far, alone or with their turn: a copy of rows in memory is good while this number stays. */
+uint64_t store_undo_count(const struct store *store);
+
 /* Commits. On failure (-errno) all changes of the turn are gone and every reply of the turn must say so. */
 int store_turn_end(struct store *store);
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The floor under everything durable: the daemon's own statements (engine/store/statements.h), on a database that
+ * the daemon's own code has made, run in this process. No words are parsed, no events hashed, no permissions
+ * judged.
+ */
+#include "bench/bench.h"
+
+struct pair;
+
+/* `name`: the database's, in the benchmark's folder. Lives until the end. */
+struct pair *pair_open(const struct bench *bench, const char *name);
+
+/* A lock and its release: two transactions. For struct side, as the others. */
+void pair_lock_unlock(void *pair);
+/* A transaction that changes a row, as a task's new status does. */
+void pair_commit(struct pair *pair);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the files of commands give to the table of verbs in main.c. */
+#include "cli/command.h"
+
+extern const char run_more[]; /* run.c */
+extern const struct option run_options[];
+int run_run(struct command *command);
+
+extern const struct verb stack_verbs[]; /* stack.c */
+extern const struct verb lock_verbs[];	/* lock.c */
+
+extern const struct option ls_options[], write_options[]; /* files.c */
+int ls_run(struct command *command);
+int cat_run(struct command *command);
+int write_run(struct command *command);
+
+extern const struct option events_options[]; /* events.c */
+int events_run(struct command *command);
+
+extern const struct option mount_options[]; /* mount.c */
+int mount_run(struct command *command);
+int umount_run(struct command *command);
+
+int doctor_run(struct command *command); /* doctor.c */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* run: submits a workflow as `cp` into runs/ would, and follows it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/follow.h"
+#include "cli/groups.h"
+#include "cli/print.h"
+#include "cli/values.h"
+
+const char run_more[] =
+	"FILE is a workflow (.sloth, .lua, .yaml; \"-\": standard input). Its name is the run's name;\n"
+	"with --file, the operand is the name. Ctrl-C cancels the run, a second one at once, a third\n"
+	"one leaves it alone; a closed terminal leaves it running. The exit status is 0 for success,\n"
+	"1 for failure, 15 cancelled, 6 timed out; 4 to 14 for a workflow that was refused.";
+
+const struct option run_options[] = {
+	{ "file", 'F', "FILE", "the workflow; then the operand is the name it runs under" },
+	{ "stack", 's', "NAME", "run it on this stack, which is made if it is not there" },
+	{ "values", 'f', "FILE", "YAML or JSON over the stack's values; may be repeated" },
+	{ "set", 0, "KEY=VALUE", "one value over all others: --set a.b=c; may be repeated" },
+	{ "task", 't', "NAME", "only this task and what it depends on; may be repeated" },
+	{ "quiet", 'q', NULL, "print nothing but errors" },
+	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
+	{ NULL },
+};
+
+enum { INPUT_MAX = 64 << 20 }; /* bytes; the daemon's own limit is lower and says so */
+
+static int read_whole(struct command *command, const char *path, struct buffer *content)
+{
+	CLEANUP(cleanup_fd) int opened = -1;
+	char piece[64 << 10];
+	int fd = STDIN_FILENO, r = 0;
+	ssize_t n;
+
+	if (strcmp(path, "-")) {
+		fd = opened = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return fault_set(&command->fault, errno, "can't open %s: %s", path, strerror(errno));
+	}
+	while (r == 0 && (n = read(fd, piece, sizeof(piece))) != 0) {
+		if (n < 0)
+			return fault_set(&command->fault, errno, "can't read %s: %s", path, strerror(errno));
+		r = buffer_append(content, piece, (size_t)n);
+		if (content->size > INPUT_MAX)
+			return fault_set(&command->fault, EFBIG, "%s is larger than %d MiB", path, INPUT_MAX >> 20);
+	}
+	return r < 0 ? fault_set(&command->fault, -r, "%s", strerror(-r)) : 0;
+}
+
+/* "deploy.sloth" of "work/deploy.sloth"; ".sloth" is added where the name has no ending that runs. */
+static int workflow_name(struct command *command, const char *word, char *ret_name, size_t size)
+{
+	static const char *const endings[] = { ".sloth", ".lua", ".yaml", ".yml" };
+	const char *slash = strrchr(word, '/'), *base = slash ? slash + 1 : word;
+	bool runs = false;
+
+	if (!strcmp(base, "-"))
+		base = "stdin";
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t n = strlen(base), m = strlen(endings[i]);
+
+		runs = runs || (n > m && !strcmp(base + n - m, endings[i]));
+	}
+	if (name_check(base) < 0)
+		return fault_set(&command->fault, EINVAL,
+			"\"%s\" can't be a run's name: letters, digits, '.', '_' and '-'; "
+			"give one: sloth run NAME --file %s",
+			base, word);
+	snprintf(ret_name, size, "%s%s", base, runs ? "" : ".sloth");
+	return 0;
+}
+
+struct draft {
+	char path[2 * NAME_SIZE + 32];
+	int64_t handle;
+};
+
+static int open_file(struct command *command, struct draft *draft)
+{
+	return client_file_open(&command->client, draft->path, json_pack("[sss]", "write", "create", "truncate"),
+		&command->fault, &draft->handle);
+}
+
+/* In the stack's folder, which is made where there is none. */
+static int open_on_stack(struct command *command, const char *stack, const char *name, struct draft *draft)
+{
+	char folder[NAME_SIZE + 16];
+	int r;
+
+	if (name_check(stack) < 0)
+		return fault_set(&command->fault, EINVAL, "\"%s\" is no name of a stack", stack);
+	snprintf(folder, sizeof(folder), "/stacks/%s", stack);
+	snprintf(draft->path, sizeof(draft->path), "%s/runs/%s", folder, name);
+	r = open_file(command, draft);
+	if (r != -ENOENT)
+		return r;
+	r = client_mkdir(&command->client, folder, &command->fault);
+	return r < 0 && r != -EEXIST ? r : open_file(command, draft);
+}
+
+static int open_draft(struct command *command, const char *name, struct draft *draft)
+{
+	const char *stack = command_option(command, "stack");
+
+	if (!command_client(command))
+		return -command->fault.code;
+	if (stack)
+		return open_on_stack(command, stack, name, draft);
+	snprintf(draft->path, sizeof(draft->path), "/runs/%s", name);
+	return open_file(command, draft);
+}
+
+static int set_option(
+	struct command *command, const struct draft *draft, const char *name, const char *value, size_t size)
+{
+	return client_call(&command->client, "setxattr", json_pack("{ssss}", "path", draft->path, "name", name),
+		value, size, &command->fault, NULL);
+}
+
+/* Each goes over the ones before. The sentence of a bad one gets the name of its file. */
+static int set_values(struct command *command, const struct draft *draft, const char *assigned)
+{
+	const char *file;
+	int position = 0, r = 0;
+
+	while (r == 0 && (file = command_next(command, "values", &position))) {
+		CLEANUP(buffer_done) struct buffer content = { 0 };
+
+		r = read_whole(command, file, &content);
+		if (r < 0)
+			return r;
+		r = set_option(command, draft, "user.sloth.values", content.data, content.size);
+		if (r < 0) {
+			struct fault fault = command->fault;
+
+			return fault_set(&command->fault, fault.code, "%s: %s", file, fault.text);
+		}
+	}
+	return r < 0 || !assigned ? r : set_option(command, draft, "user.sloth.values", assigned, strlen(assigned));
+}
+
+static int set_tasks(struct command *command, const struct draft *draft)
+{
+	json_t *names = json_array(), *options;
+	CLEANUP(cleanup_free) char *text = NULL;
+	const char *task;
+	int position = 0;
+
+	while ((task = command_next(command, "task", &position)))
+		json_array_append_new(names, json_string(task));
+	options = json_pack("{so}", "tasks", names);
+	text = json_dumps(options, JSON_COMPACT);
+	json_decref(options);
+	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text)) :
+		      fault_set(&command->fault, EINVAL, "--task: a name must be valid UTF-8");
+}
+
+static int set_options(struct command *command, const struct draft *draft, const char *assigned)
+{
+	int r = set_values(command, draft, assigned);
+
+	return r < 0 || !command_flag(command, "task") ? r : set_tasks(command, draft);
+}
+
+/* Like `cp`: what is not complete is dropped with the connection, and starts nothing. */
+static int submit(struct command *command, const char *name, const struct buffer *workflow, int64_t *ret_run)
+{
+	struct draft draft = { 0 };
+	CLEANUP(cleanup_free) char *assigned = NULL;
+	/* What can be refused without the daemon comes first. */
+	int r = values_set_text(command, &assigned);
+
+	r = r < 0 ? r : open_draft(command, name, &draft);
+	r = r < 0 ? r : set_options(command, &draft, assigned);
+	r = r < 0 ? r :
+		    client_file_write(
+			    &command->client, draft.handle, 0, workflow->data, workflow->size, &command->fault);
+	if (r < 0)
+		return r;
+	/* From here on an interrupt is meant for the run. */
+	follow_catch_signals();
+	return client_file_close(&command->client, draft.handle, &command->fault, ret_run);
+}
+
+static int print_started(struct command *command, int64_t run)
+{
+	if (command->format != FORMAT_TEXT)
+		return print_value(command, json_pack("{sI}", "run", (json_int_t)run));
+	if (!command_flag(command, "quiet"))
+		printf("%lld\n", (long long)run);
+	return 0;
+}
+
+int run_run(struct command *command)
+{
+	CLEANUP(buffer_done) struct buffer workflow = { 0 };
+	const char *file = command_option(command, "file");
+	const char *operand = command->operand_count ? command->operands[0] : NULL;
+	char name[NAME_SIZE + 16];
+	int64_t run = 0;
+	int r;
+
+	if (!operand && !file)
+		return fault_set(&command->fault, EINVAL, "which workflow? sloth run FILE");
+	r = workflow_name(command, operand ? operand : file, name, sizeof(name));
+	r = r < 0 ? r : read_whole(command, file ? file : operand, &workflow);
+	if (r == 0 && !workflow.size)
+		return fault_set(&command->fault, EINVAL, "%s is empty", file ? file : operand);
+	r = r < 0 ? r : submit(command, name, &workflow, &run);
+	if (r < 0)
+		return r;
+	if (!run)
+		return fault_set(&command->fault, EPROTO, "the daemon started no run for %s", name);
+	if (command_flag(command, "detach"))
+		return print_started(command, run);
+	return follow_run(command, run);
+}

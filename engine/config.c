@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* Configuration: one row a key. */
+#include "engine/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "engine/yaml.h"
+
+enum type { TYPE_BOOL, TYPE_NUMBER, TYPE_DURATION, TYPE_SIZE };
+
+static const int64_t second = 1000; /* a bare number is seconds */
+
+static const struct row {
+	const char *name;
+	enum type type;
+	size_t offset;
+	int64_t initial, min, max;
+} rows[] = {
+	{ "auto_lock", TYPE_BOOL, offsetof(struct config, auto_lock), 1, 0, 1 },
+	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000, INT64_C(3155760000000) },
+	{ "max_concurrent_executions", TYPE_NUMBER, offsetof(struct config, max_concurrent_executions), 10, 1, 10000 },
+	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024, 16 << 20 },
+	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
+	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096, INT64_C(1) << 40 },
+	{ "idle_timeout", TYPE_DURATION, offsetof(struct config, idle_timeout_ms), 300000, 100, INT64_C(3155760000000) },
+};
+
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
+
+static void row_store(const struct row *row, struct config *config, int64_t value)
+{
+	char *place = (char *)config + row->offset;
+
+	if (row->type == TYPE_BOOL)
+		*(bool *)place = value != 0;
+	else
+		*(int64_t *)place = value;
+}
+
+static int64_t row_load(const struct row *row, const struct config *config)
+{
+	const char *place = (const char *)config + row->offset;
+
+	return row->type == TYPE_BOOL ? *(const bool *)place : *(const int64_t *)place;
+}
+
+void config_init(struct config *config)
+{
+	*config = (struct config){ 0 };
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		row_store(&rows[i], config, rows[i].initial);
+}
+
+static const struct {
+	const char *name;
+	int64_t bytes;
+} sizes[] = {
+	{ "GB", INT64_C(1) << 30 }, { "G", INT64_C(1) << 30 },
+	{ "MB", 1 << 20 }, { "M", 1 << 20 },
+	{ "KB", 1 << 10 }, { "K", 1 << 10 },
+	{ "B", 1 }, { "", 1 },
+};
+
+static int size_parse(const char *text, int64_t *ret_bytes)
+{
+	size_t digits = strspn(text, "0123456789");
+	char number[20];
+	int64_t value;
+
+	if (digits == 0 || digits >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	if (parse_int64(number, &value) < 0)
+		return -EINVAL;
+	text += digits;
+	text += strspn(text, " ");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (!strcasecmp(text, sizes[i].name))
+			return __builtin_mul_overflow(value, sizes[i].bytes, ret_bytes) ? -EINVAL : 0;
+	return -EINVAL;
+}
+
+static int text_parse(const char *text, enum type type, int64_t *ret_value)
+{
+	if (type == TYPE_DURATION)
+		return duration_parse(text, ret_value);
+	return type == TYPE_SIZE ? size_parse(text, ret_value) : -EINVAL;
+}
+
+static int value_parse(const struct row *row, const json_t *value, int64_t *ret_value)
+{
+	int64_t scale = row->type == TYPE_DURATION ? second : 1;
+
+	if (row->type == TYPE_BOOL) {
+		*ret_value = json_is_true(value);
+		return json_is_boolean(value) ? 0 : -EINVAL;
+	}
+	if (json_is_integer(value))
+		return __builtin_mul_overflow((int64_t)json_integer_value(value), scale, ret_value) ? -EINVAL : 0;
+	return json_is_string(value) ? text_parse(json_string_value(value), row->type, ret_value) : -EINVAL;
+}
+
+static void value_show(const struct row *row, int64_t value, FILE *out)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = { { "d", 24 * 3600 * 1000 }, { "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 }, { "ms", 1 } };
+	size_t i = 0;
+
+	switch (row->type) {
+	case TYPE_BOOL:
+		fputs(value ? "true" : "false", out);
+		break;
+	case TYPE_NUMBER:
+		fprintf(out, "%" PRId64, value);
+		break;
+	case TYPE_DURATION:
+		while (value % units[i].ms)
+			i++;
+		fprintf(out, "%" PRId64 "%s", value / units[i].ms, units[i].name);
+		break;
+	case TYPE_SIZE:
+		while (value % sizes[i].bytes)
+			i += 2;
+		fprintf(out, "%" PRId64 "%s", value / sizes[i].bytes, sizes[i].name);
+		break;
+	}
+}
+
+static const char *const type_words[] = {
+	[TYPE_BOOL] = "true or false",
+	[TYPE_NUMBER] = "a whole number",
+	[TYPE_DURATION] = "a duration like 30s, 5m, 1h30m",
+	[TYPE_SIZE] = "a size like 500KB, 100MB, 1GB",
+};
+
+static void range_show(const struct row *row, char *ret_text, size_t size)
+{
+	FILE *out = fmemopen(ret_text, size, "w");
+
+	ret_text[0] = '\0';
+	if (!out)
+		return;
+	value_show(row, row->min, out);
+	fputs(" to ", out);
+	value_show(row, row->max, out);
+	fclose(out);
+}
+
+struct source {
+	const char *file;
+	const json_t *lines;
+	struct fault *fault;
+};
+
+static int unknown_key(const struct source *source, const char *key, long long line)
+{
+	const char *names[ROW_COUNT], *near;
+
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		names[i] = rows[i].name;
+	near = text_nearest(key, names, ROW_COUNT);
+	return fault_set(source->fault, EINVAL, "%s:%lld: there is no setting %s%s%s%s", source->file, line, key,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static int key_apply(const struct source *source, const char *section, const char *key, const json_t *value,
+	struct config *config)
+{
+	char path[512], range[128];
+	long long line;
+	int64_t number;
+
+	snprintf(path, sizeof(path), "%s%s%s", section, *section ? "." : "", key);
+	line = json_integer_value(json_object_get(source->lines, path));
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (strcmp(rows[i].name, key) != 0)
+			continue;
+		if (value_parse(&rows[i], value, &number) < 0)
+			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be %s", source->file, line, key,
+				type_words[rows[i].type]);
+		range_show(&rows[i], range, sizeof(range));
+		if (number < rows[i].min || number > rows[i].max)
+			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be within %s", source->file, line, key, range);
+		row_store(&rows[i], config, number);
+		return 0;
+	}
+	return unknown_key(source, key, line);
+}
+
+/* Settings stand under `stacks:`, or bare, as in a stack's own file. */
+static int section_apply(const struct source *source, const char *section, json_t *object, struct config *config)
+{
+	const char *key;
+	json_t *value;
+	int r;
+
+	json_object_foreach(object, key, value) {
+		if (!*section && !strcmp(key, "stacks") && (json_is_object(value) || json_is_null(value)))
+			r = section_apply(source, key, value, config);
+		else
+			r = key_apply(source, section, key, value, config);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int config_parse(struct config *config, const char *file, const char *text, size_t size, struct fault *fault)
+{
+	json_auto_t *value = NULL, *lines = NULL;
+	struct config next = *config;
+	struct source source = { .file = file, .fault = fault };
+	int r;
+
+	r = yaml_parse_lines(file, text, size, fault, &value, &lines);
+	if (r < 0)
+		return r;
+	if (!json_is_object(value) && !json_is_null(value))
+		return fault_set(fault, EINVAL, "%s:1: settings are lines of \"name: value\"", file);
+	source.lines = lines;
+	r = section_apply(&source, "", value, &next);
+	if (r < 0)
+		return r;
+	*config = next;
+	return 0;
+}
+
+static int file_read(const char *path, struct buffer *ret_text, struct fault *fault)
+{
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	char part[4096];
+	size_t n;
+
+	if (!file && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (!file)
+		return fault_set(fault, errno, "%s: %s", path, strerror(errno));
+	while ((n = fread(part, 1, sizeof(part), file)) > 0)
+		if (buffer_append(ret_text, part, n) < 0)
+			return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	return ferror(file) ? fault_set(fault, EIO, "%s: cannot be read", path) : 0;
+}
+
+static int file_apply(struct config *config, const char *path, struct fault *fault)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int r = file_read(path, &text, fault);
+
+	return r < 0 ? r : config_parse(config, path, buffer_text(&text), text.size, fault);
+}
+
+int config_load(struct config *config, struct fault *fault)
+{
+	const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	struct config next = *config;
+	char path[PATH_MAX] = "";
+	int r;
+
+	if (folder && *folder)
+		snprintf(path, sizeof(path), "%s/sloth/config.yaml", folder);
+	else if (home && *home)
+		snprintf(path, sizeof(path), "%s/.config/sloth/config.yaml", home);
+	r = file_apply(&next, "/etc/sloth/config.yaml", fault);
+	if (r == 0 && path[0])
+		r = file_apply(&next, path, fault);
+	if (r < 0)
+		return r;
+	*config = next;
+	return 0;
+}
+
+void config_show(const struct config *config, FILE *out)
+{
+	fputs("stacks:\n", out);
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		fprintf(out, "  %s: ", rows[i].name);
+		value_show(&rows[i], row_load(&rows[i], config), out);
+		fputc('\n', out);
+	}
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Set-up, teardown, and the end of a turn. */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "engine/lock.h"
+
+enum { CHANGES_AT_START = 64, CHANGES_LOOKED_BACK = 16 };
+
+static void engine_freep(struct engine **engine)
+{
+	engine_free(*engine);
+}
+
+static int home_set(struct engine *engine, const char *home, struct fault *fault)
+{
+	size_t n = strlen(home);
+
+	if (n >= sizeof(engine->home) - strlen("/sloth.db"))
+		return fault_set(fault, ENAMETOOLONG, "%s: too long for the name of a home", home);
+	memcpy(engine->home, home, n + 1);
+	if (mkdir(home, 0700) < 0 && errno != EEXIST)
+		return fault_set(fault, errno, "%s: cannot be created: %s", home, strerror(errno));
+	return 0;
+}
+
+static int store_at_home(struct engine *engine, struct fault *fault)
+{
+	CLEANUP(cleanup_free) char *path = NULL;
+
+	if (asprintf(&path, "%s/sloth.db", engine->home) < 0) {
+		path = NULL;
+		return fault_set(fault, ENOMEM, "out of memory");
+	}
+	return store_open(path, fault, &engine->store);
+}
+
+int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, struct engine **ret_engine)
+{
+	CLEANUP(engine_freep) struct engine *engine = calloc(1, sizeof(*engine));
+	int r;
+
+	if (!engine || sodium_init() < 0)
+		return fault_set(fault, ENOMEM, "out of memory");
+	engine->loop = loop;
+	engine->changes = calloc(CHANGES_AT_START, sizeof(*engine->changes));
+	if (!engine->changes)
+		return fault_set(fault, ENOMEM, "out of memory");
+	engine->change_capacity = CHANGES_AT_START;
+	config_init(&engine->config);
+	r = config_load(&engine->config, fault);
+	if (r == 0)
+		r = home_set(engine, home, fault);
+	if (r == 0)
+		r = store_at_home(engine, fault);
+	if (r < 0)
+		return r;
+	r = lock_table_new(engine, &engine->locks);
+	if (r == 0)
+		r = engine_turn_end(engine);
+	if (r < 0)
+		return fault_set(fault, -r, "%s: the locks of the last daemon cannot be released: %s", home, strerror(-r));
+	*ret_engine = TAKE(engine);
+	return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	lock_table_free(engine->locks);
+	if (engine->store)
+		store_turn_end(engine->store);
+	store_close(engine->store);
+	free(engine->changes);
+	free(engine);
+}
+
+static bool changes_grow(struct engine *engine)
+{
+	struct change *changes;
+
+	if (engine->change_count < engine->change_capacity)
+		return true;
+	changes = realloc(engine->changes, 2 * engine->change_capacity * sizeof(*changes));
+	if (!changes)
+		return false;
+	engine->changes = changes;
+	engine->change_capacity *= 2;
+	return true;
+}
+
+void engine_note(struct engine *engine, enum subject subject, int64_t id, unsigned aspects)
+{
+	size_t first = engine->change_count > CHANGES_LOOKED_BACK ? engine->change_count - CHANGES_LOOKED_BACK : 0;
+
+	for (size_t i = first; i < engine->change_count; i++)
+		if (engine->changes[i].subject == subject && engine->changes[i].id == id) {
+			engine->changes[i].aspects |= aspects;
+			return;
+		}
+	if (!changes_grow(engine)) {
+		/* Without memory for more, everything may have changed. */
+		engine->changes[0] = (struct change){ SUBJECT_SYSTEM, 0, ASPECT_ALL };
+		return;
+	}
+	engine->changes[engine->change_count++] = (struct change){ subject, id, aspects };
+}
+
+/* Also after a failed commit: somebody may have kept what was undone now. */
+static void changes_tell(struct engine *engine)
+{
+	size_t count = engine->change_count;
+
+	for (size_t i = 0; i < count && engine->changed; i++) {
+		struct change change = engine->changes[i];
+
+		engine->changed(engine->userdata, &change);
+	}
+	/* What the listener noted meanwhile is for the next turn. */
+	engine->change_count -= count;
+	memmove(engine->changes, engine->changes + count, engine->change_count * sizeof(*engine->changes));
+}
+
+int engine_turn_end(struct engine *engine)
+{
+	int r = store_turn_end(engine->store);
+
+	if (r < 0)
+		engine->failed_turns++;
+	lock_turn_ended(engine->locks, r);
+	changes_tell(engine);
+	return r;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The two forms of an event, which follow from one another: event.c's own. */
+#include <jansson.h>
+#include <stdio.h>
+
+/* Keys sorted, no blanks, one line: what is hashed and shown. */
+enum { EVENT_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT };
+
+/* The line for people of an event's JSON object, with its newline. */
+void event_write_line(const json_t *event, FILE *out);

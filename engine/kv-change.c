@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys and values: changing them, alone and by what they were. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/kv.h"
+
+enum { KV_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
+
+static void scope_note(struct engine *engine, struct kv_scope scope, int64_t id, unsigned aspects)
+{
+	engine_note(engine, SUBJECT_KEY, id, ASPECT_STATE);
+	if (scope.stack_id)
+		engine_note(engine, SUBJECT_STACK, scope.stack_id, ASPECT_STATE | aspects);
+	else
+		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | aspects);
+}
+
+static int scope_touch(struct engine *engine, struct kv_scope scope, int64_t now)
+{
+	enum statement statement = scope.stack_id ? SQL_STACK_TOUCH : SQL_NAMESPACE_TOUCH;
+
+	return store_run(engine->store, statement, "ii", scope.stack_id ? scope.stack_id : scope.namespace_id, now);
+}
+
+/* Expired rows are taken away whenever something is written. */
+static int expired_delete(struct engine *engine, int64_t now)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_KV_DELETE_EXPIRED, "i", now);
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		struct kv_scope scope = { query_int(query, 1), query_int(query, 2) };
+
+		scope_note(engine, scope, query_int(query, 0), ASPECT_NAMES);
+	}
+	return r;
+}
+
+int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_t *value, int64_t ttl_ms)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	CLEANUP(cleanup_free) char *text = json_dumps(value, KV_JSON_FLAGS);
+	int64_t id, now = time_now_ms(), expires = ttl_ms > 0 ? now + ttl_ms : 0;
+	struct kv kv;
+	int r, found;
+
+	r = name_check(name);
+	if (r < 0)
+		return r;
+	if (!text)
+		return -EINVAL;
+	if ((int64_t)strlen(text) > engine->config.max_document_size)
+		return -EFBIG;
+	found = kv_find(engine, scope, name, &kv, NULL);
+	if (found < 0 && found != -ENOENT)
+		return found;
+	if (ttl_ms < 0 && found == 0)
+		expires = kv.expires_ms;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = expired_delete(engine, now);
+	if (r == 0)
+		r = store_get_int(engine->store, &id, SQL_KV_SET, "iissii", scope.stack_id, scope.namespace_id, name, text, now,
+			expires);
+	if (r == 0)
+		r = scope_touch(engine, scope, now);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		scope_note(engine, scope, id, found == 0 ? 0 : ASPECT_NAMES);
+	return r;
+}
+
+int kv_delete(struct engine *engine, struct kv_scope scope, const char *name)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct kv kv;
+	int r;
+
+	r = kv_find(engine, scope, name, &kv, NULL);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_KV_DELETE, "i", kv.id);
+	if (r == 0)
+		r = scope_touch(engine, scope, time_now_ms());
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		scope_note(engine, scope, kv.id, ASPECT_NAMES);
+	return r;
+}
+
+int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, int64_t ttl_ms)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int64_t now = time_now_ms();
+	struct kv kv;
+	int r;
+
+	if (ttl_ms < 0)
+		return -EINVAL;
+	r = kv_find(engine, scope, name, &kv, NULL);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id, ttl_ms ? now + ttl_ms : INT64_C(0), now);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		scope_note(engine, scope, kv.id, 0);
+	return r;
+}
+
+/* The value now, or `missing` (a new reference, which is taken) when the key is not there. */
+static int value_get(struct engine *engine, struct kv_scope scope, const char *name, json_t *missing, json_t **ret_value)
+{
+	json_auto_t *spare = missing;
+	int r = kv_find(engine, scope, name, NULL, ret_value);
+
+	if (r != -ENOENT)
+		return r;
+	if (!spare)
+		return -ENOMEM;
+	*ret_value = json_incref(spare);
+	return 0;
+}
+
+/* Sets what was worked out, and gives it to the caller. */
+static int value_put(struct engine *engine, struct kv_scope scope, const char *name, json_t *value, json_t **ret_value)
+{
+	int r;
+
+	if (!value)
+		return -ENOMEM;
+	r = kv_set(engine, scope, name, value, -1);
+	if (r == 0 && ret_value)
+		*ret_value = json_incref(value);
+	return r;
+}
+
+int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta, struct fault *fault,
+	json_t **ret_value)
+{
+	json_auto_t *old = NULL, *sum = NULL;
+	long long whole;
+	int r;
+
+	if (!json_is_number(delta))
+		return fault_set(fault, EINVAL, "%s: what is added must be a number", name);
+	r = value_get(engine, scope, name, json_integer(0), &old);
+	if (r < 0)
+		return r;
+	if (!json_is_number(old))
+		return fault_set(fault, EINVAL, "%s: its value is no number", name);
+	if (json_is_integer(old) && json_is_integer(delta)) {
+		if (__builtin_add_overflow(json_integer_value(old), json_integer_value(delta), &whole))
+			return fault_set(fault, EINVAL, "%s: the sum does not fit into 64 bits", name);
+		sum = json_integer(whole);
+	} else {
+		sum = json_real(json_number_value(old) + json_number_value(delta));
+		if (!sum)
+			return fault_set(fault, EINVAL, "%s: the sum is no finite number", name);
+	}
+	return value_put(engine, scope, name, sum, ret_value);
+}
+
+int kv_append(struct engine *engine, struct kv_scope scope, const char *name, const char *text, struct fault *fault,
+	json_t **ret_value)
+{
+	json_auto_t *old = NULL, *joined = NULL;
+	int r;
+
+	r = value_get(engine, scope, name, json_string(""), &old);
+	if (r < 0)
+		return r;
+	if (!json_is_string(old))
+		return fault_set(fault, EINVAL, "%s: its value is no text", name);
+	joined = json_sprintf("%s%s", json_string_value(old), text);
+	if (!joined)
+		return fault_set(fault, EINVAL, "%s: what is appended is no UTF-8 text", name);
+	return value_put(engine, scope, name, joined, ret_value);
+}
+
+int kv_compare_swap(struct engine *engine, struct kv_scope scope, const char *name, json_t *expected, json_t *value)
+{
+	json_auto_t *old = NULL;
+	bool same;
+	int r = kv_find(engine, scope, name, NULL, &old);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (!expected || json_is_null(expected))
+		same = r == -ENOENT;
+	else
+		same = r == 0 && json_equal(old, expected);
+	if (!same)
+		return 0;
+	r = kv_set(engine, scope, name, value, -1);
+	return r < 0 ? r : 1;
+}
+
+static int list_get(struct engine *engine, struct kv_scope scope, const char *name, struct fault *fault,
+	json_t **ret_list)
+{
+	json_auto_t *list = NULL;
+	int r = value_get(engine, scope, name, json_array(), &list);
+
+	if (r < 0)
+		return r;
+	if (!json_is_array(list))
+		return fault_set(fault, EINVAL, "%s: its value is no list", name);
+	*ret_list = json_incref(list);
+	return 0;
+}
+
+int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name, json_t *item, struct fault *fault,
+	int64_t *ret_length)
+{
+	json_auto_t *list = NULL;
+	int r = list_get(engine, scope, name, fault, &list);
+
+	if (r == 0 && json_array_append(list, item) < 0)
+		r = -ENOMEM;
+	if (r == 0)
+		r = kv_set(engine, scope, name, list, -1);
+	if (r < 0)
+		return r;
+	if (ret_length)
+		*ret_length = (int64_t)json_array_size(list);
+	return 0;
+}
+
+int kv_list_pop(struct engine *engine, struct kv_scope scope, const char *name, struct fault *fault,
+	json_t **ret_value)
+{
+	json_auto_t *list = NULL, *item = NULL;
+	size_t count;
+	int r = list_get(engine, scope, name, fault, &list);
+
+	if (r < 0)
+		return r;
+	count = json_array_size(list);
+	if (count > 0) {
+		item = json_incref(json_array_get(list, count - 1));
+		json_array_remove(list, count - 1);
+		r = kv_set(engine, scope, name, list, -1);
+		if (r < 0)
+			return r;
+	}
+	*ret_value = item ? json_incref(item) : NULL;
+	return 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys and values: namespaces, and reading. */
+#include "engine/kv.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "engine/caller.h"
+
+int kv_namespace_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int64_t id;
+	int r;
+
+	r = name_check(name);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r < 0)
+		return r;
+	r = store_get_int(engine->store, &id, SQL_NAMESPACE_ADD, "siiii", name, (int64_t)caller->uid,
+		(int64_t)caller->gid, (int64_t)(mode & 07777), time_now_ms());
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		return r;
+	engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | ASPECT_NAMES);
+	*ret_id = id;
+	return 0;
+}
+
+static void namespace_load(struct query *query, struct kv_namespace *ret)
+{
+	*ret = (struct kv_namespace){
+		.id = query_int(query, 0),
+		.uid = (uid_t)query_int(query, 2),
+		.gid = (gid_t)query_int(query, 3),
+		.mode = (mode_t)query_int(query, 4),
+		.updated_ms = query_int(query, 5),
+	};
+	snprintf(ret->name, sizeof(ret->name), "%s", query_text(query, 1));
+}
+
+static int namespace_one(struct query *query, struct kv_namespace *ret)
+{
+	int r = query_step(query);
+
+	if (r > 0)
+		namespace_load(query, ret);
+	query_end(query);
+	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespace *ret)
+{
+	return namespace_one(query_begin(engine->store, SQL_NAMESPACE_FIND, "s", name), ret);
+}
+
+int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret)
+{
+	return namespace_one(query_begin(engine->store, SQL_NAMESPACE_GET, "i", id), ret);
+}
+
+int kv_namespace_delete(struct engine *engine, int64_t id)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct kv_namespace ns;
+	int64_t count = 0;
+	int r;
+
+	r = kv_namespace_get(engine, id, &ns);
+	if (r == 0)
+		r = store_get_int(engine->store, &count, SQL_KV_COUNT, "iii", INT64_C(0), id, time_now_ms());
+	if (r < 0)
+		return r;
+	if (count > 0)
+		return -ENOTEMPTY;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0) /* expired ones */
+		r = store_run(engine->store, SQL_KV_DELETE_SCOPE, "ii", INT64_C(0), id);
+	if (r == 0)
+		r = store_run(engine->store, SQL_NAMESPACE_DELETE, "i", id);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | ASPECT_NAMES);
+	return r;
+}
+
+int kv_namespace_each(struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_NAMESPACE_EACH, "");
+	struct kv_namespace ns;
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		namespace_load(query, &ns);
+		r = each(userdata, &ns);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+static void kv_load(struct query *query, struct kv *ret_kv)
+{
+	*ret_kv = (struct kv){
+		.id = query_int(query, 0),
+		.updated_ms = query_int(query, 2),
+		.expires_ms = query_int(query, 3),
+	};
+	snprintf(ret_kv->name, sizeof(ret_kv->name), "%s", query_text(query, 1));
+}
+
+/* Ends the query. Everything but the query may be NULL. */
+static int kv_one(struct query *query, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
+{
+	CLEANUP(query_endp) struct query *owned = query;
+	int r = query_step(owned);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	if (ret_value) {
+		json_t *value = json_loads(query_text(owned, 4), JSON_DECODE_ANY, NULL);
+
+		if (!value)
+			return -EBADMSG;
+		*ret_value = value;
+	}
+	if (ret_kv)
+		kv_load(owned, ret_kv);
+	if (ret_scope)
+		*ret_scope = (struct kv_scope){ query_int(owned, 5), query_int(owned, 6) };
+	return 0;
+}
+
+int kv_find(struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv, json_t **ret_value)
+{
+	struct query *query = query_begin(
+		engine->store, SQL_KV_FIND, "iisi", scope.stack_id, scope.namespace_id, name, time_now_ms());
+
+	return kv_one(query, NULL, ret_kv, ret_value);
+}
+
+int kv_get_id(struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
+{
+	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, time_now_ms()), ret_scope, ret_kv, ret_value);
+}
+
+int kv_each(struct engine *engine, struct kv_scope scope,
+	int (*each)(void *userdata, const struct kv *kv, const char *value), void *userdata)
+{
+	CLEANUP(query_endp) struct query *query =
+		query_begin(engine->store, SQL_KV_EACH, "iii", scope.stack_id, scope.namespace_id, time_now_ms());
+	struct kv kv;
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		kv_load(query, &kv);
+		r = each(userdata, &kv, query_text(query, 4));
+		if (r != 0)
+			break;
+	}
+	return r;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Outputs of a stack. */
+#include "engine/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/event.h"
+#include "engine/stack.h"
+
+enum { OUTPUT_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
+
+int output_each(struct engine *engine, int64_t stack_id, int (*each)(void *userdata, const struct output *output),
+	void *userdata)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_OUTPUT_EACH, "i", stack_id);
+	struct output output = { .stack_id = stack_id };
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		output.id = query_int(query, 0);
+		snprintf(output.name, sizeof(output.name), "%s", query_text(query, 1));
+		output.value = query_text(query, 2);
+		output.updated_ms = query_int(query, 3);
+		r = each(userdata, &output);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+int output_find(struct engine *engine, int64_t stack_id, const char *name, int64_t *ret_id)
+{
+	return store_get_int(engine->store, ret_id, SQL_OUTPUT_FIND, "is", stack_id, name);
+}
+
+int output_get(struct engine *engine, int64_t id, char ret_name[NAME_SIZE], int64_t *ret_stack, json_t **ret_value,
+	int64_t *ret_time_ms)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_OUTPUT_GET, "i", id);
+	int r = query_step(query);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	if (ret_value) {
+		json_t *value = json_loads(query_text(query, 2), JSON_DECODE_ANY, NULL);
+
+		if (!value)
+			return -EBADMSG;
+		*ret_value = value;
+	}
+	if (ret_name)
+		snprintf(ret_name, NAME_SIZE, "%s", query_text(query, 0));
+	if (ret_stack)
+		*ret_stack = query_int(query, 1);
+	if (ret_time_ms)
+		*ret_time_ms = query_int(query, 3);
+	return 0;
+}
+
+/* What every change of outputs has in common: may it be, and what is told of it. */
+static int output_changed(struct engine *engine, struct caller *caller, const struct stack *stack, const char *name,
+	const char *type, int64_t id, unsigned aspects)
+{
+	int r = store_run(engine->store, SQL_STACK_TOUCH_OUTPUTS, "ii", stack->id, time_now_ms());
+
+	if (r == 0)
+		r = event_add(engine, caller, type, stack->id, stack->name, 0, json_pack("{ss}", "name", name));
+	if (r < 0)
+		return r;
+	engine_note(engine, SUBJECT_OUTPUT, id, ASPECT_OUTPUTS);
+	engine_note(engine, SUBJECT_STACK, stack->id, ASPECT_OUTPUTS | aspects);
+	return 0;
+}
+
+static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id, struct fault *fault,
+	struct stack *ret_stack)
+{
+	int r = stack_get(engine, stack_id, ret_stack);
+
+	return r < 0 ? fault_set(fault, -r, "the stack is gone") : stack_may_change(engine, caller, ret_stack, fault);
+}
+
+int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name, json_t *value,
+	struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	CLEANUP(cleanup_free) char *text = json_dumps(value, OUTPUT_JSON_FLAGS);
+	struct stack stack;
+	int64_t id;
+	bool known;
+	int r;
+
+	r = name_check(name);
+	if (r < 0)
+		return fault_set(fault, -r, "%s: the name of an output is letters, digits, '.', '_' and '-', up to %d", name,
+			NAME_MAX_LENGTH);
+	if (!text)
+		return fault_set(fault, EINVAL, "output %s: the value cannot be JSON", name);
+	if ((int64_t)strlen(text) > engine->config.max_document_size)
+		return fault_set(fault, EFBIG, "output %s: the value is over max_document_size", name);
+	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r < 0)
+		return r;
+	known = output_find(engine, stack_id, name, &id) == 0;
+	r = store_get_int(engine->store, &id, SQL_OUTPUT_SET, "issi", stack_id, name, text, time_now_ms());
+	if (r == 0)
+		r = output_changed(engine, caller, &stack, name, "output.set", id, known ? 0 : ASPECT_NAMES);
+	return r < 0 ? r : store_change_end(&change);
+}
+
+int output_delete(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
+	struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct stack stack;
+	int64_t id;
+	int r;
+
+	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	if (r < 0)
+		return r;
+	r = output_find(engine, stack_id, name, &id);
+	if (r < 0)
+		return fault_set(fault, -r, "stack %s has no output %s", stack.name, name);
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_OUTPUT_DELETE, "i", id);
+	if (r == 0)
+		r = output_changed(engine, caller, &stack, name, "output.deleted", id, ASPECT_NAMES);
+	return r < 0 ? r : store_change_end(&change);
+}
+
+static int show_line(void *userdata, const struct output *output)
+{
+	json_auto_t *value = json_loads(output->value, JSON_DECODE_ANY, NULL);
+	FILE *out = userdata;
+
+	fprintf(out, "%s=", output->name);
+	if (json_is_string(value))
+		text_write_safe(out, json_string_value(value));
+	else
+		fputs(output->value, out);
+	fputc('\n', out);
+	return 0;
+}
+
+void output_show(struct engine *engine, int64_t stack_id, FILE *out)
+{
+	output_each(engine, stack_id, show_line, out);
+}
+
+struct json_list {
+	FILE *out;
+	bool more;
+};
+
+/* Names are of letters and digits, values are JSON and the rows come sorted: nothing is to be done. */
+static int show_member(void *userdata, const struct output *output)
+{
+	struct json_list *list = userdata;
+
+	fprintf(list->out, "%s\"%s\":%s", list->more ? "," : "", output->name, output->value);
+	list->more = true;
+	return 0;
+}
+
+void output_show_json(struct engine *engine, int64_t stack_id, FILE *out)
+{
+	struct json_list list = { .out = out };
+
+	fputc('{', out);
+	output_each(engine, stack_id, show_member, &list);
+	fputs("}\n", out);
+}
+
+void output_write_raw(const json_t *value, FILE *out)
+{
+	if (json_is_string(value))
+		fwrite(json_string_value(value), 1, json_string_length(value), out);
+	else
+		json_dumpf(value, out, OUTPUT_JSON_FLAGS);
+	fputc('\n', out);
+}
+
+int64_t output_time(struct engine *engine, int64_t stack_id)
+{
+	int64_t time = 0;
+
+	store_get_int(engine->store, &time, SQL_STACK_OUTPUTS_TIME, "i", stack_id);
+	return time;
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the process of a run asks the daemon for (doc/protocol.md, "Calls"): one row a function. Everything is
+ * judged by the submitter's rights; changes of the stack need its lock, and carry the fencing token of it.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/event.h"
+#include "engine/folder.h"
+#include "engine/kv.h"
+#include "engine/lock.h"
+#include "engine/output.h"
+#include "engine/runner-internal.h"
+
+struct call {
+	struct runner *runner;
+	struct engine *engine;
+	struct run run;
+	struct caller caller; /* the submitter, acting through the run; borrows the runner's */
+	json_t *args;
+	struct fault fault;
+	json_t *value; /* the answer; NULL: null */
+};
+
+struct call_row {
+	const char *name;
+	int (*run)(struct call *call);
+	bool changes; /* its answer is kept until the process has it, so that it is never done twice */
+};
+
+static void cleanup_json(json_t **value)
+{
+	json_decref(*value);
+}
+
+static const char *get_text(struct call *call, const char *key)
+{
+	return json_string_value(json_object_get(call->args, key));
+}
+
+static int need_text(struct call *call, const char *key, const char **ret_text)
+{
+	*ret_text = get_text(call, key);
+	return *ret_text ? 0 : fault_set(&call->fault, EINVAL, "the argument \"%s\" must be a string", key);
+}
+
+/* Whether the run may still change its stack: it holds the lock under which it began, or began without one. */
+static int may_change(struct call *call)
+{
+	struct stack stack;
+	struct lock lock;
+	int r = stack_get(call->engine, call->run.stack_id, &stack);
+
+	if (r < 0)
+		return fault_set(&call->fault, ESTALE, "the stack %s is gone", call->run.stack);
+	if (stack_access(&call->caller, &stack, MAY_WRITE) < 0)
+		return fault_set(&call->fault, EACCES, "you may not change the stack %s", stack.name);
+	if (!call->run.lock_token)
+		return lock_check(call->engine, &call->caller, stack.id, &call->fault);
+	if (lock_get(call->engine, stack.id, &lock) == 1 && lock.token == call->run.lock_token)
+		return 0;
+	return fault_set(&call->fault, ESTALE,
+		"the lock with token %lld, under which run %lld changes the stack %s, is gone (the newest token is %lld)",
+		(long long)call->run.lock_token, (long long)call->run.id, stack.name, (long long)stack.token);
+}
+
+/* Where the keys of a state.* call are: the run's stack, or a namespace, which is made when it is first written to. */
+static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
+{
+	const char *name = get_text(call, "namespace");
+	struct kv_namespace ns;
+	struct folder folder;
+	int r;
+
+	*ret_scope = (struct kv_scope){ .stack_id = call->run.stack_id };
+	if (!name)
+		return want == MAY_WRITE ? may_change(call) : 0;
+	if (name_check(name) < 0)
+		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of a namespace", name);
+	r = kv_namespace_find(call->engine, name, &ns);
+	if (r == 0)
+		r = caller_access(&call->caller, ns.uid, ns.gid, ns.mode, want);
+	if (r == -EACCES)
+		return fault_set(&call->fault, EACCES, "you may not %s the namespace %s",
+			want == MAY_WRITE ? "change" : "read", name);
+	*ret_scope = (struct kv_scope){ .namespace_id = r == 0 ? ns.id : -1 };
+	if (r != -ENOENT || want == MAY_READ)
+		return r == -ENOENT ? 0 : r;
+	r = folder_get(call->engine, "state", &folder);
+	if (r == 0)
+		r = caller_access(&call->caller, folder.uid, folder.gid, folder.mode, MAY_WRITE);
+	if (r == 0)
+		r = kv_namespace_create(call->engine, &call->caller, name, 0755, &ret_scope->namespace_id);
+	return r;
+}
+
+static int key_and_scope(struct call *call, int want, const char **ret_key, struct kv_scope *ret_scope)
+{
+	int r = need_text(call, "key", ret_key);
+
+	if (r == 0 && (!**ret_key || strlen(*ret_key) > NAME_MAX_LENGTH))
+		r = fault_set(&call->fault, EINVAL, "a key has 1 to %d bytes", NAME_MAX_LENGTH);
+	return r < 0 ? r : scope_of(call, want, ret_scope);
+}
+
+static int state_get(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	struct kv kv;
+	int r = key_and_scope(call, MAY_READ, &key, &scope);
+
+	if (r == 0)
+		r = kv_find(call->engine, scope, key, &kv, &call->value);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int state_exists(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	struct kv kv;
+	int r = key_and_scope(call, MAY_READ, &key, &scope);
+
+	if (r == 0)
+		r = kv_find(call->engine, scope, key, &kv, NULL);
+	call->value = json_boolean(r == 0);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int state_set(struct call *call)
+{
+	json_t *value = json_object_get(call->args, "value");
+	struct kv_scope scope;
+	const char *key;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	if (r == 0 && (!value || json_is_null(value)))
+		return fault_set(&call->fault, EINVAL, "nil is no value: state.delete removes a key");
+	if (r == 0)
+		r = kv_set(call->engine, scope, key, value, json_integer_value(json_object_get(call->args, "ttl_ms")));
+	call->value = json_true();
+	return r;
+}
+
+static int state_delete(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	if (r == 0)
+		r = kv_delete(call->engine, scope, key);
+	call->value = json_boolean(r == 0);
+	return r == -ENOENT ? 0 : r;
+}
+
+struct matching {
+	const char *pattern; /* NULL: all */
+	json_t *names, *values;
+};
+
+static int match_one(void *userdata, const struct kv *kv, const char *value)
+{
+	struct matching *matching = userdata;
+
+	if (matching->pattern && fnmatch(matching->pattern, kv->name, 0) != 0)
+		return 0;
+	if (matching->names)
+		json_array_append_new(matching->names, json_string(kv->name));
+	if (matching->values)
+		json_object_set_new(matching->values, kv->name, json_loads(value, JSON_DECODE_ANY, NULL));
+	return 0;
+}
+
+static int state_keys(struct call *call)
+{
+	struct matching matching = { .pattern = get_text(call, "pattern") };
+	struct kv_scope scope;
+	int r = scope_of(call, MAY_READ, &scope);
+
+	matching.names = call->value = json_array();
+	return r < 0 ? r : kv_each(call->engine, scope, match_one, &matching);
+}
+
+static int state_get_all(struct call *call)
+{
+	struct matching matching = { .pattern = NULL };
+	struct kv_scope scope;
+	int r = scope_of(call, MAY_READ, &scope);
+
+	matching.values = call->value = json_object();
+	return r < 0 ? r : kv_each(call->engine, scope, match_one, &matching);
+}
+
+static int state_clear(struct call *call)
+{
+	CLEANUP(cleanup_json) json_t *names = json_array();
+	struct matching matching = { .pattern = get_text(call, "pattern"), .names = names };
+	struct kv_scope scope;
+	json_t *name;
+	size_t i;
+	int r = scope_of(call, MAY_WRITE, &scope);
+
+	if (r == 0)
+		r = kv_each(call->engine, scope, match_one, &matching);
+	json_array_foreach (names, i, name)
+		if (r == 0)
+			r = kv_delete(call->engine, scope, json_string_value(name));
+	call->value = json_integer((json_int_t)json_array_size(names));
+	return r;
+}
+
+static int state_increment(struct call *call)
+{
+	CLEANUP(cleanup_json) json_t *one = json_integer(1);
+	json_t *delta = json_object_get(call->args, "delta");
+	struct kv_scope scope;
+	const char *key;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	return r < 0 ? r : kv_increment(call->engine, scope, key, delta ? delta : one, &call->fault, &call->value);
+}
+
+static int state_append(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key, *text;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	if (r == 0)
+		r = need_text(call, "text", &text);
+	return r < 0 ? r : kv_append(call->engine, scope, key, text, &call->fault, &call->value);
+}
+
+static int state_compare_swap(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	if (r == 0)
+		r = kv_compare_swap(call->engine, scope, key, json_object_get(call->args, "expected"),
+			json_object_get(call->args, "value"));
+	call->value = json_boolean(r == 1);
+	return r < 0 ? r : 0;
+}
+
+static int state_list_push(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	int64_t length = 0;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	if (r == 0)
+		r = kv_list_push(call->engine, scope, key, json_object_get(call->args, "item"), &call->fault, &length);
+	call->value = json_integer(length);
+	return r;
+}
+
+static int state_list_pop(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	return r < 0 ? r : kv_list_pop(call->engine, scope, key, &call->fault, &call->value);
+}
+
+static int state_list_length(struct call *call)
+{
+	CLEANUP(cleanup_json) json_t *list = NULL;
+	struct kv_scope scope;
+	const char *key;
+	struct kv kv;
+	int r = key_and_scope(call, MAY_READ, &key, &scope);
+
+	if (r == 0)
+		r = kv_find(call->engine, scope, key, &kv, &list);
+	call->value = json_integer((json_int_t)json_array_size(list));
+	return r == -ENOENT ? 0 : r;
+}
+
+static int state_set_ttl(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+
+	if (r == 0)
+		r = kv_set_ttl(call->engine, scope, key,
+			json_integer_value(json_object_get(call->args, "ttl_ms")));
+	call->value = json_boolean(r == 0);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int state_get_ttl(struct call *call)
+{
+	struct kv_scope scope;
+	const char *key;
+	struct kv kv;
+	int r = key_and_scope(call, MAY_READ, &key, &scope);
+
+	if (r == 0)
+		r = kv_find(call->engine, scope, key, &kv, NULL);
+	if (r == 0 && kv.expires_ms)
+		call->value = json_integer(kv.expires_ms - time_now_ms());
+	return r == -ENOENT ? 0 : r;
+}
+
+struct totals {
+	int64_t keys, bytes, with_ttl;
+};
+
+static int total_one(void *userdata, const struct kv *kv, const char *value)
+{
+	struct totals *totals = userdata;
+
+	totals->keys++;
+	totals->bytes += (int64_t)strlen(value);
+	totals->with_ttl += kv->expires_ms != 0;
+	return 0;
+}
+
+static int state_stats(struct call *call)
+{
+	struct totals totals = { 0 };
+	struct kv_scope scope;
+	int r = scope_of(call, MAY_READ, &scope);
+
+	if (r == 0)
+		r = kv_each(call->engine, scope, total_one, &totals);
+	call->value = json_pack("{s:I, s:I, s:I}", "keys", (json_int_t)totals.keys, "bytes", (json_int_t)totals.bytes,
+		"with_ttl", (json_int_t)totals.with_ttl);
+	return r;
+}
+
+/* The run's stack, or another one that the submitter may read. */
+static int other_stack(struct call *call, struct stack *ret_stack)
+{
+	const char *name = get_text(call, "stack");
+	int r;
+
+	if (!name)
+		return stack_get(call->engine, call->run.stack_id, ret_stack);
+	r = stack_find(call->engine, name, ret_stack);
+	if (r == -ENOENT)
+		return fault_set(&call->fault, ENOENT, "there is no stack %s", name);
+	if (r == 0 && stack_access(&call->caller, ret_stack, MAY_READ) < 0)
+		return fault_set(&call->fault, EACCES, "you may not read the stack %s", name);
+	return r;
+}
+
+static int stack_info(struct call *call)
+{
+	CLEANUP(buffer_done) struct buffer description = { 0 };
+	CLEANUP(buffer_done) struct buffer version = { 0 };
+	struct stack stack;
+	int r = other_stack(call, &stack);
+
+	if (r == 0)
+		r = stack_text(call->engine, stack.id, STACK_DESCRIPTION, &description, NULL);
+	if (r == 0)
+		r = stack_text(call->engine, stack.id, STACK_VERSION, &version, NULL);
+	if (r == 0)
+		call->value = json_pack("{s:I, s:s, s:s, s:s, s:s}", "id", (json_int_t)stack.id, "name", stack.name,
+			"status", stack_status_name(stack.status), "description", buffer_text(&description), "version",
+			buffer_text(&version));
+	return r;
+}
+
+static int stack_set_output(struct call *call)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	json_t *value = json_object_get(call->args, "value");
+	const char *name;
+	int r = need_text(call, "name", &name);
+
+	if (r == 0 && name_check(name) < 0)
+		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of an output", name);
+	if (r == 0 && !value)
+		return fault_set(&call->fault, EINVAL, "the output %s has no value", name);
+	if (r == 0)
+		r = may_change(call);
+	if (r == 0)
+		r = output_set(call->engine, &call->caller, call->run.stack_id, name, value, &call->fault);
+	if (r < 0)
+		return r;
+	json_object_set(call->runner->outputs, name, value);
+	text = json_dumps(call->runner->outputs, JSON_COMPACT | JSON_SORT_KEYS);
+	call->value = json_true();
+	return text ? run_set_text(call->engine, call->run.id, RUN_OUTPUTS, text, strlen(text)) : -ENOMEM;
+}
+
+static int add_output(void *userdata, const struct output *output)
+{
+	json_object_set_new(userdata, output->name, json_loads(output->value, JSON_DECODE_ANY, NULL));
+	return 0;
+}
+
+static int stack_get_output(struct call *call)
+{
+	const char *name = get_text(call, "name");
+	struct stack stack;
+	int64_t id;
+	int r = other_stack(call, &stack);
+
+	if (r < 0)
+		return r;
+	if (!name) {
+		call->value = json_object();
+		return output_each(call->engine, stack.id, add_output, call->value);
+	}
+	r = output_find(call->engine, stack.id, name, &id);
+	if (r == 0)
+		r = output_get(call->engine, id, NULL, NULL, &call->value, NULL);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int add_event(struct call *call)
+{
+	json_t *data = json_object_get(call->args, "data");
+	const char *type;
+	int r = need_text(call, "type", &type);
+
+	if (r == 0 && (!strchr(type, '.') || name_check(type) < 0))
+		r = fault_set(&call->fault, EINVAL, "a type of event is words with dots, like deploy.done");
+	call->value = json_true();
+	return r < 0 ? r :
+		       event_add(call->engine, &call->caller, type, call->run.stack_id, call->run.stack,
+			       call->run.id, json_is_object(data) ? json_incref(data) : NULL);
+}
+
+static const struct call_row rows[] = {
+	{ "state.get", state_get, false },
+	{ "state.exists", state_exists, false },
+	{ "state.set", state_set, true },
+	{ "state.delete", state_delete, true },
+	{ "state.keys", state_keys, false },
+	{ "state.get_all", state_get_all, false },
+	{ "state.clear", state_clear, true },
+	{ "state.increment", state_increment, true },
+	{ "state.append", state_append, true },
+	{ "state.compare_swap", state_compare_swap, true },
+	{ "state.list_push", state_list_push, true },
+	{ "state.list_pop", state_list_pop, true },
+	{ "state.list_length", state_list_length, false },
+	{ "state.set_ttl", state_set_ttl, true },
+	{ "state.get_ttl", state_get_ttl, false },
+	{ "state.stats", state_stats, false },
+	{ "stack.info", stack_info, false },
+	{ "stack.set_output", stack_set_output, true },
+	{ "stack.get_output", stack_get_output, false },
+	{ "event.add", add_event, true },
+};
+
+static json_t *answer_json(int64_t seq, const struct call *call, int result)
+{
+	if (result < 0)
+		return json_pack("{s:s, s:I, s:s, s:s}", "op", "return", "seq", (json_int_t)seq, "errno",
+			fault_errno_name(-result), "text",
+			*call->fault.text ? call->fault.text : strerror(-result));
+	return json_pack("{s:s, s:I, s:b, s:O?}", "op", "return", "seq", (json_int_t)seq, "ok", 1, "value", call->value);
+}
+
+/* The store is out of order: the frame comes again instead of telling the workflow. */
+static bool store_failure(int r)
+{
+	return r == -EIO || r == -ENOSPC || r == -ENOMEM || r == -EBADMSG;
+}
+
+static int run_row(const struct call_row *row, struct call *call)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int r = store_change_begin(call->engine->store, &change);
+
+	if (r == 0)
+		r = row->run(call);
+	return r < 0 ? r : store_change_end(&change);
+}
+
+static int send_kept_answer(struct runner *runner, int64_t seq)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int r = run_find_answer(runner->of->engine, runner->run_id, seq, &text);
+
+	return r < 0 ? r : json_array_append_new(runner->answers, json_loadb(text.data, text.size, 0, NULL));
+}
+
+static int keep_answer(struct runner *runner, int64_t seq, json_t *answer)
+{
+	CLEANUP(cleanup_free) char *text = json_dumps(answer, JSON_COMPACT);
+
+	return text ? run_keep_answer(runner->of->engine, runner->run_id, seq, text) : -ENOMEM;
+}
+
+int runner_call(struct runner *runner, int64_t seq, json_t *head)
+{
+	struct engine *engine = runner->of->engine;
+	const char *name = json_string_value(json_object_get(head, "fn"));
+	int64_t got = json_integer_value(json_object_get(head, "got"));
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	struct call call = { .runner = runner, .engine = engine, .args = json_object_get(head, "args") };
+	const struct call_row *row = NULL;
+	json_t *answer;
+	int r;
+
+	for (size_t i = 0; name && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(rows[i].name, name))
+			row = &rows[i];
+	if (row && row->changes && send_kept_answer(runner, seq) == 0)
+		return 0;
+	r = run_get(engine, runner->run_id, &call.run);
+	call.caller = runner->submitter;
+	call.caller.run_id = runner->run_id;
+	if (r == 0 && got > 0)
+		r = run_drop_answers(engine, runner->run_id, got);
+	if (r < 0)
+		return r;
+	r = row ? run_row(row, &call) :
+		  fault_set(&call.fault, ENOSYS, "the daemon knows no function %s", name ? name : "");
+	value = call.value;
+	if (store_failure(r))
+		return r;
+	answer = answer_json(seq, &call, r);
+	r = row && row->changes ? keep_answer(runner, seq, answer) : 0;
+	if (r < 0) {
+		json_decref(answer);
+		return r;
+	}
+	/* It leaves after the commit: see turn_ended(). */
+	return json_array_append_new(runner->answers, answer) == 0 ? 0 : -ENOMEM;
+}

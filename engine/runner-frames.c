@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* What the process of a run tells: one row a frame. Each is applied once, in order; `ack` follows the commit. */
+#include "engine/runner-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/folder.h"
+#include "engine/lock.h"
+
+static void cleanup_json(json_t **value)
+{
+	json_decref(*value);
+}
+
+static const char *get_text(json_t *head, const char *key)
+{
+	return json_string_value(json_object_get(head, key));
+}
+
+static int refuse(struct runner *runner, int code, const char *text)
+{
+	struct fault fault = { 0 };
+	int r;
+
+	fault_set(&fault, code, "%s", text);
+	r = runner_finish(runner, RUN_FAILED, TASK_CANCELLED, text);
+	runner_tell_loaded(runner, -code, &fault);
+	return r;
+}
+
+static int apply_refused(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	int code = fault_errno_value(get_text(head, "errno") ? get_text(head, "errno") : "EINVAL");
+	const char *text = get_text(head, "text");
+
+	return refuse(runner, code ? code : EINVAL, text ? text : "the workflow was refused");
+}
+
+static int store_plan(struct runner *runner, json_t *head)
+{
+	struct engine *engine = runner->of->engine;
+	CLEANUP(cleanup_json) json_t *plan = json_object();
+	CLEANUP(cleanup_free) char *text = NULL;
+	static const char *const keys[] = { "workflow", "description", "version", "config", "tasks" };
+	json_t *task;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(head, keys[i]))
+			json_object_set(plan, keys[i], json_object_get(head, keys[i]));
+	text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!text)
+		return -ENOMEM;
+	r = run_set_text(engine, runner->run_id, RUN_PLAN, text, strlen(text));
+	json_array_foreach (json_object_get(head, "tasks"), i, task) {
+		const char *name = get_text(task, "name");
+		int64_t id;
+
+		if (r == 0)
+			r = name ? task_add(engine, runner->run_id, (int)i, name, &id) : -EPROTO;
+	}
+	return r;
+}
+
+/* The stack is the folder's, else the one that the workflow names, else the workflow's own name; made if missing. */
+static int bind_stack(struct runner *runner, json_t *head, struct fault *fault, struct stack *ret_stack)
+{
+	struct engine *engine = runner->of->engine;
+	const char *name = get_text(head, "stack") ? get_text(head, "stack") : get_text(head, "workflow");
+	struct run run;
+	int r = run_get(engine, runner->run_id, &run);
+
+	if (r < 0)
+		return r;
+	if (run.stack_id)
+		return stack_get(engine, run.stack_id, ret_stack);
+	if (!name)
+		return fault_set(fault, EINVAL, "the workflow names no stack");
+	r = stack_find(engine, name, ret_stack);
+	if (r == -ENOENT)
+		r = folder_make_stack(engine, &runner->submitter, name, 0755, fault, ret_stack);
+	return r < 0 ? r : run_set_stack(engine, runner->run_id, ret_stack->id);
+}
+
+static bool wants_lock(const struct config *config, json_t *head)
+{
+	json_t *wish = json_object_get(json_object_get(head, "config"), "require_lock");
+
+	return json_is_boolean(wish) ? json_is_true(wish) : config->auto_lock;
+}
+
+/* The run's own lock, unless its submitter holds the stack already. */
+static int take_lock(struct runner *runner, const struct stack *stack, json_t *head, struct fault *fault)
+{
+	struct engine *engine = runner->of->engine;
+	struct lock_request wanted = { .kind = LOCK_RUN, .owner = (uint64_t)runner->run_id, .pid = runner->pid,
+		.operation = "run" };
+	struct config config;
+	int64_t token;
+	int r;
+
+	r = stack_may_change(engine, &runner->submitter, stack, fault);
+	if (r == 0)
+		r = stack_config(engine, stack->id, &config);
+	if (r < 0)
+		return r;
+	if (lock_held_by(engine, &runner->submitter, stack->id, &token))
+		return run_set_lock(engine, runner->run_id, token, false);
+	if (!wants_lock(&config, head))
+		return 0;
+	snprintf(wanted.reason, sizeof(wanted.reason), "run %lld", (long long)runner->run_id);
+	r = lock_acquire(engine, &runner->submitter, stack->id, &wanted, fault, &token);
+	if (r < 0)
+		return r;
+	runner->own_lock = true;
+	return run_set_lock(engine, runner->run_id, token, true);
+}
+
+/* Tells the process to begin. */
+static int begin(struct runner *runner)
+{
+	struct engine *engine = runner->of->engine;
+	CLEANUP(buffer_done) struct buffer values = { 0 };
+	CLEANUP(buffer_done) struct buffer workflow = { 0 };
+	char id[32], token[32];
+	json_t *environment;
+	struct run run;
+	int r = run_get(engine, runner->run_id, &run);
+
+	if (r == 0)
+		r = run_text(engine, runner->run_id, RUN_VALUES, &values);
+	if (r == 0)
+		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
+	if (r == 0)
+		r = stack_set_text(engine, NULL, run.stack_id, STACK_WORKFLOW, buffer_text(&workflow), workflow.size,
+			NULL);
+	if (r == 0)
+		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);
+	if (r < 0)
+		return r;
+	runner->state = RUNNER_RUNNING;
+	snprintf(id, sizeof(id), "%lld", (long long)run.id);
+	snprintf(token, sizeof(token), "%lld", (long long)run.lock_token);
+	environment = json_pack("{s:s, s:s, s:s}", "SLOTH_RUN", id, "SLOTH_STACK", run.stack, "SLOTH_LOCK_TOKEN",
+		run.lock_token ? token : "");
+	return runner_send(runner,
+		json_pack("{s:s, s:s, s:o, s:o, s:o}", "op", "start", "stack", run.stack, "token",
+			run.lock_token ? json_integer(run.lock_token) : json_null(), "values",
+			json_loads(values.size ? values.data : "{}", 0, NULL), "env", environment),
+		NULL, 0);
+}
+
+void runner_start_waiting(struct runners *runners)
+{
+	struct runner *runner;
+
+	TAILQ_FOREACH(runner, &runners->list, runners) {
+		CLEANUP(store_change_cancel) struct store_change change = { 0 };
+
+		if (runner->state != RUNNER_WAITING || !runner->connected)
+			continue;
+		if (runner_count(runners, RUNNER_RUNNING) >=
+			(size_t)runners->engine->config.max_concurrent_executions)
+			return;
+		if (store_change_begin(runners->engine->store, &change) == 0 && begin(runner) == 0)
+			store_change_end(&change);
+	}
+}
+
+static int loaded_and_locked(struct runner *runner, json_t *head, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct engine *engine = runner->of->engine;
+	struct stack stack;
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = bind_stack(runner, head, fault, &stack);
+	if (r == 0)
+		r = runner_merge_values(runner, stack.id, fault);
+	if (r == 0)
+		r = take_lock(runner, &stack, head, fault);
+	if (r == 0 && runner->state != RUNNER_WAITING)
+		r = run_set_status(engine, runner->run_id, RUN_WAITING, NULL);
+	return r < 0 ? r : store_change_end(&change);
+}
+
+static int apply_loaded(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	struct fault fault = { 0 };
+	int r;
+
+	if (runner->state != RUNNER_LOADING)
+		return 0;
+	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
+	r = store_plan(runner, head);
+	if (r < 0)
+		return r;
+	r = loaded_and_locked(runner, head, &fault);
+	if (r < 0) {
+		fault_default(&fault, -r, "%s", strerror(-r));
+		runner_send(runner, json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", 0), NULL, 0);
+		return refuse(runner, -r, fault.text);
+	}
+	runner->state = RUNNER_WAITING;
+	runner_tell_loaded(runner, 0, NULL);
+	runner_start_waiting(runner->of);
+	runner_start_queued(runner->of);
+	return 0;
+}
+
+static int apply_task(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	struct engine *engine = runner->of->engine;
+	const char *name = get_text(head, "name"), *status_name = get_text(head, "status");
+	json_t *outputs = json_object_get(head, "outputs");
+	CLEANUP(cleanup_free) char *output = outputs ? json_dumps(outputs, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
+	struct task task;
+	int status = status_name ? task_status_parse(status_name) : -EPROTO;
+	int r;
+
+	if (!name || status < 0)
+		return -EPROTO;
+	r = task_find(engine, runner->run_id, name, &task);
+	if (r < 0)
+		return r == -ENOENT ? -EPROTO : r;
+	r = task_set_status(engine, task.id, status, (int)json_integer_value(json_object_get(head, "try")),
+		get_text(head, "error"), output);
+	return r == -EINVAL ? -EPROTO : r;
+}
+
+static int apply_log(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	struct engine *engine = runner->of->engine;
+	const char *name = get_text(head, "task");
+	struct task task = { 0 };
+	int r;
+
+	if (name) {
+		r = task_find(engine, runner->run_id, name, &task);
+		if (r < 0)
+			return r == -ENOENT ? -EPROTO : r;
+	}
+	return log_append(engine, runner->run_id, task.id, json_integer_value(json_object_get(head, "time")),
+		frame->body, frame->body_size);
+}
+
+static int apply_call(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	return runner_call(runner, json_integer_value(json_object_get(head, "seq")), head);
+}
+
+static int apply_finished(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	struct engine *engine = runner->of->engine;
+	json_t *result = json_object_get(head, "result");
+	CLEANUP(cleanup_free) char *text = result ? json_dumps(result, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	int status = run_status_parse(get_text(head, "status") ? get_text(head, "status") : "");
+	int r = 0;
+
+	if (runner->state == RUNNER_FINISHED)
+		return 0;
+	if (status < 0 || !run_status_final(status))
+		return -EPROTO;
+	if (text)
+		r = run_set_text(engine, runner->run_id, RUN_RESULT, text, strlen(text));
+	if (r == 0)
+		r = runner_finish(runner, status, status == RUN_CANCELLED ? TASK_CANCELLED : TASK_SKIPPED,
+			get_text(head, "error"));
+	if (r < 0)
+		return r;
+	ev_timer_stop(engine->loop, &runner->deadline);
+	/* Cancelled or finished while it was loading. */
+	runner_tell_loaded(runner, -ECANCELED, &(struct fault){ ECANCELED, "the run was cancelled" });
+	runner_start_waiting(runner->of);
+	return 0;
+}
+
+static const struct {
+	const char *op;
+	int (*apply)(struct runner *runner, json_t *head, const struct frame *frame);
+} frame_rows[] = {
+	{ "log", apply_log },
+	{ "task", apply_task },
+	{ "call", apply_call },
+	{ "loaded", apply_loaded },
+	{ "refused", apply_refused },
+	{ "finished", apply_finished },
+};
+
+static int apply_frame(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	const char *op = get_text(head, "op");
+	int r = -EPROTO;
+
+	for (size_t i = 0; op && i < sizeof(frame_rows) / sizeof(frame_rows[0]); i++) {
+		if (strcmp(frame_rows[i].op, op))
+			continue;
+		r = store_change_begin(runner->of->engine->store, &change);
+		if (r == 0)
+			r = frame_rows[i].apply(runner, head, frame);
+		if (r == 0)
+			r = store_change_end(&change);
+		return r;
+	}
+	return r;
+}
+
+static void conn_frame(struct conn *conn, const struct frame *frame)
+{
+	struct runner *runner = conn->userdata;
+	CLEANUP(cleanup_json) json_t *head = json_loadb(frame->head, frame->head_size, 0, NULL);
+	int64_t seq = json_integer_value(json_object_get(head, "seq"));
+	int r;
+
+	if (seq <= runner->last_seq && seq > 0) {
+		/* It was applied; a call still wants its answer. */
+		if (!strcmp(get_text(head, "op") ? get_text(head, "op") : "", "call"))
+			runner_call(runner, seq, head);
+		return;
+	}
+	if (runner->stalled || (seq != runner->last_seq + 1 && seq > 0))
+		return; /* it comes again, in its order */
+	r = seq > 0 ? apply_frame(runner, head, frame) : -EPROTO;
+	if (r == 0) {
+		runner->last_seq = seq;
+		return;
+	}
+	if (r == -EPROTO) {
+		log_error("run %lld: its process does not keep to the protocol (frame %lld): ending it",
+			(long long)runner->run_id, (long long)seq);
+		runner_kill(runner);
+		return;
+	}
+	log_warning("run %lld: frame %lld could not be stored: %s; asking for it again", (long long)runner->run_id,
+		(long long)seq, strerror(-r));
+	runner->stalled = true;
+	runner_deadline(runner, STALL_SECONDS);
+}
+
+static void conn_closed(struct conn *conn, int error)
+{
+	struct runner *runner = conn->userdata;
+
+	conn_done(conn);
+	runner->connected = false;
+	/* A process that closed its socket is of no use any more; its end is waited for, to know how it came. */
+	if (runner->pidfd < 0) {
+		runner_dead(runner);
+		return;
+	}
+	if (runner->state != RUNNER_FINISHED)
+		syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
+}
+
+const struct conn_callbacks runner_conn_callbacks = { conn_frame, conn_closed };
+

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* One run's conversation. Shared by runner.c (life) and runner-calls.c (what the process asks for). */
+#include <sys/queue.h>
+
+#include "base/conn.h"
+#include "engine/runner.h"
+
+enum runner_state {
+	RUNNER_QUEUED,	 /* not started yet: others are loading */
+	RUNNER_LOADING,	 /* the process reads the workflow */
+	RUNNER_WAITING,	 /* loaded; waits for a slot */
+	RUNNER_RUNNING,
+	RUNNER_FINISHED, /* its end is stored; the process may take its leave */
+	RUNNER_AWAY,	 /* of a former daemon: expected to come back */
+};
+
+struct runner {
+	TAILQ_ENTRY(runner) runners;
+	struct runners *of;
+	int64_t run_id;
+	enum runner_state state;
+	struct caller submitter;
+	struct conn conn;
+	bool connected;
+	bool own_lock;	    /* the run holds the stack's lock itself */
+	pid_t pid;
+	char mark[64];	    /* NAME=VALUE in the environment of all that it starts */
+	int64_t last_seq;   /* of the frames that were applied */
+	int64_t stored_seq; /* … and of those that are on disk */
+	bool stalled;	    /* a frame could not be applied: it is asked for again */
+	unsigned cancels;
+	ev_timer deadline;  /* loading, coming back, ending after a cancel */
+	ev_io death;	    /* the pidfd */
+	int pidfd;
+	int exit_status;    /* as of wait(2); -1: unknown */
+	json_t *answers;    /* to calls of this turn: they leave after its commit */
+	json_t *outputs;    /* what the run has set, for its own file `outputs` */
+	json_t *options;
+	int64_t retry_of;
+	/* Who submitted it and waits for loaded(). */
+	void (*loaded)(void *userdata, int result, const struct fault *fault);
+	void *userdata;
+};
+
+struct runners {
+	struct engine *engine;
+	struct spawner *spawner;
+	char socket[4096];
+	char program[4096];
+	char work[4096];
+	TAILQ_HEAD(, runner) list;
+	ev_prepare before, after; /* the turn's commit */
+	unsigned failed_turns;
+};
+
+enum {
+	LOADING_SECONDS = 30,	  /* how long a process may read its workflow */
+	GRACE_MS = 10000,	  /* between SIGTERM and SIGKILL of a cancelled task */
+	AFTER_GRACE_SECONDS = 10, /* … and then the process of the run itself is killed */
+	STALL_SECONDS = 1,	  /* before a frame that could not be stored is asked for again */
+};
+
+/* runner.c: life and death. */
+int runner_new(struct runners *runners, struct runner **ret_runner);
+void runner_free(struct runner *runner);
+struct runner *runner_find(struct runners *runners, int64_t run_id);
+size_t runner_count(struct runners *runners, enum runner_state state);
+/* Whoever waits for loaded() is told, once. */
+void runner_tell_loaded(struct runner *runner, int result, const struct fault *fault);
+/* The one way in which a run ends: its tasks, its status, its lock, in one change. */
+int runner_finish(struct runner *runner, enum run_status status, enum task_status task_status, const char *error);
+/* Ends everything that descends from the run, its process included. */
+void runner_kill(struct runner *runner);
+/* The process is gone, or must go: frees the runner. */
+void runner_dead(struct runner *runner);
+void runner_deadline(struct runner *runner, double seconds);
+void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents);
+/* Notices the end of the process. */
+void runner_watch(struct runner *runner, pid_t pid);
+
+/* runner-start.c */
+extern const struct spawner_callbacks runner_spawner_callbacks;
+void runner_make_mark(struct runner *runner, const char *secret);
+void runner_start_queued(struct runners *runners);
+
+/* runner-frames.c */
+extern const struct conn_callbacks runner_conn_callbacks;
+void runner_start_waiting(struct runners *runners);
+
+/* A `call` frame: runs it and queues the answer. 0, or -errno when nothing was changed because the store failed, so
+ * that the frame must come again. */
+int runner_call(struct runner *runner, int64_t seq, json_t *head);
+
+/* The stack's values with the run's own over them become the run's. */
+int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *fault);
+
+/* Takes the reference to the head. */
+int runner_send(struct runner *runner, json_t *head, const char *body, size_t size);

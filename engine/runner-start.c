@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting the process of a run: at most so many at once, the others wait in the order in which they came. */
+#include "engine/runner-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sodium.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "engine/lock.h"
+#include "engine/spawner.h"
+
+enum {
+	LOADING_MAX = 8, /* processes that read workflows at once */
+};
+
+void runner_make_mark(struct runner *runner, const char *secret)
+{
+	unsigned char hash[crypto_generichash_BYTES];
+	char hex[33];
+
+	crypto_generichash(hash, sizeof(hash), (const unsigned char *)secret, strlen(secret), NULL, 0);
+	sodium_bin2hex(hex, sizeof(hex), hash, 16);
+	snprintf(runner->mark, sizeof(runner->mark), "SLOTH_MARK=%s", hex);
+}
+
+static int add_finished(void *userdata, const struct task *task)
+{
+	static const bool done[TASK_STATUS_COUNT] = { [TASK_SUCCESS] = true, [TASK_UNCHANGED] = true };
+
+	if (done[task->status])
+		json_object_set_new(userdata, task->name, json_pack("{s:s}", "status", task_status_name(task->status)));
+	return 0;
+}
+
+/* What a retry need not do again: the tasks that had finished well, with their outputs. */
+static json_t *resume_json(struct runner *runner)
+{
+	struct engine *engine = runner->of->engine;
+	json_t *tasks = json_object(), *row;
+	const char *name;
+
+	task_each(engine, runner->retry_of, add_finished, tasks);
+	json_object_foreach (tasks, name, row) {
+		CLEANUP(buffer_done) struct buffer text = { 0 };
+		struct task task;
+		json_t *outputs = NULL;
+
+		if (task_find(engine, runner->retry_of, name, &task) == 0 &&
+			task_output(engine, task.id, &text) == 0 && text.size)
+			outputs = json_loadb(text.data, text.size, JSON_DECODE_ANY, NULL);
+		json_object_set_new(row, "outputs", outputs ? outputs : json_object());
+	}
+	return json_pack("{s:o}", "tasks", tasks);
+}
+
+static int send_workflow(struct runner *runner, const struct run *run, const char *secret, const char *work)
+{
+	struct engine *engine = runner->of->engine;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	CLEANUP(buffer_done) struct buffer values = { 0 };
+	json_t *resume = runner->retry_of ? resume_json(runner) : json_null();
+	int r = run_text(engine, run->id, RUN_WORKFLOW, &text);
+
+	if (r == 0)
+		r = run_text(engine, run->id, RUN_VALUES, &values);
+	if (r < 0) {
+		json_decref(resume);
+		return r;
+	}
+	return runner_send(runner,
+		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:{s:i, s:I}, s:o}", "op", "run", "run",
+			(json_int_t)run->id, "secret", secret, "socket", runner->of->socket, "file", run->file, "stack",
+			*run->stack ? run->stack : NULL, "values",
+			json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options, "workdir",
+			work, "limits", "max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
+			(json_int_t)512 << 20, "resume", resume),
+		text.data, text.size);
+}
+
+static int start_process(struct runner *runner)
+{
+	struct runners *runners = runner->of;
+	CLEANUP(cleanup_fd) int theirs = -1;
+	char work[4200], secret[65];
+	unsigned char random[32];
+	struct run run;
+	int fds[2], r;
+
+	r = run_get(runners->engine, runner->run_id, &run);
+	if (r < 0)
+		return r;
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(secret, sizeof(secret), random, sizeof(random));
+	runner_make_mark(runner, secret);
+	snprintf(work, sizeof(work), "%s/%lld", runners->work, (long long)run.id);
+	r = run_set_process(runners->engine, run.id, 0, secret);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	theirs = fds[1];
+	conn_init(&runner->conn, runners->engine->loop, fds[0], &runner_conn_callbacks, runner);
+	runner->connected = true;
+	runner->state = RUNNER_LOADING;
+	runner_deadline(runner, LOADING_SECONDS);
+	r = send_workflow(runner, &run, secret, work);
+	if (r < 0)
+		return r;
+	return spawner_spawn(runners->spawner,
+		&(struct spawn){ .run_id = run.id,
+			.uid = runner->submitter.uid,
+			.gid = runner->submitter.gid,
+			.groups = runner->submitter.groups,
+			.group_count = runner->submitter.group_count,
+			.program = runners->program,
+			.work = work,
+			.mark = runner->mark,
+			.fd = theirs });
+}
+
+static void could_not_start(struct runner *runner, int error)
+{
+	struct fault fault = { 0 };
+
+	fault_set(&fault, -error, "%s can't be started: %s", runner->of->program, strerror(-error));
+	runner_finish(runner, RUN_FAILED, TASK_CANCELLED, fault.text);
+	runner_tell_loaded(runner, error, &fault);
+	if (runner->connected)
+		conn_done(&runner->conn);
+	runner->connected = false;
+	runner_dead(runner);
+}
+
+void runner_start_queued(struct runners *runners)
+{
+	struct runner *runner, *next;
+
+	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
+		CLEANUP(store_change_cancel) struct store_change change = { 0 };
+		int r;
+
+		next = TAILQ_NEXT(runner, runners);
+		if (runner->state != RUNNER_QUEUED)
+			continue;
+		if (runner_count(runners, RUNNER_LOADING) >= LOADING_MAX)
+			return;
+		r = store_change_begin(runners->engine->store, &change);
+		if (r == 0)
+			r = start_process(runner);
+		if (r == 0)
+			r = store_change_end(&change);
+		if (r < 0) {
+			store_change_cancel(&change);
+			could_not_start(runner, r);
+			return; /* that one began here again */
+		}
+	}
+}
+
+static void process_started(void *userdata, int64_t run_id, pid_t pid)
+{
+	struct runners *runners = userdata;
+	struct runner *runner = runner_find(runners, run_id);
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct run run;
+
+	if (!runner)
+		return;
+	if (pid < 0) {
+		could_not_start(runner, pid);
+		return;
+	}
+	runner_watch(runner, pid);
+	if (store_change_begin(runners->engine->store, &change) < 0 || run_get(runners->engine, run_id, &run) < 0 ||
+		run_set_process(runners->engine, run_id, pid, run.secret) < 0)
+		return;
+	if (runner->own_lock)
+		lock_set_run_pid(runners->engine, run.stack_id, run_id, pid);
+	store_change_end(&change);
+}
+
+static void process_exited(void *userdata, pid_t pid, int status)
+{
+	struct runners *runners = userdata;
+	struct runner *runner;
+
+	TAILQ_FOREACH(runner, &runners->list, runners)
+		if (runner->pid == pid)
+			runner->exit_status = status;
+}
+
+const struct spawner_callbacks runner_spawner_callbacks = { process_started, process_exited };
+

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* What people do with runs: submit, cancel, retry. */
+#include "engine/runner-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "engine/event.h"
+#include "engine/yaml.h"
+
+enum {
+	DEPTH_MAX = 8, /* of workflows that submit workflows */
+};
+
+static void cleanup_json(json_t **value)
+{
+	json_decref(*value);
+}
+
+/* How deep the submitter is in workflows that submit workflows: it descends from a runner then. */
+static int submitter_depth(struct runners *runners, const struct caller *caller)
+{
+	struct runner *runner;
+	struct run run;
+
+	TAILQ_FOREACH(runner, &runners->list, runners)
+		if (runner->pid > 0 && caller->pid > 0 && process_descends(caller->pid, runner->pid) &&
+			run_get(runners->engine, runner->run_id, &run) == 0)
+			return run.depth + 1;
+	return 0;
+}
+
+/* The stack's values with the run's over them. */
+int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *fault)
+{
+	struct engine *engine = runner->of->engine;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	CLEANUP(buffer_done) struct buffer own = { 0 };
+	CLEANUP(cleanup_json) json_t *values = NULL;
+	CLEANUP(cleanup_json) json_t *over = NULL;
+	CLEANUP(cleanup_free) char *merged = NULL;
+	int r;
+
+	r = stack_text(engine, stack_id, STACK_VALUES, &text, NULL);
+	if (r == 0)
+		r = yaml_parse("values.yaml", buffer_text(&text), text.size, fault, &values);
+	if (r == 0)
+		r = run_text(engine, runner->run_id, RUN_VALUES, &own);
+	if (r < 0)
+		return r;
+	if (own.size)
+		over = json_loadb(own.data, own.size, 0, NULL);
+	if (over && json_is_object(values))
+		json_object_update_recursive(values, over);
+	merged = json_dumps(values, JSON_COMPACT | JSON_SORT_KEYS);
+	return merged ? run_set_text(engine, runner->run_id, RUN_VALUES, merged, strlen(merged)) : -ENOMEM;
+}
+
+/* The row of the run, with what can be said before its process exists. */
+static int record(struct runner *runner, const struct submission *submission, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct engine *engine = runner->of->engine;
+	CLEANUP(cleanup_free) char *values =
+		submission->values ? json_dumps(submission->values, JSON_COMPACT | JSON_SORT_KEYS) : strdup("{}");
+	struct run run;
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = run_create(engine, &runner->submitter, submission->file, submission->stack_id, submission->text,
+			submission->size, &run);
+	if (r == 0)
+		r = values ? run_set_text(engine, run.id, RUN_VALUES, values, strlen(values)) : -ENOMEM;
+	if (r == 0)
+		r = run_set_depth(engine, run.id, submitter_depth(runner->of, &runner->submitter));
+	if (r == 0 && submission->retry_of)
+		r = run_set_retry(engine, run.id, submission->retry_of);
+	runner->run_id = run.id;
+	return r < 0 ? r : store_change_end(&change);
+}
+
+/* What can be refused at once: the stack is somebody else's, locked, or the chain of workflows is too long. */
+static int check(struct runner *runner, const struct submission *submission, struct fault *fault)
+{
+	struct engine *engine = runner->of->engine;
+	struct stack stack;
+	int r;
+
+	if (submitter_depth(runner->of, &runner->submitter) > DEPTH_MAX)
+		return fault_set(fault, ELOOP, "workflows that start workflows may be %d deep, and this is one more",
+			DEPTH_MAX);
+	if (!submission->stack_id)
+		return 0;
+	r = stack_get(engine, submission->stack_id, &stack);
+	if (r == 0)
+		r = stack_may_change(engine, &runner->submitter, &stack, fault);
+	if (r == 0)
+		r = runner_merge_values(runner, stack.id, fault);
+	return r;
+}
+
+int runner_submit(struct runners *runners, struct caller *caller, const struct submission *submission,
+	struct fault *fault, int64_t *ret_run)
+{
+	struct runner *runner;
+	int r = runner_new(runners, &runner);
+
+	if (r < 0)
+		return r;
+	runner->options = json_incref(submission->options);
+	runner->retry_of = submission->retry_of;
+	r = caller_copy(caller, &runner->submitter);
+	if (r == 0)
+		r = record(runner, submission, fault);
+	if (r < 0) {
+		runner_free(runner);
+		return r;
+	}
+	*ret_run = runner->run_id;
+	r = check(runner, submission, fault);
+	if (r < 0) {
+		fault_default(fault, -r, "%s", strerror(-r));
+		runner_finish(runner, RUN_FAILED, TASK_CANCELLED, fault->text);
+		runner_free(runner);
+		return r;
+	}
+	runner->loaded = submission->loaded;
+	runner->userdata = submission->userdata;
+	runner_start_queued(runners);
+	return 0;
+}
+
+void runner_forget(struct runners *runners, int64_t run_id)
+{
+	struct runner *runner = runner_find(runners, run_id);
+
+	if (runner)
+		runner->loaded = NULL;
+}
+
+/* The submitter, the owner of what it is about, and root. */
+static int may_control(struct caller *caller, const struct run *run, struct fault *fault)
+{
+	if (caller_owns(caller, run->uid) || caller_owns(caller, run->owner_uid))
+		return 0;
+	return fault_set(fault, EPERM, "run %lld is not yours: its submitter, the stack's owner and root control it",
+		(long long)run->id);
+}
+
+int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id, struct fault *fault)
+{
+	struct runner *runner = runner_find(runners, run_id);
+	struct run run;
+	int r = run_get(runners->engine, run_id, &run);
+
+	if (r == 0)
+		r = may_control(caller, &run, fault);
+	if (r < 0)
+		return r;
+	if (run_status_final(run.status) || !runner)
+		return fault_set(fault, EINVAL, "run %lld is over: %s", (long long)run_id, run_status_name(run.status));
+	runner->cancels++;
+	if (runner->state == RUNNER_QUEUED) {
+		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
+		runner_tell_loaded(runner, -ECANCELED, &(struct fault){ ECANCELED, "the run was cancelled" });
+		runner_free(runner);
+		return 0;
+	}
+	event_add(runners->engine, caller, "run.cancel_requested", run.stack_id, *run.stack ? run.stack : NULL, run_id,
+		NULL);
+	runner_send(runner,
+		json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", runner->cancels > 1 ? 0 : GRACE_MS), NULL, 0);
+	runner_deadline(runner, runner->cancels > 1 ? AFTER_GRACE_SECONDS : GRACE_MS / 1000 + AFTER_GRACE_SECONDS);
+	return 0;
+}
+
+int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id, bool only_failed, struct fault *fault,
+	void (*loaded)(void *userdata, int result, const struct fault *fault), void *userdata, int64_t *ret_run)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	CLEANUP(buffer_done) struct buffer values_text = { 0 };
+	CLEANUP(cleanup_json) json_t *values = NULL;
+	struct run run;
+	int r = run_get(runners->engine, run_id, &run);
+
+	if (r == 0)
+		r = may_control(caller, &run, fault);
+	if (r == 0 && !run_status_final(run.status))
+		r = fault_set(fault, EBUSY, "run %lld is still %s: cancel it first", (long long)run_id,
+			run_status_name(run.status));
+	if (r == 0)
+		r = run_text(runners->engine, run_id, RUN_WORKFLOW, &text);
+	if (r == 0)
+		r = run_text(runners->engine, run_id, RUN_VALUES, &values_text);
+	if (r < 0)
+		return r;
+	if (values_text.size)
+		values = json_loadb(values_text.data, values_text.size, 0, NULL);
+	return runner_submit(runners, caller,
+		&(struct submission){ .file = run.file,
+			.stack_id = run.stack_id,
+			.text = buffer_text(&text),
+			.size = text.size,
+			.values = values,
+			.retry_of = only_failed ? run_id : 0,
+			.loaded = loaded,
+			.userdata = userdata },
+		fault, ret_run);
+}
+

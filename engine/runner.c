@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a run: queued → its process loads the workflow → waits for a slot → runs → ends.
+ *
+ * Frames of the process are applied once, in order; `ack` follows the commit. When a commit or a frame fails (no
+ * room), the process is asked to send again from the last frame that is on disk.
+ */
+#include "engine/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "build.h"
+#include "engine/lock.h"
+#include "engine/runner-internal.h"
+#include "engine/spawner.h"
+
+
+struct runner *runner_find(struct runners *runners, int64_t run_id)
+{
+	struct runner *runner;
+
+	TAILQ_FOREACH(runner, &runners->list, runners)
+		if (runner->run_id == run_id)
+			return runner;
+	return NULL;
+}
+
+int runner_send(struct runner *runner, json_t *head, const char *body, size_t size)
+{
+	CLEANUP(cleanup_free) char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+
+	json_decref(head);
+	if (!text)
+		return -ENOMEM;
+	return runner->connected ? conn_send(&runner->conn, text, strlen(text), body, size) : -ENOTCONN;
+}
+
+int runner_new(struct runners *runners, struct runner **ret_runner)
+{
+	struct runner *runner = calloc(1, sizeof(*runner));
+
+	if (!runner)
+		return -ENOMEM;
+	runner->of = runners;
+	runner->pidfd = runner->exit_status = -1;
+	runner->answers = json_array();
+	runner->outputs = json_object();
+	ev_timer_init(&runner->deadline, runner_deadline_over, 0, 0);
+	runner->deadline.data = runner;
+	TAILQ_INSERT_TAIL(&runners->list, runner, runners);
+	*ret_runner = runner;
+	return 0;
+}
+
+static void watch_stop(struct runner *runner)
+{
+	if (runner->pidfd < 0)
+		return;
+	ev_io_stop(runner->of->engine->loop, &runner->death);
+	close(runner->pidfd);
+	runner->pidfd = -1;
+}
+
+void runner_free(struct runner *runner)
+{
+	struct runners *runners = runner->of;
+
+	TAILQ_REMOVE(&runners->list, runner, runners);
+	ev_timer_stop(runners->engine->loop, &runner->deadline);
+	watch_stop(runner);
+	if (runner->connected)
+		conn_done(&runner->conn);
+	caller_done(&runner->submitter);
+	json_decref(runner->answers);
+	json_decref(runner->outputs);
+	json_decref(runner->options);
+	free(runner);
+}
+
+void runner_tell_loaded(struct runner *runner, int result, const struct fault *fault)
+{
+	void (*loaded)(void *, int, const struct fault *) = TAKE(runner->loaded);
+
+	if (loaded)
+		loaded(runner->userdata, result, fault);
+}
+
+static void release_lock(struct runner *runner)
+{
+	struct run run;
+
+	if (run_get(runner->of->engine, runner->run_id, &run) < 0 || !run.holds_lock || !run.stack_id)
+		return;
+	lock_release_owner(runner->of->engine, run.stack_id, LOCK_RUN, (uint64_t)run.id);
+	run_set_lock(runner->of->engine, run.id, run.lock_token, false);
+}
+
+/* The one way in which a run ends: its tasks, its status, its lock, in one change. */
+int runner_finish(struct runner *runner, enum run_status status, enum task_status task_status, const char *error)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct engine *engine = runner->of->engine;
+	struct run run;
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = run_get(engine, runner->run_id, &run);
+	if (r == 0 && !run_status_final(run.status)) {
+		r = task_finish_all(engine, runner->run_id, task_status);
+		if (r == 0)
+			r = run_set_status(engine, runner->run_id, status, error);
+		release_lock(runner);
+	}
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0) {
+		log_error("run %lld: its end could not be stored: %s", (long long)runner->run_id, strerror(-r));
+		return r;
+	}
+	runner->state = RUNNER_FINISHED;
+	return 0;
+}
+
+/* Ends everything that descends from the run, its process included. */
+void runner_kill(struct runner *runner)
+{
+	if (runner->pid > 0 && runner->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
+	/* What is born while we look is seen in the next round. */
+	for (int i = 0; i < 10 && process_signal_marked(runner->mark, SIGKILL, 0) > 0; i++)
+		;
+}
+
+void runner_deadline(struct runner *runner, double seconds)
+{
+	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
+	ev_timer_set(&runner->deadline, seconds, 0);
+	ev_timer_start(runner->of->engine->loop, &runner->deadline);
+}
+
+void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct runner *runner = timer->data;
+	struct fault fault = { 0 };
+
+	switch (runner->state) {
+	case RUNNER_LOADING:
+		fault_set(&fault, ETIMEDOUT, "the workflow was not loaded within %d seconds", LOADING_SECONDS);
+		runner_kill(runner);
+		runner_finish(runner, runner->cancels ? RUN_CANCELLED : RUN_FAILED, TASK_CANCELLED, fault.text);
+		runner_tell_loaded(runner, -ETIMEDOUT, &fault);
+		break;
+	case RUNNER_AWAY:
+		runner_kill(runner);
+		runner_finish(runner, RUN_INTERRUPTED, TASK_LOST, "its process did not come back after the daemon's restart");
+		break;
+	default:
+		if (!runner->cancels) {
+			/* A stalled frame is asked for again. */
+			runner->stalled = false;
+			runner_send(runner, json_pack("{s:s, s:I}", "op", "taken_up", "seq",
+				(json_int_t)runner->last_seq), NULL, 0);
+			return;
+		}
+		runner_kill(runner);
+		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled; its process had to be killed");
+	}
+}
+
+static void process_died(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct runner *runner = io->data;
+
+	watch_stop(runner);
+	/* Its last frames may still be in the socket: the end of that is the end. */
+	if (!runner->connected)
+		runner_dead(runner);
+}
+
+void runner_watch(struct runner *runner, pid_t pid)
+{
+	runner->pid = pid;
+	runner->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (runner->pidfd < 0)
+		return;
+	ev_io_init(&runner->death, process_died, runner->pidfd, EV_READ);
+	runner->death.data = runner;
+	ev_io_start(runner->of->engine->loop, &runner->death);
+}
+
+static const char *death_text(const struct runner *runner, char *text, size_t size)
+{
+	if (runner->exit_status != -1 && WIFSIGNALED(runner->exit_status))
+		snprintf(text, size, "its process (pid %d) was killed by signal %d (%s)", (int)runner->pid,
+			WTERMSIG(runner->exit_status), strsignal(WTERMSIG(runner->exit_status)));
+	else if (runner->exit_status != -1)
+		snprintf(text, size, "its process (pid %d) ended with status %d before the run was over",
+			(int)runner->pid, WEXITSTATUS(runner->exit_status));
+	else
+		snprintf(text, size, "its process (pid %d) died", (int)runner->pid);
+	return text;
+}
+
+/* The process is gone, or must go. */
+void runner_dead(struct runner *runner)
+{
+	struct runners *runners = runner->of;
+	enum runner_state state = runner->state;
+	struct fault fault = { 0 };
+	char text[256];
+
+	if (state != RUNNER_FINISHED) {
+		runner_kill(runner);
+		fault_set(&fault, EIO, "run %lld: %s", (long long)runner->run_id,
+			death_text(runner, text, sizeof(text)));
+		if (runner->cancels)
+			runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
+		else
+			runner_finish(runner, RUN_INTERRUPTED, TASK_LOST, death_text(runner, text, sizeof(text)));
+		runner_tell_loaded(runner, -EIO, &fault);
+	}
+	runner_free(runner);
+	runner_start_queued(runners);
+}
+
+size_t runner_count(struct runners *runners, enum runner_state state)
+{
+	struct runner *runner;
+	size_t count = 0;
+
+	TAILQ_FOREACH(runner, &runners->list, runners)
+		count += runner->state == state;
+	return count;
+}
+
+/* Before the commit: where each conversation stands goes with what it changed. */
+static void turn_ends(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct runners *runners = prepare->data;
+	struct runner *runner;
+
+	TAILQ_FOREACH(runner, &runners->list, runners) {
+		CLEANUP(store_change_cancel) struct store_change change = { 0 };
+
+		if (runner->last_seq > runner->stored_seq && store_change_begin(runners->engine->store, &change) == 0 &&
+			run_set_seq(runners->engine, runner->run_id, runner->last_seq) == 0)
+			store_change_end(&change);
+	}
+}
+
+/* After it: what is on disk is acknowledged, what is not is asked for again. */
+static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct runners *runners = prepare->data;
+	bool failed = runners->failed_turns != runners->engine->failed_turns;
+	struct runner *runner;
+	struct run run;
+
+	runners->failed_turns = runners->engine->failed_turns;
+	TAILQ_FOREACH(runner, &runners->list, runners) {
+		json_t *answer;
+		size_t i;
+
+		if (!failed)
+			json_array_foreach (runner->answers, i, answer)
+				runner_send(runner, json_incref(answer), NULL, 0);
+		json_array_clear(runner->answers);
+		if (runner->last_seq <= runner->stored_seq)
+			continue;
+		if (failed) {
+			if (run_get(runners->engine, runner->run_id, &run) == 0)
+				runner->last_seq = runner->stored_seq = run.last_seq;
+			runner->stalled = true;
+			runner_deadline(runner, STALL_SECONDS);
+			continue;
+		}
+		runner->stored_seq = runner->last_seq;
+		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq), NULL, 0);
+	}
+}
+
+static void find_program(char *ret_path, size_t size)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	/* In the build tree the runner stands beside; an installed one is in libexec. */
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash)
+			*slash = '\0';
+		snprintf(ret_path, size, "%s/../lua/sloth-runner", self);
+		if (access(ret_path, X_OK) == 0)
+			return;
+	}
+	snprintf(ret_path, size, "%s/sloth-runner", SLOTH_LIBEXECDIR);
+}
+
+int runners_new(struct engine *engine, struct spawner *spawner, const char *socket, struct runners **ret_runners)
+{
+	struct runners *runners = calloc(1, sizeof(*runners));
+
+	if (!runners)
+		return -ENOMEM;
+	runners->engine = engine;
+	runners->spawner = spawner;
+	TAILQ_INIT(&runners->list);
+	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
+	snprintf(runners->work, sizeof(runners->work), "%.4000s/work", engine->home);
+	find_program(runners->program, sizeof(runners->program));
+	/* Users pass through it to their own runs' folders. */
+	if (mkdir(runners->work, 0711) < 0 && errno != EEXIST) {
+		free(runners);
+		return -errno;
+	}
+	spawner_attach(spawner, engine->loop, &runner_spawner_callbacks, runners);
+	ev_prepare_init(&runners->before, turn_ends);
+	ev_prepare_init(&runners->after, turn_ended);
+	runners->before.data = runners->after.data = runners;
+	ev_set_priority(&runners->before, 1);
+	ev_set_priority(&runners->after, -1);
+	ev_prepare_start(engine->loop, &runners->before);
+	ev_prepare_start(engine->loop, &runners->after);
+	ev_unref(engine->loop);
+	ev_unref(engine->loop);
+	*ret_runners = runners;
+	return 0;
+}
+
+void runners_free(struct runners *runners)
+{
+	if (!runners)
+		return;
+	/* The processes go on, and come back to the next daemon. */
+	while (!TAILQ_EMPTY(&runners->list))
+		runner_free(TAILQ_FIRST(&runners->list));
+	ev_ref(runners->engine->loop);
+	ev_ref(runners->engine->loop);
+	ev_prepare_stop(runners->engine->loop, &runners->before);
+	ev_prepare_stop(runners->engine->loop, &runners->after);
+	free(runners);
+}
+
+size_t runners_count(const struct runners *runners)
+{
+	const struct runner *runner;
+	size_t count = 0;
+
+	TAILQ_FOREACH(runner, &runners->list, runners)
+		count += runner->state != RUNNER_FINISHED;
+	return count;
+}

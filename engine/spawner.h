@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The spawner: a small process that starts runners. It is forked before the daemon has a database, threads or a
+ * mount, so that no runner inherits any of them and a fork stays cheap. It ends when the daemon does; the
+ * runners go on.
+ */
+#include <ev.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spawner;
+
+/* What to start. `uid`, `gid` and `groups` are the runner's from its first instruction on. */
+struct spawn {
+	int64_t run_id;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t group_count;
+	const char *program;
+	const char *work; /* the run's own folder, is made: mode 0700, the user's */
+	const char *mark; /* NAME=VALUE in the environment of everything that descends from it */
+	int fd;		  /* becomes descriptor 3 of the runner; borrowed */
+};
+
+struct spawner_callbacks {
+	/* pid > 0, or -errno when it could not be started. */
+	void (*started)(void *userdata, int64_t run_id, pid_t pid);
+	/* A runner of this spawner ended; `status` as of wait(2). */
+	void (*exited)(void *userdata, pid_t pid, int status);
+};
+
+/* Forks. Call it first of all. 0 or -errno. */
+int spawner_start(struct spawner **ret_spawner);
+/* From now on answers arrive on the loop. */
+void spawner_attach(struct spawner *spawner, struct ev_loop *loop, const struct spawner_callbacks *callbacks,
+	void *userdata);
+void spawner_free(struct spawner *spawner);
+
+int spawner_spawn(struct spawner *spawner, const struct spawn *spawn);
+/* Removes a run's folder, as its user. */
+int spawner_remove(struct spawner *spawner, const char *work, uid_t uid, gid_t gid);

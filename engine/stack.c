@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* Stacks: existence, names, owners, modes. */
+#include "engine/stack.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "engine/event.h"
+#include "engine/lock.h"
+#include "engine/run.h"
+
+static const char *const status_names[] = {
+	[STACK_CREATED] = "created",
+	[STACK_RUNNING] = "running",
+	[STACK_COMPLETED] = "completed",
+	[STACK_FAILED] = "failed",
+};
+
+const char *stack_status_name(enum stack_status status)
+{
+	return status_names[status];
+}
+
+static enum stack_status status_parse(const char *name)
+{
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++)
+		if (!strcmp(status_names[i], name))
+			return (enum stack_status)i;
+	return STACK_FAILED; /* the schema's CHECK knows the same words */
+}
+
+static void stack_load(struct query *query, struct stack *ret_stack)
+{
+	*ret_stack = (struct stack){
+		.id = query_int(query, 0),
+		.uid = (uid_t)query_int(query, 2),
+		.gid = (gid_t)query_int(query, 3),
+		.mode = (mode_t)query_int(query, 4),
+		.status = status_parse(query_text(query, 5)),
+		.created_ms = query_int(query, 6),
+		.updated_ms = query_int(query, 7),
+		.token = query_int(query, 8),
+		.run_count = query_int(query, 9),
+		.last_run = query_int(query, 10),
+	};
+	snprintf(ret_stack->name, sizeof(ret_stack->name), "%s", query_text(query, 1));
+}
+
+static int stack_one(struct query *query, struct stack *ret_stack)
+{
+	int r = query_step(query);
+
+	if (r > 0)
+		stack_load(query, ret_stack);
+	query_end(query);
+	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+int stack_get(struct engine *engine, int64_t id, struct stack *ret_stack)
+{
+	return stack_one(query_begin(engine->store, SQL_STACK_GET, "i", id), ret_stack);
+}
+
+int stack_find(struct engine *engine, const char *name, struct stack *ret_stack)
+{
+	return stack_one(query_begin(engine->store, SQL_STACK_FIND, "s", name), ret_stack);
+}
+
+int stack_each(struct engine *engine, const char *after, int (*each)(void *userdata, const struct stack *stack),
+	void *userdata)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_STACK_EACH, "s", after);
+	struct stack stack;
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		stack_load(query, &stack);
+		r = each(userdata, &stack);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+static int name_fault(const char *name, struct fault *fault)
+{
+	int r = name_check(name);
+
+	if (r == -ENAMETOOLONG)
+		return fault_set(fault, ENAMETOOLONG, "the name of a stack has up to %d characters", NAME_MAX_LENGTH);
+	if (r < 0)
+		return fault_set(fault, EINVAL,
+			"%.200s: the name of a stack begins with a letter or digit, and has only those, '.', '_' and '-'", name);
+	return 0;
+}
+
+int stack_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode, struct fault *fault,
+	struct stack *ret_stack)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	uid_t uid = caller ? caller->uid : geteuid();
+	gid_t gid = caller ? caller->gid : getegid();
+	struct stack stack;
+	int64_t id;
+	int r;
+
+	r = name_fault(name, fault);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r < 0)
+		return r;
+	r = store_get_int(engine->store, &id, SQL_STACK_ADD, "siiii", name, (int64_t)uid, (int64_t)gid,
+		(int64_t)(mode & 07777), time_now_ms());
+	if (r == -EEXIST)
+		return fault_set(fault, EEXIST, "there is a stack %s already", name);
+	if (r == 0)
+		r = event_add(engine, caller, "stack.created", id, name, 0, NULL);
+	if (r == 0)
+		r = stack_get(engine, id, &stack);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		return r;
+	engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_NAMES);
+	engine_note(engine, SUBJECT_STACK, id, ASPECT_ALL);
+	*ret_stack = stack;
+	return 0;
+}
+
+/* Getting the stack for a change that only its owner and root may do, with nobody else's lock in the way. */
+static int stack_for_owner(struct engine *engine, struct caller *caller, int64_t id, const char *what,
+	struct fault *fault, struct stack *ret_stack)
+{
+	char owner[128];
+	int r = stack_get(engine, id, ret_stack);
+
+	if (r < 0)
+		return fault_set(fault, -r, "the stack is gone");
+	if (caller && !caller_owns(caller, ret_stack->uid))
+		return fault_set(fault, EPERM, "stack %s can be %s only by its owner %s and root", ret_stack->name, what,
+			caller_user_name(ret_stack->uid, owner, sizeof(owner)));
+	return lock_check(engine, caller, id, fault);
+}
+
+static int stack_delete(struct engine *engine, const struct stack *stack)
+{
+	struct store *store = engine->store;
+	int r;
+
+	r = store_run(store, SQL_RUN_KEEP_OWNER, "iiii", stack->id, (int64_t)stack->uid, (int64_t)stack->gid,
+		(int64_t)stack->mode);
+	if (r == 0)
+		r = store_run(store, SQL_KV_DELETE_SCOPE, "ii", stack->id, INT64_C(0));
+	if (r == 0)
+		r = store_run(store, SQL_WORKFLOW_DELETE_STACK, "i", stack->id);
+	return r < 0 ? r : store_run(store, SQL_STACK_DELETE, "i", stack->id);
+}
+
+int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct stack stack;
+	int64_t runs;
+	int r;
+
+	r = stack_for_owner(engine, caller, id, "destroyed", fault, &stack);
+	if (r == 0)
+		r = run_count_unfinished(engine, id, &runs);
+	if (r < 0)
+		return r;
+	if (runs > 0)
+		return fault_set(fault, EBUSY, "stack %s has %" PRId64 " unfinished run%s: wait for %s, or cancel (runs/ID/ctl)",
+			stack.name, runs, runs == 1 ? "" : "s", runs == 1 ? "it" : "them");
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = event_add(engine, caller, "stack.destroyed", id, stack.name, 0, NULL);
+	if (r == 0)
+		r = stack_delete(engine, &stack);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		return r;
+	lock_forget_stack(engine, id);
+	engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_NAMES);
+	engine_note(engine, SUBJECT_STACK, id, ASPECT_ALL);
+	return 0;
+}
+
+/* Ends a change of the stack's own row: event, commit, notice. */
+static int stack_changed(struct engine *engine, struct caller *caller, struct store_change *change,
+	const struct stack *stack, const char *type, json_t *data, unsigned aspects)
+{
+	int r = event_add(engine, caller, type, stack->id, stack->name, 0, data);
+
+	if (r == 0)
+		r = store_change_end(change);
+	if (r < 0)
+		return r;
+	engine_note(engine, SUBJECT_STACK, stack->id, aspects);
+	if (aspects & ASPECT_NAMES)
+		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_NAMES);
+	return 0;
+}
+
+int stack_rename(struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	char before[NAME_SIZE];
+	struct stack stack;
+	int r;
+
+	r = name_fault(name, fault);
+	if (r == 0)
+		r = stack_for_owner(engine, caller, id, "renamed", fault, &stack);
+	if (r < 0)
+		return r;
+	memcpy(before, stack.name, sizeof(before));
+	if (!strcmp(before, name))
+		return 0;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_RENAME, "isi", id, name, time_now_ms());
+	if (r == -EEXIST)
+		return fault_set(fault, EEXIST, "there is a stack %s already", name);
+	if (r < 0)
+		return r;
+	snprintf(stack.name, sizeof(stack.name), "%s", name);
+	return stack_changed(engine, caller, &change, &stack, "stack.renamed", json_pack("{ss}", "from", before),
+		ASPECT_META | ASPECT_NAMES);
+}
+
+int stack_chmod(struct engine *engine, struct caller *caller, int64_t id, mode_t mode, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct stack stack;
+	char text[8];
+	int r;
+
+	r = stack_for_owner(engine, caller, id, "changed in its mode", fault, &stack);
+	if (r < 0)
+		return r;
+	mode &= 07777;
+	/* As chmod(2): who is not in the group cannot give its rights away. */
+	if (caller && caller->uid != 0 && !caller_in_group(caller, stack.gid))
+		mode &= (mode_t)~S_ISGID;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_SET_MODE, "iii", id, (int64_t)mode, time_now_ms());
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "%04o", (unsigned)mode);
+	return stack_changed(
+		engine, caller, &change, &stack, "stack.updated", json_pack("{ss}", "mode", text), ASPECT_META);
+}
+
+static int chown_check(struct caller *caller, const struct stack *stack, uid_t uid, gid_t gid, struct fault *fault)
+{
+	if (!caller || caller->uid == 0)
+		return 0;
+	if (uid != stack->uid)
+		return fault_set(fault, EPERM, "only root gives stack %s to another owner", stack->name);
+	if (gid != stack->gid && !caller_in_group(caller, gid))
+		return fault_set(fault, EPERM, "stack %s can be given to a group of which its owner is a member", stack->name);
+	return 0;
+}
+
+int stack_chown(struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct stack stack;
+	int r;
+
+	r = stack_for_owner(engine, caller, id, "given away", fault, &stack);
+	if (r < 0)
+		return r;
+	uid = uid == (uid_t)-1 ? stack.uid : uid;
+	gid = gid == (gid_t)-1 ? stack.gid : gid;
+	r = chown_check(caller, &stack, uid, gid, fault);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_SET_OWNER, "iiiii", id, (int64_t)uid, (int64_t)gid, (int64_t)stack.mode,
+			time_now_ms());
+	if (r < 0)
+		return r;
+	return stack_changed(engine, caller, &change, &stack, "stack.updated",
+		json_pack("{sI sI}", "owner", (json_int_t)uid, "group", (json_int_t)gid), ASPECT_META);
+}
+
+int stack_access(struct caller *caller, const struct stack *stack, int want)
+{
+	return caller ? caller_access(caller, stack->uid, stack->gid, stack->mode, want) : 0;
+}
+
+int stack_may_change(struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault)
+{
+	char owner[128];
+
+	if (stack_access(caller, stack, MAY_WRITE) < 0)
+		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it", stack->name,
+			caller_user_name(stack->uid, owner, sizeof(owner)), (unsigned)stack->mode);
+	return lock_check(engine, caller, stack->id, fault);
+}
+
+int stack_set_status(struct engine *engine, int64_t id, enum stack_status status)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_SET_STATUS, "isi", id, status_names[status], time_now_ms());
+	if (r == 0 && store_changed_rows(engine->store) == 0)
+		r = -ENOENT;
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		engine_note(engine, SUBJECT_STACK, id, ASPECT_STATUS);
+	return r;
+}
+
+int stack_count_run(struct engine *engine, int64_t id, int64_t run_id)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_COUNT_RUN, "ii", id, run_id);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		engine_note(engine, SUBJECT_STACK, id, ASPECT_STATUS);
+	return r;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The schema and its versions: fresh databases get schema.sql, older ones go there step by step. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/store/private.h"
+
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+static const char schema_sql[] =
+#include "engine/schema.inc"
+	;
+
+/* A new version is: the change in schema.sql, the same as a row `{ 2, "ALTER TABLE …" }` in a table here, one more. */
+const struct schema store_schema = { .version = 1, .sql = schema_sql };
+
+static int migrate_fault(sqlite3 *db, int result, const char *path, const char *what, struct fault *fault)
+{
+	int r = sqlite_error(db, result);
+
+	if (r == -EBADMSG)
+		return fault_set(fault, EBADMSG, "%s: the database is damaged, or is none: %s", path, sqlite3_errmsg(db));
+	return fault_set(fault, -r, "%s: %s: %s", path, what, sqlite3_errmsg(db));
+}
+
+static int get_int(sqlite3 *db, const char *sql, int64_t *ret_value)
+{
+	sqlite3_stmt *stmt = NULL;
+	int result = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(stmt);
+	if (result == SQLITE_ROW)
+		*ret_value = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return result == SQLITE_ROW ? SQLITE_OK : result;
+}
+
+/* One step: the SQL and the new version, together or not at all. */
+static int apply(sqlite3 *db, const char *path, int version, const char *sql, struct fault *fault)
+{
+	char record[256];
+	int result;
+
+	snprintf(record, sizeof(record),
+		"INSERT INTO schema_versions (version, applied_ms) VALUES (%d, %lld); PRAGMA application_id = %d; COMMIT",
+		version, (long long)time_now_ms(), STORE_APPLICATION_ID);
+	result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(db, record, NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		return 0;
+	result = migrate_fault(db, result, path, "the schema cannot be brought up to date", fault);
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return result;
+}
+
+/* An empty file of ours first, because VACUUM INTO would create it for all to read. */
+static int backup(sqlite3 *db, const char *path, int version, struct fault *fault)
+{
+	CLEANUP(cleanup_fd) int fd = -1;
+	CLEANUP(cleanup_free) char *copy = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int result;
+
+	if (asprintf(&copy, "%s-before-%d", path, version) < 0) {
+		copy = NULL;
+		return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	}
+	if (unlink(copy) < 0 && errno != ENOENT)
+		return fault_set(fault, errno, "%s: cannot be replaced: %s", copy, strerror(errno));
+	fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fault_set(fault, errno, "%s: cannot be created: %s", copy, strerror(errno));
+	result = sqlite3_prepare_v2(db, "VACUUM INTO $1", -1, &stmt, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_bind_text(stmt, 1, copy, -1, SQLITE_STATIC);
+	if (result == SQLITE_OK)
+		result = sqlite3_step(stmt);
+	sqlite3_finalize(stmt);
+	if (result != SQLITE_DONE)
+		return migrate_fault(db, result, copy, "the copy before the change of the schema failed", fault);
+	if (fsync(fd) < 0)
+		return fault_set(fault, errno, "%s: cannot be written: %s", copy, strerror(errno));
+	log_info("%s: a copy of the database before its schema becomes version %d", copy, version);
+	return 0;
+}
+
+static int upgrade(sqlite3 *db, const char *path, const struct schema *schema, int64_t version, struct fault *fault)
+{
+	int r = backup(db, path, schema->version, fault);
+
+	for (size_t i = 0; i < schema->migration_count && r == 0; i++)
+		if (schema->migrations[i].version > version)
+			r = apply(db, path, schema->migrations[i].version, schema->migrations[i].sql, fault);
+	return r;
+}
+
+int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, struct fault *fault)
+{
+	int64_t application = 0, objects = 0, version = 0;
+	int result;
+
+	result = get_int(db, "PRAGMA application_id", &application);
+	if (result == SQLITE_OK)
+		result = get_int(db, "SELECT COUNT(*) FROM sqlite_schema", &objects);
+	if (result != SQLITE_OK)
+		return migrate_fault(db, result, path, "the schema cannot be read", fault);
+	if (objects == 0)
+		return apply(db, path, schema->version, schema->sql, fault);
+	if (application != STORE_APPLICATION_ID)
+		return fault_set(fault, EBADMSG, "%s: this is a database, but none of Sloth's", path);
+	result = get_int(db, "SELECT COALESCE(MAX(version), 0) FROM schema_versions", &version);
+	if (result != SQLITE_OK)
+		return migrate_fault(db, result, path, "the version of the schema cannot be read", fault);
+	if (version > schema->version)
+		return fault_set(fault, ENOTSUP,
+			"%s: its schema is version %lld, this program knows up to %d: a newer Sloth wrote it", path,
+			(long long)version, schema->version);
+	return version < schema->version ? upgrade(db, path, schema, version, fault) : 0;
+}

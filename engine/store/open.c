@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening and closing the database: the lock file, the settings of the connection, the statements, the deep check. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "engine/store/private.h"
+
+/* A WAL that grows costs half as much again as one that is there already (measured): it is kept at this size. */
+enum { WAL_SIZE = 5 << 20 };
+
+static const char *const settings[] = {
+	"PRAGMA journal_mode = WAL",
+	"PRAGMA synchronous = FULL",
+	"PRAGMA foreign_keys = ON",
+	"PRAGMA trusted_schema = OFF",
+	"PRAGMA cell_size_check = ON",
+	"PRAGMA mmap_size = 0",
+	"PRAGMA wal_autocheckpoint = 1000",
+	"PRAGMA journal_size_limit = 67108864",
+	"PRAGMA temp_store = MEMORY",
+};
+
+/* An OFD lock (fcntl(2)) goes with the descriptor, so that no other open and close of the file drops it. */
+static int lock_file_open(const char *path, struct fault *fault, int *ret_fd)
+{
+	CLEANUP(cleanup_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char text[32] = "";
+
+	if (fd < 0)
+		return fault_set(fault, errno, "%s: cannot be opened: %s", path, strerror(errno));
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno != EAGAIN && errno != EACCES)
+			return fault_set(fault, errno, "%s: cannot be locked: %s", path, strerror(errno));
+		if (pread(fd, text, sizeof(text) - 1, 0) < 0)
+			text[0] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		return fault_set(fault, EBUSY, "%s: the database is in use by another daemon, pid %s", path,
+			text[0] ? text : "unknown");
+	}
+	snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
+		return fault_set(fault, errno, "%s: cannot be written: %s", path, strerror(errno));
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* Created here and not by SQLite, because only we say 0600; -wal and -shm take the database's mode. */
+static int database_create(const char *path, struct fault *fault)
+{
+	CLEANUP(cleanup_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fault_set(fault, errno, "%s: cannot be opened: %s", path, strerror(errno));
+	return 0;
+}
+
+static int database_fault(sqlite3 *db, int result, const char *path, struct fault *fault)
+{
+	int r = sqlite_error(db, result);
+
+	if (r == -EBADMSG)
+		return fault_set(fault, EBADMSG, "%s: the database is damaged, or is none: %s", path, sqlite3_errmsg(db));
+	return fault_set(fault, -r, "%s: %s", path, sqlite3_errmsg(db));
+}
+
+static int database_settings(sqlite3 *db, const char *path, struct fault *fault)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		int result = sqlite3_exec(db, settings[i], NULL, NULL, NULL);
+
+		if (result != SQLITE_OK)
+			return database_fault(db, result, path, fault);
+	}
+	return 0;
+}
+
+static int database_open(struct store *store, const char *path, struct fault *fault)
+{
+	int on = 1, result;
+
+	result = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (!store->db)
+		return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	if (result != SQLITE_OK)
+		return database_fault(store->db, result, path, fault);
+	sqlite3_extended_result_codes(store->db, 1);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	/* The checkpoint at the end empties the WAL, and the file stays as it is. */
+	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	return database_settings(store->db, path, fault);
+}
+
+/* Zeros behind the last frame of the WAL are no frames: their checksums do not fit. Failure only costs time later. */
+static void wal_grow(const char *path)
+{
+	static const char zeros[64 << 10];
+	CLEANUP(cleanup_free) char *name = NULL;
+	CLEANUP(cleanup_fd) int fd = -1;
+	struct stat st;
+
+	if (asprintf(&name, "%s-wal", path) < 0) {
+		name = NULL;
+		return;
+	}
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size >= WAL_SIZE)
+		return;
+	for (off_t at = st.st_size; at < WAL_SIZE; at += (off_t)sizeof(zeros))
+		if (pwrite(fd, zeros, sizeof(zeros), at) < 0)
+			return;
+	fdatasync(fd);
+}
+
+static int query_prepare(struct store *store, enum statement statement)
+{
+	struct query *query = &store->queries[statement];
+	int result, count;
+
+	query->store = store;
+	result = sqlite3_prepare_v3(
+		store->db, statements[statement], -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
+	if (result != SQLITE_OK)
+		return sqlite_error(store->db, result);
+	count = sqlite3_bind_parameter_count(query->stmt);
+	assert(count <= QUERY_PARAMETER_MAX);
+	for (int i = 0; i < count; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "$%d", i + 1);
+		query->place[i] = (unsigned char)sqlite3_bind_parameter_index(query->stmt, name);
+		assert(query->place[i]);
+	}
+	return 0;
+}
+
+static int statements_prepare(struct store *store, const char *path, struct fault *fault)
+{
+	for (enum statement i = 0; i < SQL_COUNT; i++) {
+		int r = query_prepare(store, i);
+
+		if (r < 0)
+			return fault_set(fault, -r, "%s: the database does not have the shape that its version promises: %s",
+				path, sqlite3_errmsg(store->db));
+	}
+	return 0;
+}
+
+int store_open_schema(const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store)
+{
+	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
+	CLEANUP(cleanup_free) char *lock = NULL;
+	int r;
+
+	if (!store || asprintf(&lock, "%s-lock", path) < 0) {
+		lock = NULL;
+		return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	}
+	store->lock_fd = -1;
+	r = lock_file_open(lock, fault, &store->lock_fd);
+	if (r == 0)
+		r = database_create(path, fault);
+	if (r == 0)
+		r = database_open(store, path, fault);
+	if (r == 0)
+		r = store_migrate(store->db, path, schema, fault);
+	if (r == 0)
+		r = statements_prepare(store, path, fault);
+	if (r < 0)
+		return r;
+	wal_grow(path);
+	*ret_store = TAKE(store);
+	return 0;
+}
+
+int store_open(const char *path, struct fault *fault, struct store **ret_store)
+{
+	return store_open_schema(path, &store_schema, fault, ret_store);
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < SQL_COUNT; i++)
+		sqlite3_finalize(store->queries[i].stmt);
+	sqlite3_close(store->db);
+	/* Last, so that the next daemon finds the database closed. */
+	cleanup_fd(&store->lock_fd);
+	free(store);
+}
+
+/* The first row that is not "ok" is the complaint. */
+static int check_pragma(struct store *store, const char *sql, struct fault *fault)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *text;
+	int result, r = 0;
+
+	result = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_step(stmt);
+	if (result == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(stmt, 0);
+		if (!text || strcmp(text, "ok") != 0)
+			r = fault_set(fault, EBADMSG, "the database is damaged: %s: %s", sql + strlen("PRAGMA "),
+				text ? text : "unknown");
+	} else if (result != SQLITE_DONE) {
+		r = sqlite_error(store->db, result);
+		fault_set(fault, -r, "the database cannot be checked: %s", sqlite3_errmsg(store->db));
+	}
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int store_check(struct store *store, struct fault *fault)
+{
+	int r = check_pragma(store, "PRAGMA quick_check(1)", fault);
+
+	return r < 0 ? r : check_pragma(store, "PRAGMA foreign_key_check", fault);
+}

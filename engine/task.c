@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks of runs and their tries, as rows. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/run.h"
+
+static void task_load(struct query *query, struct task *ret_task)
+{
+	int status = task_status_parse(query_text(query, 4));
+
+	*ret_task = (struct task){
+		.id = query_int(query, 0),
+		.run_id = query_int(query, 1),
+		.position = (int)query_int(query, 2),
+		.status = status < 0 ? TASK_LOST : (enum task_status)status,
+		.tries = (int)query_int(query, 5),
+		.started_ms = query_int(query, 6),
+		.finished_ms = query_int(query, 7),
+		.updated_ms = query_int(query, 8),
+		.log_size = query_int(query, 9),
+	};
+	snprintf(ret_task->name, sizeof(ret_task->name), "%s", query_text(query, 3));
+}
+
+static int task_one(struct query *query, struct task *ret_task)
+{
+	int r = query_step(query);
+
+	if (r > 0)
+		task_load(query, ret_task);
+	query_end(query);
+	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+int task_add(struct engine *engine, int64_t run_id, int position, const char *name, int64_t *ret_id)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int64_t id;
+	int r;
+
+	if (!*name)
+		return -EINVAL;
+	if (strlen(name) >= NAME_SIZE)
+		return -ENAMETOOLONG;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_get_int(engine->store, &id, SQL_TASK_ADD, "iisi", run_id, (int64_t)position, name, time_now_ms());
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		return r;
+	engine_note(engine, SUBJECT_RUN, run_id, ASPECT_TASKS | ASPECT_NAMES);
+	*ret_id = id;
+	return 0;
+}
+
+int task_get(struct engine *engine, int64_t id, struct task *ret_task)
+{
+	return task_one(query_begin(engine->store, SQL_TASK_GET, "i", id), ret_task);
+}
+
+int task_find(struct engine *engine, int64_t run_id, const char *name, struct task *ret_task)
+{
+	return task_one(query_begin(engine->store, SQL_TASK_FIND, "is", run_id, name), ret_task);
+}
+
+int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata, const struct task *task), void *userdata)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TASK_EACH, "i", run_id);
+	struct task task;
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		task_load(query, &task);
+		r = each(userdata, &task);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+/* The try's own row. A task that waits for its next try has one that failed. */
+static int try_set(struct engine *engine, const struct task *task, enum task_status status, int tries, int64_t now,
+	const char *error)
+{
+	enum task_status shown = status == TASK_RETRY_WAIT ? TASK_FAILED : status;
+	bool running = status == TASK_RUNNING;
+
+	if (tries == 0 || (!running && task->status != TASK_RUNNING))
+		return 0;
+	return store_run(engine->store, SQL_TRY_SET, "iisiis", task->id, (int64_t)tries, task_status_name(shown), now,
+		running ? INT64_C(0) : now, error);
+}
+
+int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
+	const char *output)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int64_t now = time_now_ms();
+	struct task task;
+	int r = task_get(engine, id, &task);
+
+	if (r < 0)
+		return r;
+	if (!task_status_follows(task.status, status))
+		return -EINVAL;
+	tries = tries ? tries : task.tries;
+	if (tries == 0 && status == TASK_RUNNING)
+		tries = 1;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_TASK_SET_STATUS, "isiiiiss", id, task_status_name(status), (int64_t)tries,
+			task.started_ms || status != TASK_RUNNING ? task.started_ms : now,
+			task_status_final(status) ? now : INT64_C(0), now, error, output);
+	if (r == 0)
+		r = try_set(engine, &task, status, tries, now, error);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		return r;
+	engine_note(engine, SUBJECT_TASK, id, ASPECT_STATUS | ASPECT_TASKS);
+	engine_note(engine, SUBJECT_RUN, task.run_id, ASPECT_TASKS);
+	return 0;
+}
+
+/* Ends the query. */
+static int text_copy(struct query *query, struct buffer *ret_text)
+{
+	CLEANUP(query_endp) struct query *owned = query;
+	int r = query_step(owned);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	r = buffer_truncate(ret_text, 0);
+	return r < 0 ? r : buffer_append_text(ret_text, query_text(owned, 0));
+}
+
+int task_error(struct engine *engine, int64_t id, struct buffer *ret_text)
+{
+	return text_copy(query_begin(engine->store, SQL_TASK_ERROR, "i", id), ret_text);
+}
+
+int task_output(struct engine *engine, int64_t id, struct buffer *ret_text)
+{
+	return text_copy(query_begin(engine->store, SQL_TASK_OUTPUT, "i", id), ret_text);
+}
+
+void task_show_attempts(struct engine *engine, int64_t id, FILE *out)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TRY_EACH, "i", id);
+	char started[32], finished[32];
+
+	while (query_step(query) > 0) {
+		int64_t end = query_int(query, 3);
+
+		fprintf(out, "%" PRId64 " %s %s %s", query_int(query, 0), query_text(query, 1),
+			time_format(query_int(query, 2), started), end ? time_format(end, finished) : "-");
+		if (*query_text(query, 4)) {
+			fputc(' ', out);
+			text_write_safe(out, query_text(query, 4));
+		}
+		fputc('\n', out);
+	}
+}
+
+int task_finish_all(struct engine *engine, int64_t run_id, enum task_status status)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int64_t id = 0;
+	int r = store_change_begin(engine->store, &change);
+
+	/* One by one, because each leaves its try in order. */
+	while (r == 0) {
+		r = store_get_int(engine->store, &id, SQL_TASK_UNFINISHED, "ii", run_id, id);
+		if (r == 0)
+			r = task_set_status(engine, id, status, 0, NULL, NULL);
+	}
+	return r != -ENOENT ? r : store_change_end(&change);
+}

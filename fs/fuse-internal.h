@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* A mount point. Shared by mount.c (sessions) and fuse.c (the kernel's requests). */
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include "fs/mount.h"
+
+struct mount {
+	TAILQ_ENTRY(mount) mounts;
+	struct mount_context *context;
+	struct fuse_session *session;
+	struct fuse_buf buffer;
+	struct notifier *notifier;
+	ev_io readable;
+	char *directory;
+};
+
+/* The handlers of the kernel's requests; their userdata is a struct mount. */
+extern const struct fuse_lowlevel_ops fuse_operations;

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/* Open files: what open, read, write, flush, release and flock do with each kind of row. */
+#include "fs/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "base/cleanup.h"
+#include "engine/lock.h"
+#include "fs/content.h"
+
+static int wanted_access(int flags)
+{
+	static const int want[] = {
+		[O_RDONLY] = MAY_READ, [O_WRONLY] = MAY_WRITE, [O_RDWR] = MAY_READ | MAY_WRITE, [3] = MAY_READ | MAY_WRITE
+	};
+
+	return want[flags & O_ACCMODE];
+}
+
+static bool writable_kind(enum kind kind)
+{
+	return kind == KIND_CONTROL || kind == KIND_DOCUMENT;
+}
+
+/* Texts and streams of files that others may write are read in full at open: so "content is fixed at open". */
+static int fix_content(struct tree *tree, struct request *request, struct handle *handle)
+{
+	struct view view = tree_view(tree, request, handle->node);
+	int r;
+
+	if (handle->entry->kind == KIND_STREAM || handle->entry->kind == KIND_WAIT)
+		return 0;
+	handle->content_fixed = true;
+	if (handle->entry->kind == KIND_DOCUMENT && handle_writes(handle) && (handle->flags & O_TRUNC))
+		return 0; /* the draft begins empty; what is stored stays until it is committed */
+	if (handle->entry->kind == KIND_CONTROL && (handle->flags & O_ACCMODE) == O_WRONLY)
+		return 0;
+	r = entry_render(&view, handle->entry, &handle->content);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	if (!handle_writes(handle) && !handle->entry->fleeting)
+		handle->cached = content_open(tree->contents, node_number(handle->node), handle->content.data,
+			handle->content.size, &handle->same);
+	return 0;
+}
+
+static void handle_free(struct handle *handle)
+{
+	if (!handle)
+		return;
+	buffer_done(&handle->content);
+	free(handle);
+}
+
+static void handle_freep(struct handle **handle)
+{
+	handle_free(*handle);
+}
+
+int tree_open(struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle)
+{
+	CLEANUP(handle_freep) struct handle *handle = NULL;
+	struct attr attr;
+	int r;
+
+	r = tree_getattr(tree, request, number, NULL, &attr);
+	if (r < 0)
+		return r;
+	if (attr.kind == KIND_DIRECTORY)
+		return -EISDIR;
+	if (attr.kind == KIND_LINK)
+		return -ELOOP;
+	r = caller_access(&request->caller, attr.uid, attr.gid, attr.mode, wanted_access(flags));
+	if (r < 0)
+		return r;
+	if ((flags & O_ACCMODE) != O_RDONLY && !writable_kind(attr.kind))
+		return -EACCES; /* root, too: there is nothing behind it that could be written */
+
+	handle = calloc(1, sizeof(*handle));
+	if (!handle)
+		return -ENOMEM;
+	handle->node = node_resolve(tree, number);
+	handle->entry = node_entry(handle->node);
+	handle->flags = flags;
+	handle->opener = request->caller.pid;
+	handle->serial = ++tree->last_handle;
+	r = fix_content(tree, request, handle);
+	if (r < 0)
+		return r;
+	TAILQ_INSERT_TAIL(&tree->handles, handle, handles);
+	*ret_handle = TAKE(handle);
+	return 0;
+}
+
+/* A wait file's content: there when the thing is over. */
+static int wait_ready(struct tree *tree, struct request *request, struct handle *handle)
+{
+	struct view view = tree_view(tree, request, handle->node);
+	int r;
+
+	if (handle->content_fixed)
+		return 1;
+	r = handle->entry->done(&view);
+	if (r <= 0)
+		return r;
+	r = entry_render(&view, handle->entry, &handle->content);
+	if (r < 0)
+		return r;
+	handle->content_fixed = true;
+	return 1;
+}
+
+ssize_t tree_read(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, char *data,
+	size_t size)
+{
+	struct view view = tree_view(tree, request, handle->node);
+	int r;
+
+	if ((handle->flags & O_ACCMODE) == O_WRONLY)
+		return -EBADF;
+	if (offset < 0)
+		return -EINVAL;
+	if (handle->entry->stream) {
+		ssize_t n = handle->entry->stream->read(&view, offset, data, size);
+
+		if (n >= 0)
+			handle->read_end = offset + n;
+		return n;
+	}
+	if (handle->entry->kind == KIND_WAIT) {
+		r = wait_ready(tree, request, handle);
+		if (r < 0)
+			return r;
+		if (r == 0 && (handle->flags & O_NONBLOCK))
+			return -EAGAIN;
+		if (r == 0) {
+			request->handle = handle;
+			request->data = data;
+			request->size = size;
+			return request_later(request, NULL, NULL);
+		}
+	}
+	if ((size_t)offset >= handle->content.size)
+		return 0;
+	if (size > handle->content.size - (size_t)offset)
+		size = handle->content.size - (size_t)offset;
+	memcpy(data, handle->content.data + offset, size);
+	return (ssize_t)size;
+}
+
+/* One command a line. A line that fails ends the write; the bytes of the lines before it count as written, so that
+ * whoever writes on gets the error then. */
+static ssize_t write_control(struct tree *tree, struct request *request, struct handle *handle, const char *data,
+	size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		CLEANUP(store_change_cancel) struct store_change change = { 0 };
+		struct view view = tree_view(tree, request, handle->node);
+		const char *line = data + done;
+		const char *end = memchr(line, '\n', size - done);
+		size_t length = end ? (size_t)(end - line) : size - done;
+		size_t next = done + length + (end ? 1 : 0);
+		int r;
+
+		r = store_change_begin(tree->engine->store, &change);
+		if (r == 0)
+			r = handle->entry->write(&view, line, length);
+		if (r == LATER) {
+			request->handle = handle;
+			request->data = (char *)(uintptr_t)data; /* says that it is a write; see free_instance() */
+			request->size = size;
+		}
+		if (r == LATER || r == 0) {
+			int r2 = store_change_end(&change);
+
+			if (r2 < 0)
+				r = r2;
+		}
+		if (r == LATER)
+			return LATER; /* what stands behind a command that waits is not looked at */
+		if (r < 0)
+			return done ? (ssize_t)done : r;
+		done = next;
+	}
+	return (ssize_t)size;
+}
+
+ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, const char *data,
+	size_t size)
+{
+	int64_t limit = tree->engine->config.max_document_size;
+	int r;
+
+	if (!handle_writes(handle))
+		return -EBADF;
+	if (size == 0)
+		return 0;
+	if (handle->entry->kind == KIND_CONTROL) {
+		if (size > 64 << 10)
+			return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");
+		return write_control(tree, request, handle, data, size);
+	}
+	if (handle->flags & O_APPEND)
+		offset = (int64_t)handle->content.size;
+	if (offset < 0)
+		return -EINVAL;
+	if (offset > limit || (int64_t)size > limit - offset)
+		return fault_set(&request->fault, EFBIG,
+			"larger than max_document_size allows (%lld bytes; see config.yaml)", (long long)limit);
+	r = buffer_store(&handle->content, (size_t)offset, data, size);
+	if (r < 0)
+		return r;
+	handle->dirty = true;
+	return (ssize_t)size;
+}
+
+int tree_truncate(struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size)
+{
+	CLEANUP(handle_freep) struct handle *own = NULL;
+	int r;
+
+	if (size < 0)
+		return -EINVAL;
+	if (size > tree->engine->config.max_document_size)
+		return -EFBIG;
+	if (handle && !handle_writes(handle))
+		return -EINVAL;
+	if (!handle) {
+		/* truncate(2), or O_TRUNC as an older kernel spells it: as if opened, cut and closed. */
+		r = tree_open(tree, request, number, O_WRONLY, &own);
+		if (r < 0)
+			return r;
+		TAILQ_REMOVE(&tree->handles, own, handles);
+		handle = own;
+		if (size == 0)
+			return 0; /* a cut to nothing alone changes nothing: the shells' O_TRUNC */
+	}
+	if (handle->entry->kind != KIND_DOCUMENT)
+		return 0;
+	if ((size_t)size == handle->content.size)
+		return 0;
+	r = buffer_truncate(&handle->content, (size_t)size);
+	if (r < 0)
+		return r;
+	handle->dirty = true;
+	if (!own)
+		return 0;
+	r = tree_flush(tree, request, handle);
+	return r == LATER ? fault_set(&request->fault, ENOTSUP, "write the workflow anew instead of truncating it") : r;
+}
+
+int tree_flush(struct tree *tree, struct request *request, struct handle *handle)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct view view;
+	int r, r2;
+
+	if (!handle->dirty)
+		return 0;
+	/* Somebody else's close may have made a document of the scratch file that was opened here. */
+	handle->node = node_resolve(tree, node_number(handle->node));
+	handle->entry = node_entry(handle->node);
+	view = tree_view(tree, request, handle->node);
+	/* Whatever comes of it: the same bytes closed again are not tried again. */
+	handle->dirty = false;
+	r = store_change_begin(tree->engine->store, &change);
+	if (r < 0)
+		return r;
+	request->handle = handle;
+	r = handle->entry->commit(&view, buffer_text(&handle->content), handle->content.size);
+	if (r < 0 && r != LATER) {
+		/* A workflow that is refused leaves a run that says so: that much is kept. */
+		if (!request->started_run)
+			return r;
+	}
+	r2 = store_change_end(&change);
+	return r == 0 ? r2 : r;
+}
+
+void tree_release(struct tree *tree, struct handle *handle)
+{
+	struct watch *watch, *next_watch;
+	struct request *request, *next;
+
+	for (request = TAILQ_FIRST(&tree->waits); request; request = next) {
+		next = TAILQ_NEXT(request, waiting);
+		if (request->handle == handle)
+			request->handle = NULL;
+	}
+	for (watch = TAILQ_FIRST(&tree->watches); watch; watch = next_watch) {
+		next_watch = TAILQ_NEXT(watch, watches);
+		if (watch->handle == handle) {
+			tree_unwatch(tree, watch);
+			watch->wake(watch);
+		}
+	}
+	if (handle->locked) {
+		CLEANUP(store_change_cancel) struct store_change change = { 0 };
+
+		if (store_change_begin(tree->engine->store, &change) == 0 &&
+			lock_release_owner(tree->engine, handle->node.id, LOCK_SESSION, handle->serial) == 0 &&
+			lock_release_owner(tree->engine, handle->node.id, LOCK_SHARED, handle->serial) == 0)
+			store_change_end(&change);
+	}
+	if (handle->cached)
+		content_close(tree->contents, node_number(handle->node));
+	TAILQ_REMOVE(&tree->handles, handle, handles);
+	handle_free(handle);
+}
+
+static void flock_granted(void *userdata, int result, int64_t token, const struct fault *fault)
+{
+	struct request *request = userdata;
+
+	if (fault)
+		request->fault = *fault;
+	request_finish(request, result);
+}
+
+static void flock_cancel(struct request *request)
+{
+	lock_wait_cancel(request->pending);
+}
+
+static int flock_unlock(struct tree *tree, struct handle *handle)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int r = store_change_begin(tree->engine->store, &change);
+
+	if (r == 0)
+		r = lock_release_owner(tree->engine, handle->node.id, LOCK_SESSION, handle->serial);
+	if (r == 0)
+		r = lock_release_owner(tree->engine, handle->node.id, LOCK_SHARED, handle->serial);
+	return r < 0 ? r : store_change_end(&change);
+}
+
+int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct lock_request wanted = {
+		.kind = (operation & LOCK_SH) ? LOCK_SHARED : LOCK_SESSION,
+		.owner = handle->serial,
+		.operation = "flock",
+	};
+	struct lock_wait *wait = NULL;
+	int64_t token;
+	int r, r2;
+
+	if (!handle->entry->lockable)
+		return fault_set(&request->fault, ENOTSUP, "this file is no lock: flock the file `lock` of a stack");
+	if (operation & LOCK_UN)
+		return handle->locked ? flock_unlock(tree, handle) : 0;
+	request->caller.opener = handle->opener;
+	r = store_change_begin(tree->engine->store, &change);
+	if (r < 0)
+		return r;
+	if (operation & LOCK_NB)
+		r = lock_acquire(tree->engine, &request->caller, handle->node.id, &wanted, &request->fault, &token);
+	else
+		r = lock_wait(tree->engine, &request->caller, handle->node.id, &wanted, 0, flock_granted, request,
+			&request->fault, &token, &wait);
+	if (r < 0)
+		return r == -EBUSY ? -EAGAIN : r;
+	r2 = store_change_end(&change);
+	if (r2 < 0)
+		return r2;
+	handle->locked = true;
+	request->handle = handle;
+	return wait ? request_later(request, flock_cancel, wait) : 0;
+}
+
+unsigned handle_hints(const struct handle *handle)
+{
+	unsigned hints = 0;
+
+	if (!handle->cached)
+		hints |= HANDLE_DIRECT;
+	if (handle->same)
+		hints |= HANDLE_SAME;
+	if (handle->entry->kind == KIND_STREAM)
+		hints |= HANDLE_STREAM;
+	if (handle->entry->kind == KIND_DOCUMENT && handle_writes(handle))
+		hints |= HANDLE_COMMITS;
+	return hints;
+}
+
+uint64_t handle_number(const struct handle *handle)
+{
+	return node_number(handle->node);
+}
+
+int64_t handle_polled_offset(const struct handle *handle)
+{
+	return handle->read_end;
+}
+
+uint64_t handle_serial(const struct handle *handle)
+{
+	return handle->serial;
+}
+
+struct watch *tree_find_watch(struct tree *tree, struct handle *handle, void (*wake)(struct watch *watch))
+{
+	struct watch *watch;
+
+	TAILQ_FOREACH(watch, &tree->watches, watches)
+		if (watch->handle == handle && watch->wake == wake)
+			return watch;
+	return NULL;
+}
+
+void tree_watch(struct tree *tree, struct watch *watch, struct handle *handle)
+{
+	if (!watch->handle)
+		TAILQ_INSERT_TAIL(&tree->watches, watch, watches);
+	watch->handle = handle;
+}
+
+void tree_unwatch(struct tree *tree, struct watch *watch)
+{
+	if (watch->handle)
+		TAILQ_REMOVE(&tree->watches, watch, watches);
+	watch->handle = NULL;
+}
+
+int tree_stream_ready(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, bool *ret_end)
+{
+	struct view view = tree_view(tree, request, handle->node);
+	int64_t size;
+	int r;
+
+	*ret_end = false;
+	if (handle->entry->kind == KIND_WAIT) {
+		r = wait_ready(tree, request, handle);
+		*ret_end = r > 0;
+		return r;
+	}
+	if (!handle->entry->stream)
+		return 1; /* ordinary files are always ready (poll(2)) */
+	size = handle->entry->stream->size(&view);
+	if (size < 0)
+		return (int)size;
+	*ret_end = handle->entry->stream->ended(&view);
+	return size > offset || *ret_end;
+}

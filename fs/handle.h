@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* An open file. Shared by the files that make up the tree, and by nobody else. */
+#include "fs/tree.h"
+
+struct handle {
+	TAILQ_ENTRY(handle) handles;
+	struct node node;
+	const struct entry *entry;
+	uint64_t serial;
+	int flags; /* of open(2) */
+	pid_t opener;
+	bool content_fixed; /* `content` is what this open shows */
+	bool cached;	    /* the kernel's page cache may serve it, see content.h */
+	bool same;	    /* … and has it already from an open before */
+	bool dirty;	    /* `content` is a draft that was written to since the last commit */
+	int64_t read_end;   /* stream: where the last read ended; poll(2) is about what comes after */
+	bool locked;	    /* asked for a session lock at some time */
+	struct buffer content;
+};
+
+static inline bool handle_writes(const struct handle *handle)
+{
+	return (handle->flags & 3) != 0; /* O_WRONLY or O_RDWR */
+}
+
+/* A scratch file that was renamed onto a document is that document now. */
+struct node node_resolve(struct tree *tree, uint64_t number);
+
+/* Everything about a row but its size, which can cost more to know. */
+int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_attr);
+
+/* The folder behind a number, which the caller must be allowed to use in this way (MAY_*). */
+int tree_open_folder(struct tree *tree, struct request *request, uint64_t number, int want, struct view *ret_view,
+	const struct entry **ret_entry);
+
+/* A name in an opened folder: -ENOENT. */
+int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
+	struct node *ret_node);
+
+/* Renders a row; the buffer is the caller's. */
+int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Mount points: sessions with the kernel on the daemon's loop. */
+#include "fs/fuse-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fs/mountinfo.h"
+#include "fs/notifier.h"
+
+/* What the tree tells about changes. */
+
+static void attribute_stale(void *userdata, uint64_t number)
+{
+	struct mount_context *context = userdata;
+	struct mount *mount;
+
+	TAILQ_FOREACH(mount, &context->mounts, mounts)
+		fuse_lowlevel_notify_inval_inode(mount->session, number, -1, 0);
+}
+
+static void name_gone(void *userdata, uint64_t parent, const char *name)
+{
+	struct mount_context *context = userdata;
+	struct mount *mount;
+
+	TAILQ_FOREACH(mount, &context->mounts, mounts)
+		notifier_forget_name(mount->notifier, parent, name);
+}
+
+void mount_context_init(struct mount_context *context, struct tree *tree, struct turn *turn, struct ev_loop *loop)
+{
+	context->tree = tree;
+	context->turn = turn;
+	context->loop = loop;
+	TAILQ_INIT(&context->mounts);
+	tree->stale = attribute_stale;
+	tree->gone = name_gone;
+	tree->userdata = context;
+}
+
+static void mount_free(struct mount *mount)
+{
+	struct mount_context *context = mount->context;
+
+	ev_io_stop(context->loop, &mount->readable);
+	TAILQ_REMOVE(&context->mounts, mount, mounts);
+	notifier_free(mount->notifier);
+	fuse_session_destroy(mount->session);
+	free(mount->buffer.mem);
+	free(mount->directory);
+	free(mount);
+}
+
+/*
+ * Reads one request, or, once something has been changed in this turn, all that are there: their changes then share
+ * the fsync. Readers alone are answered one by one, which spares them a read(2) that finds nothing.
+ */
+static void mount_readable(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct mount *mount = io->data;
+	struct mount_context *context = mount->context;
+
+	do {
+		int r = fuse_session_receive_buf(mount->session, &mount->buffer);
+
+		if (r == -EAGAIN || r == -EINTR)
+			return;
+		if (r <= 0) { /* unmounted (ENODEV), or beyond help */
+			log_info("%s is unmounted", mount->directory);
+			mount_free(mount);
+			if (context->gone)
+				context->gone(context);
+			return;
+		}
+		fuse_session_process_buf(mount->session, &mount->buffer);
+	} while (store_turn_dirty(context->turn->engine->store));
+}
+
+static int session_arguments(const char *options, struct fuse_args *args)
+{
+	char source[4200];
+	int r = fuse_opt_add_arg(args, "sloth");
+
+	snprintf(source, sizeof(source), "-ofsname=sloth,subtype=sloth,default_permissions");
+	if (r == 0)
+		r = fuse_opt_add_arg(args, source);
+	if (r == 0 && mountinfo_may_allow_other())
+		r = fuse_opt_add_arg(args, "-oallow_other");
+	if (r == 0 && options && *options) {
+		snprintf(source, sizeof(source), "-o%s", options);
+		r = fuse_opt_add_arg(args, source);
+	}
+	return r;
+}
+
+/* A mount whose daemon was killed answers "Transport endpoint is not connected" to everybody. It is known by
+ * /proc/self/mountinfo, without touching it. */
+static int clear_stale(struct mount_context *context, const char *directory, struct fault *fault)
+{
+	struct mount *mount;
+	int r;
+
+	TAILQ_FOREACH(mount, &context->mounts, mounts)
+		if (!strcmp(mount->directory, directory))
+			return fault_set(fault, EBUSY, "%s is mounted already", directory);
+	r = mountinfo_is_sloth(directory);
+	if (r <= 0)
+		return r;
+	if (mountinfo_alive(directory))
+		return fault_set(fault, EBUSY, "%s is the mount of another daemon: umount %s first", directory, directory);
+	log_warning("%s was left by a daemon that died: detaching it", directory);
+	return mountinfo_detach(directory);
+}
+
+static int start_session(struct mount *mount, const char *options, struct fault *fault)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	int fd, r;
+
+	r = session_arguments(options, &args);
+	if (r == 0)
+		mount->session = fuse_session_new(&args, &fuse_operations, sizeof(fuse_operations), mount);
+	fuse_opt_free_args(&args);
+	if (!mount->session)
+		return fault_set(fault, EINVAL, "the mount options \"%s\" are not understood", options ? options : "");
+	r = fuse_session_mount(mount->session, mount->directory);
+	if (r < 0)
+		return fault_set(fault, errno ? errno : EIO,
+			"%s can't be mounted: %s (`sloth doctor` says what is missing)", mount->directory,
+			strerror(errno ? errno : EIO));
+	fd = fuse_session_fd(mount->session);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	ev_io_init(&mount->readable, mount_readable, fd, EV_READ);
+	mount->readable.data = mount;
+	return notifier_new(mount->session, &mount->notifier);
+}
+
+int mount_open(struct mount_context *context, const char *directory, const char *options, struct fault *fault)
+{
+	struct mount *mount;
+	int r;
+
+	if (*directory != '/')
+		return fault_set(fault, EINVAL, "%s is no absolute path", directory);
+	/* To look at a place inside our own mount would be to wait for ourselves. */
+	TAILQ_FOREACH(mount, &context->mounts, mounts)
+		if (!strncmp(directory, mount->directory, strlen(mount->directory)) &&
+			directory[strlen(mount->directory)] == '/')
+			return fault_set(fault, EINVAL, "%s is inside the mount at %s", directory, mount->directory);
+	r = clear_stale(context, directory, fault);
+	if (r < 0)
+		return r;
+	mount = calloc(1, sizeof(*mount));
+	if (!mount)
+		return -ENOMEM;
+	mount->context = context;
+	mount->directory = strdup(directory);
+	if (!mount->directory) {
+		free(mount);
+		return -ENOMEM;
+	}
+	r = start_session(mount, options, fault);
+	if (r < 0) {
+		if (mount->session)
+			fuse_session_destroy(mount->session);
+		free(mount->directory);
+		free(mount);
+		return r;
+	}
+	TAILQ_INSERT_TAIL(&context->mounts, mount, mounts);
+	ev_io_start(context->loop, &mount->readable);
+	log_info("mounted at %s", directory);
+	return 0;
+}
+
+static void mount_unmount(struct mount *mount)
+{
+	ev_io_stop(mount->context->loop, &mount->readable);
+	/* Lazily: whoever has a file open there keeps nobody from ending. */
+	if (mountinfo_detach(mount->directory) < 0)
+		log_warning("%s can't be unmounted", mount->directory);
+	mount_free(mount);
+}
+
+int mount_close(struct mount_context *context, const char *directory, struct fault *fault)
+{
+	struct mount *mount;
+
+	TAILQ_FOREACH(mount, &context->mounts, mounts)
+		if (!strcmp(mount->directory, directory)) {
+			mount_unmount(mount);
+			return 0;
+		}
+	return fault_set(fault, ENOENT, "%s is not mounted by this daemon", directory);
+}
+
+void mount_close_all(struct mount_context *context)
+{
+	while (!TAILQ_EMPTY(&context->mounts))
+		mount_unmount(TAILQ_FIRST(&context->mounts));
+}
+
+void mount_each(struct mount_context *context, void (*each)(void *userdata, const char *directory), void *userdata)
+{
+	struct mount *mount;
+
+	TAILQ_FOREACH(mount, &context->mounts, mounts)
+		each(userdata, mount->directory);
+}

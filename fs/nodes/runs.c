@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: MIT */
+/* runs/, stacks/S/runs/, and what is in a run. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "engine/event.h"
+#include "engine/runner.h"
+#include "fs/nodes/nodes.h"
+
+static void cleanup_json(json_t **value)
+{
+	json_decref(*value);
+}
+
+int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *ret_id)
+{
+	struct run run;
+	int64_t id;
+	int r;
+
+	/* One spelling only: no sign, no leading zero. */
+	if (*name < '1' || *name > '9' || parse_int64(name, &id) < 0)
+		return -ENOENT;
+	r = run_get(folder->engine, id, &run);
+	if (r < 0)
+		return r;
+	if ((stack_id && run.stack_id != stack_id) || !run_visible(folder, &run))
+		return -ENOENT;
+	*ret_id = id;
+	return 0;
+}
+
+struct emitter {
+	struct view *folder;
+	int (*emit)(void *userdata, const char *name, int64_t id);
+	void *userdata;
+};
+
+static int emit_run(void *userdata, const struct run *run)
+{
+	struct emitter *emitter = userdata;
+	char name[32];
+
+	if (!run_visible(emitter->folder, run))
+		return 0;
+	snprintf(name, sizeof(name), "%lld", (long long)run->id);
+	return emitter->emit(emitter->userdata, name, run->id);
+}
+
+int runs_each(struct view *folder, int64_t stack_id, int (*emit)(void *userdata, const char *name, int64_t id),
+	void *userdata)
+{
+	struct emitter emitter = { folder, emit, userdata };
+
+	return run_each(folder->engine, stack_id, 0, emit_run, &emitter);
+}
+
+struct latest {
+	struct view *view;
+	int64_t id;
+};
+
+static int first_visible(void *userdata, const struct run *run)
+{
+	struct latest *latest = userdata;
+
+	if (!run_visible(latest->view, run))
+		return 0;
+	latest->id = run->id;
+	return 1;
+}
+
+static int64_t latest_run(struct view *view, int64_t stack_id)
+{
+	struct latest latest = { .view = view };
+
+	run_each(view->engine, stack_id, 0, first_visible, &latest);
+	return latest.id;
+}
+
+static int latest_find(struct view *folder, const char *name, int64_t *ret_id)
+{
+	if (strcmp(name, "latest") || !latest_run(folder, folder->id))
+		return -ENOENT;
+	*ret_id = folder->id;
+	return 0;
+}
+
+static int latest_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+{
+	return latest_run(folder, folder->id) ? emit(userdata, "latest", folder->id) : 0;
+}
+
+static int latest_show(struct view *view, FILE *out)
+{
+	int64_t id = latest_run(view, view->id);
+
+	if (!id)
+		return -ENOENT;
+	fprintf(out, "%lld", (long long)id);
+	return 0;
+}
+
+static int all_find(struct view *folder, const char *name, int64_t *ret_id)
+{
+	return runs_find(folder, 0, name, ret_id);
+}
+
+static int all_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+{
+	return runs_each(folder, 0, emit, userdata);
+}
+
+static int run_remove(struct view *view)
+{
+	return run_delete(view->engine, view->caller, view->id, view->fault);
+}
+
+static const struct entry runs_entries[] = {
+	{ .help = "a run", .kind = KIND_DIRECTORY, .mode = 0777, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL,
+	  .directory = &run_directory, .object = object_run, .find = all_find, .each = all_each,
+	  .remove = run_remove },
+	{ .help = "latest: the newest run", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = latest_show, .find = latest_find, .each = latest_each },
+	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .fleeting = true, .unlinkable = true, .object = object_workflow_file, .stamp = workflow_stamp,
+	  .show = workflow_show, .commit = workflow_commit, .remove = workflow_remove,
+	  .set_option = workflow_set_option, .find = workflow_find, .each = workflow_each, .put = workflow_put,
+	  .takes = workflow_takes },
+	{ .help = "NAME: the newest run of NAME.sloth", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = workflow_link_show, .find = workflow_link_find,
+	  .each = workflow_link_each },
+};
+
+const struct directory runs_directory = {
+	.entries = runs_entries,
+	.count = sizeof(runs_entries) / sizeof(runs_entries[0]),
+	.scratch = true,
+};
+
+/* stacks/S/runs/ */
+
+static int own_find(struct view *folder, const char *name, int64_t *ret_id)
+{
+	return runs_find(folder, folder->id, name, ret_id);
+}
+
+static int own_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+{
+	return runs_each(folder, folder->id, emit, userdata);
+}
+
+static int own_show(struct view *view, FILE *out)
+{
+	fprintf(out, "../../../runs/%lld", (long long)view->id);
+	return 0;
+}
+
+static const struct entry stack_runs_entries[] = {
+	{ .help = "link to a run of this stack", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = own_show, .find = own_find, .each = own_each },
+	{ .help = "latest: the stack's newest run", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_stack, .show = latest_show, .find = latest_find, .each = latest_each },
+	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it on this stack", .kind = KIND_DOCUMENT,
+	  .mode = 0666, .fleeting = true, .unlinkable = true, .object = object_workflow_file,
+	  .stamp = workflow_stamp, .show = workflow_show, .commit = workflow_commit, .remove = workflow_remove,
+	  .set_option = workflow_set_option, .find = workflow_find, .each = workflow_each, .put = workflow_put,
+	  .takes = workflow_takes },
+	{ .help = "NAME: the newest run of NAME.sloth", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = workflow_link_show, .find = workflow_link_find,
+	  .each = workflow_link_each },
+};
+
+const struct directory stack_runs_directory = {
+	.entries = stack_runs_entries,
+	.count = sizeof(stack_runs_entries) / sizeof(stack_runs_entries[0]),
+	.scratch = true,
+};
+
+/* In a run. */
+
+static int status_show(struct view *view, FILE *out)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r == 0)
+		fprintf(out, "%s\n", run_status_name(run.status));
+	return r;
+}
+
+static int wait_done(struct view *view)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	return r < 0 ? r : run_status_final(run.status);
+}
+
+static json_t *time_or_null(int64_t ms)
+{
+	char text[32];
+
+	return ms ? json_string(time_format(ms, text)) : json_null();
+}
+
+static json_t *duration_or_null(int64_t from_ms, int64_t to_ms)
+{
+	return from_ms && to_ms ? json_integer(to_ms - from_ms) : json_null();
+}
+
+static int add_task(void *userdata, const struct task *task)
+{
+	json_t *list = userdata;
+
+	json_array_append_new(list,
+		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", task->name, "status",
+			task_status_name(task->status), "tries", task->tries, "started",
+			time_or_null(task->started_ms), "finished", time_or_null(task->finished_ms), "duration_ms",
+			duration_or_null(task->started_ms, task->finished_ms)));
+	return 0;
+}
+
+static int add_error(void *userdata, const struct task *task)
+{
+	return task->status == TASK_FAILED || task->status == TASK_TIMED_OUT;
+}
+
+/* Task errors are few: read one by one, for those that can have one. */
+static void add_errors(struct view *view, json_t *tasks)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (tasks, i, row) {
+		CLEANUP(buffer_done) struct buffer text = { 0 };
+		struct task task;
+
+		if (task_find(view->engine, view->id, json_string_value(json_object_get(row, "name")), &task) == 0 &&
+			add_error(NULL, &task) && task_error(view->engine, task.id, &text) == 0)
+			json_object_set_new(row, "error", json_stringn(buffer_text(&text), text.size));
+	}
+}
+
+static int status_json_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer error = { 0 };
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_t *tasks = json_array();
+	char user[128];
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r == 0)
+		r = task_each(view->engine, view->id, add_task, tasks);
+	if (r < 0) {
+		json_decref(tasks);
+		return r;
+	}
+	add_errors(view, tasks);
+	run_text(view->engine, view->id, RUN_ERROR, &error);
+	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)run.id,
+		"status", run_status_name(run.status), "stack", run.stack, "file", run.file, "user",
+		caller_user_name(run.uid, user, sizeof(user)), "uid", (int)run.uid, "created",
+		time_or_null(run.created_ms), "started", time_or_null(run.started_ms), "finished",
+		time_or_null(run.finished_ms), "duration_ms", duration_or_null(run.started_ms, run.finished_ms),
+		"error", error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
+	return value ? show_json(out, value) : -ENOMEM;
+}
+
+static int stack_link_show(struct view *view, FILE *out)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	/* A workflow that was refused before it named a stack has none; the link leads nowhere then. */
+	if (r == 0)
+		fprintf(out, "../../stacks/%s", *run.stack ? run.stack : "-");
+	return r;
+}
+
+static const struct {
+	const char *name;
+	enum run_text which;
+} text_rows[] = {
+	{ "error", RUN_ERROR },
+	{ "workflow", RUN_WORKFLOW },
+};
+
+static int text_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	const char *name = node_entry(view->node)->name;
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < sizeof(text_rows) / sizeof(text_rows[0]); i++)
+		if (!strcmp(text_rows[i].name, name))
+			r = run_text(view->engine, view->id, text_rows[i].which, &text);
+	if (r < 0)
+		return r;
+	fwrite(buffer_text(&text), 1, text.size, out);
+	if (!strcmp(name, "error") && text.size && text.data[text.size - 1] != '\n')
+		fputc('\n', out);
+	return 0;
+}
+
+/* A text of the run that is JSON; an empty object when there is none yet. New reference. */
+static json_t *run_json(struct view *view, enum run_text which)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	json_t *value = NULL;
+
+	if (run_text(view->engine, view->id, which, &text) == 0 && text.size)
+		value = json_loadb(text.data, text.size, JSON_DECODE_ANY, NULL);
+	return value ? value : json_object();
+}
+
+static int show_run_json(struct view *view, enum run_text which, FILE *out)
+{
+	CLEANUP(cleanup_json) json_t *value = run_json(view, which);
+
+	return value ? show_json(out, value) : -ENOMEM;
+}
+
+/* JSON is YAML. */
+static int values_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_VALUES, out);
+}
+
+static int plan_json_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_PLAN, out);
+}
+
+static int result_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_RESULT, out);
+}
+
+static int outputs_json_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_OUTPUTS, out);
+}
+
+static int outputs_show(struct view *view, FILE *out)
+{
+	CLEANUP(cleanup_json) json_t *outputs = run_json(view, RUN_OUTPUTS);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (outputs, key, value) {
+		CLEANUP(cleanup_free) char *text =
+			json_is_string(value) ? NULL : json_dumps(value, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+		fprintf(out, "%s=", key);
+		text_write_safe(out, text ? text : json_string_value(value));
+		fputc('\n', out);
+	}
+	return 0;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+/* A line a task: what it is, and what it waits for. */
+static int plan_show(struct view *view, FILE *out)
+{
+	CLEANUP(cleanup_json) json_t *plan = run_json(view, RUN_PLAN);
+	json_t *task, *name;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
+		json_t *depends = json_object_get(task, "depends");
+
+		fprintf(out, "%zu. ", i + 1);
+		text_write_safe(out, text_of(task, "name"));
+		if (*text_of(task, "description")) {
+			fputs(": ", out);
+			text_write_safe(out, text_of(task, "description"));
+		}
+		json_array_foreach (depends, j, name) {
+			fputs(j ? ", " : " (after ", out);
+			text_write_safe(out, json_string_value(name) ? json_string_value(name) : "");
+		}
+		fputs(json_array_size(depends) ? ")\n" : "\n", out);
+	}
+	return 0;
+}
+
+/* Graphviz' quoted strings: only the quote and the backslash are special. */
+static void write_dot(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
+	}
+	fputc('"', out);
+}
+
+static int plan_dot_show(struct view *view, FILE *out)
+{
+	CLEANUP(cleanup_json) json_t *plan = run_json(view, RUN_PLAN);
+	json_t *task, *name;
+	size_t i, j;
+
+	fputs("digraph plan {\n\trankdir=LR;\n\tnode [shape=box];\n", out);
+	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
+		fputc('\t', out);
+		write_dot(out, text_of(task, "name"));
+		fputs(";\n", out);
+		json_array_foreach (json_object_get(task, "depends"), j, name) {
+			fputc('\t', out);
+			write_dot(out, json_string_value(name) ? json_string_value(name) : "");
+			fputs(" -> ", out);
+			write_dot(out, text_of(task, "name"));
+			fputs(";\n", out);
+		}
+	}
+	fputs("}\n", out);
+	return 0;
+}
+
+static int times_show(struct view *view, FILE *out)
+{
+	const char *name = node_entry(view->node)->name;
+	struct run run;
+	char text[32];
+	int64_t end;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r < 0)
+		return r;
+	end = run.finished_ms ? run.finished_ms : time_now_ms();
+	if (!strcmp(name, "started") && run.started_ms)
+		fprintf(out, "%s\n", time_format(run.started_ms, text));
+	else if (!strcmp(name, "finished") && run.finished_ms)
+		fprintf(out, "%s\n", time_format(run.finished_ms, text));
+	else if (!strcmp(name, "duration") && run.started_ms)
+		fprintf(out, "%s\n", duration_format(end - run.started_ms, text));
+	return 0;
+}
+
+static int64_t log_size(struct view *view)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	return r < 0 ? r : run.log_size;
+}
+
+static ssize_t log_read_node(struct view *view, int64_t offset, char *data, size_t size)
+{
+	return log_read(view->engine, view->id, 0, offset, data, size);
+}
+
+static bool run_ended(struct view *view)
+{
+	return wait_done(view) != 0;
+}
+
+static const struct stream log_stream = { log_size, log_read_node, run_ended };
+
+static int ctl_cancel(struct view *view)
+{
+	return runner_cancel(view->tree->runners, view->caller, view->id, view->fault);
+}
+
+static void retried(void *userdata, int result, const struct fault *fault)
+{
+	struct request *request = userdata;
+
+	if (fault && result < 0)
+		request->fault = *fault;
+	request_finish(request, result < 0 ? result : (ssize_t)request->size);
+}
+
+static void retry_taken_back(struct request *request)
+{
+	runner_forget(request->tree->runners, request->started_run);
+}
+
+static int retry(struct view *view, bool only_failed)
+{
+	int r = runner_retry(view->tree->runners, view->caller, view->id, only_failed, view->fault, retried,
+		view->request, &view->request->started_run);
+
+	return r < 0 ? r : request_later(view->request, retry_taken_back, NULL);
+}
+
+static int ctl_retry(struct view *view)
+{
+	return retry(view, false);
+}
+
+static int ctl_retry_failed(struct view *view)
+{
+	return retry(view, true);
+}
+
+static const struct {
+	const char *verb;
+	int (*run)(struct view *view);
+} verbs[] = {
+	{ "cancel", ctl_cancel },
+	{ "retry", ctl_retry },
+	{ "retry failed", ctl_retry_failed },
+};
+
+static int ctl_show(struct view *view, FILE *out)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(out, "%s\n", verbs[i].verb);
+	return 0;
+}
+
+static int ctl_write(struct view *view, const char *line, size_t size)
+{
+	const char *words[sizeof(verbs) / sizeof(verbs[0])];
+	char word[64];
+
+	while (size && (line[size - 1] == ' ' || line[size - 1] == '\r'))
+		size--;
+	snprintf(word, sizeof(word), "%.*s", (int)(size < 63 ? size : 63), line);
+	if (!view->tree->runners)
+		return -ENOTSUP;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcmp(verbs[i].verb, word))
+			return verbs[i].run(view);
+		words[i] = verbs[i].verb;
+	}
+	const char *near = text_nearest(word, words, sizeof(words) / sizeof(words[0]));
+	return fault_set(view->fault, EINVAL, "\"%s\" is no command for a run: cancel, retry, retry failed%s%s%s", word,
+		near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+static const struct entry run_entries[] = {
+	{ .name = "status", .help = "queued, waiting, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run,
+	  .show = status_show },
+	{ .name = "status.json", .help = "the run and its tasks as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run,
+	  .show = status_json_show },
+	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = text_show },
+	{ .name = "stack", .help = "link to its stack", .kind = KIND_LINK, .mode = 0777, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META, .object = object_run, .show = stack_link_show },
+	{ .name = "workflow", .help = "the text that runs", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run, .show = text_show },
+	{ .name = "values.yaml", .help = "the values that it sees", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run,
+	  .show = values_show },
+	{ .name = "plan", .help = "its tasks, and what each waits for", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_show },
+	{ .name = "plan.json", .help = "the plan as JSON", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_json_show },
+	{ .name = "plan.dot", .help = "the plan for Graphviz", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run,
+	  .show = plan_dot_show },
+	{ .name = "log", .help = "what its tasks print; grows while it goes on", .kind = KIND_STREAM, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_LOG | ASPECT_STATUS, .object = object_run,
+	  .stream = &log_stream },
+	{ .name = "wait", .help = "reading blocks until it ends, then gives its status", .kind = KIND_WAIT,
+	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
+	  .show = status_show, .done = wait_done },
+	{ .name = "ctl", .help = "commands: cancel, retry, retry failed", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META, .object = object_run, .show = ctl_show,
+	  .write = ctl_write },
+	{ .name = "outputs", .help = "what it set, key=value lines", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
+	  .show = outputs_show },
+	{ .name = "outputs.json", .help = "what it set, as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
+	  .show = outputs_json_show },
+	{ .name = "result.json", .help = "its result", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = result_show },
+	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
+	  .show = times_show },
+	{ .name = "started", .help = "when it started", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
+	{ .name = "finished", .help = "when it ended", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
+	{ .name = "tasks", .help = "its tasks", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META | ASPECT_PLAN, .directory = &tasks_directory, .object = object_run },
+};
+
+const struct directory run_directory = DIRECTORY(run_entries);
+
+/* tasks/ */
+
+static int task_find_node(struct view *folder, const char *name, int64_t *ret_id)
+{
+	char plain[NAME_SIZE];
+	struct task task;
+	int r = name_decode(name, plain);
+
+	if (r == 0)
+		r = task_find(folder->engine, folder->id, plain, &task);
+	if (r == 0)
+		*ret_id = task.id;
+	return r;
+}
+
+static int emit_task(void *userdata, const struct task *task)
+{
+	struct emitter *emitter = userdata;
+	char name[ENCODED_SIZE];
+
+	return emitter->emit(emitter->userdata, name_encode(task->name, name), task->id);
+}
+
+static int task_each_node(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
+	void *userdata)
+{
+	struct emitter emitter = { folder, emit, userdata };
+
+	return task_each(folder->engine, folder->id, emit_task, &emitter);
+}
+
+static int task_status_show(struct view *view, FILE *out)
+{
+	struct task task;
+	int r = task_get(view->engine, view->id, &task);
+
+	if (r == 0)
+		fprintf(out, "%s\n", task_status_name(task.status));
+	return r;
+}
+
+static int attempts_show(struct view *view, FILE *out)
+{
+	task_show_attempts(view->engine, view->id, out);
+	return 0;
+}
+
+static int task_duration_show(struct view *view, FILE *out)
+{
+	struct task task;
+	char text[32];
+	int r = task_get(view->engine, view->id, &task);
+
+	if (r == 0 && task.started_ms)
+		fprintf(out, "%s\n",
+			duration_format((task.finished_ms ? task.finished_ms : time_now_ms()) - task.started_ms, text));
+	return r;
+}
+
+static int task_error_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int r = task_error(view->engine, view->id, &text);
+
+	if (r == 0 && text.size)
+		fprintf(out, "%s%s", buffer_text(&text), text.data[text.size - 1] == '\n' ? "" : "\n");
+	return r;
+}
+
+static int task_output_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	int r = task_output(view->engine, view->id, &text);
+
+	if (r < 0)
+		return r;
+	value = text.size ? json_loadb(text.data, text.size, JSON_DECODE_ANY, NULL) : json_object();
+	return value ? show_json(out, value) : -EBADMSG;
+}
+
+static int64_t task_log_size(struct view *view)
+{
+	struct task task;
+	int r = task_get(view->engine, view->id, &task);
+
+	return r < 0 ? r : task.log_size;
+}
+
+static ssize_t task_log_read(struct view *view, int64_t offset, char *data, size_t size)
+{
+	struct task task;
+	int r = task_get(view->engine, view->id, &task);
+
+	return r < 0 ? r : log_read(view->engine, task.run_id, task.id, offset, data, size);
+}
+
+static bool task_ended(struct view *view)
+{
+	struct task task;
+
+	return task_get(view->engine, view->id, &task) < 0 || task_status_final(task.status);
+}
+
+static const struct stream task_log_stream = { task_log_size, task_log_read, task_ended };
+
+static const struct entry tasks_entries[] = {
+	{ .help = "a task", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_TASK, .aspects = ASPECT_ALL,
+	  .directory = &task_directory, .object = object_task, .find = task_find_node, .each = task_each_node },
+};
+
+const struct directory tasks_directory = DIRECTORY(tasks_entries);
+
+static const struct entry task_entries[] = {
+	{ .name = "status", .help = "pending, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .show = task_status_show },
+	{ .name = "log", .help = "what it prints", .kind = KIND_STREAM, .mode = 0444, .subject = SUBJECT_TASK,
+	  .aspects = ASPECT_LOG | ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .stream = &task_log_stream },
+	{ .name = "attempts", .help = "a line a try", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TASK,
+	  .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task, .show = attempts_show },
+	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS, .object = object_task,
+	  .show = task_duration_show },
+	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TASK,
+	  .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task, .show = task_error_show },
+	{ .name = "output.json", .help = "what it gave back", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .show = task_output_show },
+};
+
+const struct directory task_directory = DIRECTORY(task_entries);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* stacks/ and what is in a stack. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "engine/folder.h"
+#include "engine/lock.h"
+#include "engine/output.h"
+#include "engine/stack.h"
+#include "fs/nodes/events.h"
+#include "fs/nodes/nodes.h"
+
+static int stack_find_node(struct view *folder, const char *name, int64_t *ret_id)
+{
+	struct stack stack;
+	int r = name_check(name) == 0 ? stack_find(folder->engine, name, &stack) : -ENOENT;
+
+	if (r == 0)
+		*ret_id = stack.id;
+	return r;
+}
+
+struct emitter {
+	int (*emit)(void *userdata, const char *name, int64_t id);
+	void *userdata;
+};
+
+static int emit_stack(void *userdata, const struct stack *stack)
+{
+	struct emitter *emitter = userdata;
+
+	return emitter->emit(emitter->userdata, stack->name, stack->id);
+}
+
+static int stack_each_node(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
+	void *userdata)
+{
+	return stack_each(folder->engine, "", emit_stack, &(struct emitter){ emit, userdata });
+}
+
+static int stack_make(struct view *folder, const char *name, mode_t mode, int64_t *ret_id)
+{
+	struct stack stack;
+	int r = folder_make_stack(folder->engine, folder->caller, name, mode & 0777, folder->fault, &stack);
+
+	if (r == 0)
+		*ret_id = stack.id;
+	return r;
+}
+
+static int stack_remove_node(struct view *view)
+{
+	return stack_destroy(view->engine, view->caller, view->id, view->fault);
+}
+
+static int stack_rename_node(struct view *view, const char *name)
+{
+	return stack_rename(view->engine, view->caller, view->id, name, view->fault);
+}
+
+static int stack_chmod_node(struct view *view, mode_t mode)
+{
+	return stack_chmod(view->engine, view->caller, view->id, mode, view->fault);
+}
+
+static int stack_chown_node(struct view *view, uid_t uid, gid_t gid)
+{
+	return stack_chown(view->engine, view->caller, view->id, uid, gid, view->fault);
+}
+
+static const struct entry stacks_entries[] = {
+	{ .help = "a stack", .kind = KIND_DIRECTORY, .mode = 07777, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_META | ASPECT_NAMES, .directory = &stack_directory, .object = object_stack,
+	  .find = stack_find_node, .each = stack_each_node, .make = stack_make, .remove = stack_remove_node,
+	  .rename = stack_rename_node, .chmod = stack_chmod_node, .chown = stack_chown_node },
+};
+
+const struct directory stacks_directory = DIRECTORY(stacks_entries);
+
+/* In a stack. */
+
+static int status_show(struct view *view, FILE *out)
+{
+	struct stack stack;
+	int r = stack_get(view->engine, view->id, &stack);
+
+	if (r == 0)
+		fprintf(out, "%s\n", stack_status_name(stack.status));
+	return r;
+}
+
+static json_t *time_or_null(int64_t ms)
+{
+	char text[32];
+
+	return ms ? json_string(time_format(ms, text)) : json_null();
+}
+
+static json_t *last_run_json(struct engine *engine, const struct stack *stack)
+{
+	struct run run;
+
+	if (!stack->last_run || run_get(engine, stack->last_run, &run) < 0)
+		return json_null();
+	return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o}", "id", (json_int_t)run.id, "status",
+		run_status_name(run.status), "file", run.file, "started", time_or_null(run.started_ms), "finished",
+		time_or_null(run.finished_ms), "duration_ms",
+		run.started_ms && run.finished_ms ? json_integer(run.finished_ms - run.started_ms) : json_null());
+}
+
+static void first_line(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text)
+{
+	if (stack_text(engine, id, which, ret_text, NULL) == 0)
+		while (ret_text->size && ret_text->data[ret_text->size - 1] == '\n')
+			buffer_truncate(ret_text, ret_text->size - 1);
+}
+
+static void cleanup_json(json_t **value)
+{
+	json_decref(*value);
+}
+
+static int status_json_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer description = { 0 };
+	CLEANUP(buffer_done) struct buffer version = { 0 };
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	struct stack stack;
+	char owner[128], mode[16];
+	int r = stack_get(view->engine, view->id, &stack);
+
+	if (r < 0)
+		return r;
+	first_line(view->engine, view->id, STACK_DESCRIPTION, &description);
+	first_line(view->engine, view->id, STACK_VERSION, &version);
+	snprintf(mode, sizeof(mode), "%04o", (unsigned)stack.mode);
+	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I}", "name", stack.name,
+		"status", stack_status_name(stack.status), "description", buffer_text(&description), "version",
+		buffer_text(&version), "created", time_or_null(stack.created_ms), "updated",
+		time_or_null(stack.updated_ms), "runs", (json_int_t)stack.run_count, "last_run",
+		last_run_json(view->engine, &stack), "owner", caller_user_name(stack.uid, owner, sizeof(owner)), "uid",
+		(int)stack.uid, "gid", (int)stack.gid, "mode", mode, "token", (json_int_t)stack.token);
+	return value ? show_json(out, value) : -ENOMEM;
+}
+
+/* Texts: which one stands behind a row is said by its place in this table. */
+struct text_row {
+	const char *name;
+	enum stack_text which;
+};
+
+static const struct text_row text_rows[] = {
+	{ "description", STACK_DESCRIPTION },
+	{ "version", STACK_VERSION },
+	{ "config.yaml", STACK_CONFIG },
+	{ "values.yaml", STACK_VALUES },
+	{ "workflow", STACK_WORKFLOW },
+};
+
+static enum stack_text text_of(const struct view *view)
+{
+	const char *name = node_entry(view->node)->name;
+
+	for (size_t i = 0; i < sizeof(text_rows) / sizeof(text_rows[0]); i++)
+		if (!strcmp(text_rows[i].name, name))
+			return text_rows[i].which;
+	return STACK_DESCRIPTION;
+}
+
+static int text_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	enum stack_text which = text_of(view);
+	int r = stack_text(view->engine, view->id, which, &text, NULL);
+
+	if (r < 0)
+		return r;
+	fwrite(buffer_text(&text), 1, text.size, out);
+	if ((which == STACK_DESCRIPTION || which == STACK_VERSION) && text.size && text.data[text.size - 1] != '\n')
+		fputc('\n', out);
+	return 0;
+}
+
+static int64_t text_stamp(struct view *view)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int64_t stamp = 0;
+
+	stack_text(view->engine, view->id, text_of(view), &text, &stamp);
+	return stamp;
+}
+
+static int text_set(struct view *view, const char *text, size_t size)
+{
+	return stack_set_text(view->engine, view->caller, view->id, text_of(view), text, size, view->fault);
+}
+
+static int time_show(struct view *view, FILE *out)
+{
+	bool created = !strcmp(node_entry(view->node)->name, "created");
+	struct stack stack;
+	char text[32];
+	int r = stack_get(view->engine, view->id, &stack);
+
+	if (r == 0)
+		fprintf(out, "%s\n", time_format(created ? stack.created_ms : stack.updated_ms, text));
+	return r;
+}
+
+static int outputs_show(struct view *view, FILE *out)
+{
+	output_show(view->engine, view->id, out);
+	return 0;
+}
+
+static int outputs_json_show(struct view *view, FILE *out)
+{
+	output_show_json(view->engine, view->id, out);
+	return 0;
+}
+
+static int64_t outputs_stamp(struct view *view)
+{
+	return output_time(view->engine, view->id);
+}
+
+static int lock_show_node(struct view *view, FILE *out)
+{
+	lock_show(view->engine, view->id, out);
+	return 0;
+}
+
+static int lock_json_show(struct view *view, FILE *out)
+{
+	lock_show_json(view->engine, view->id, out);
+	return 0;
+}
+
+static int64_t lock_stamp(struct view *view)
+{
+	struct lock lock;
+
+	return lock_get(view->engine, view->id, &lock) == 1 ? lock.since_ms : 0;
+}
+
+static void lock_answered(void *userdata, int result, int64_t token, const struct fault *fault)
+{
+	struct request *request = userdata;
+
+	if (fault)
+		request->fault = *fault;
+	request_finish(request, result < 0 ? result : (ssize_t)request->size);
+}
+
+static void lock_wait_taken_back(struct request *request)
+{
+	lock_wait_cancel(request->pending);
+}
+
+static int lock_write(struct view *view, const char *line, size_t size)
+{
+	struct lock_wait *wait = NULL;
+	int r = lock_command(view->engine, view->caller, view->id, line, size, lock_answered, view->request,
+		view->fault, &wait);
+
+	if (r < 0 || !wait)
+		return r;
+	return request_later(view->request, lock_wait_taken_back, wait);
+}
+
+static int lock_remove(struct view *view)
+{
+	return lock_release(view->engine, view->caller, view->id, view->fault);
+}
+
+static const struct entry stack_entries[] = {
+	{ .name = "status", .help = "created, running, completed or failed", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_stack,
+	  .show = status_show },
+	{ .name = "status.json", .help = "the stack in one JSON object", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = status_json_show },
+	{ .name = "description", .help = "one line for people", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
+	  .show = text_show, .write = text_set },
+	{ .name = "version", .help = "the version of what is deployed", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
+	  .show = text_show, .write = text_set },
+	{ .name = "created", .help = "when it was made", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_META, .object = object_stack, .show = time_show },
+	{ .name = "updated", .help = "when it changed last", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = time_show },
+	{ .name = "config.yaml", .help = "settings of this stack", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .unlinkable = true,
+	  .object = object_stack, .stamp = text_stamp, .show = text_show, .commit = text_set },
+	{ .name = "values.yaml", .help = "the values that its workflows see", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .unlinkable = true,
+	  .object = object_stack, .stamp = text_stamp, .show = text_show, .commit = text_set },
+	{ .name = "workflow", .help = "the workflow that ran here last", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .object = object_stack,
+	  .stamp = text_stamp, .show = text_show },
+	{ .name = "outputs", .help = "key=value lines", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_stack, .stamp = outputs_stamp,
+	  .show = outputs_show },
+	{ .name = "outputs.json", .help = "the outputs as one JSON object", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_stack,
+	  .stamp = outputs_stamp, .show = outputs_json_show },
+	{ .name = "outputs.d", .help = "one raw value a file", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_OUTPUTS, .directory = &outputs_directory,
+	  .object = object_stack },
+	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
+	  .object = object_stack, .stamp = lock_stamp, .show = lock_show_node, .write = lock_write,
+	  .remove = lock_remove },
+	{ .name = "lock.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .object = object_stack, .stamp = lock_stamp,
+	  .show = lock_json_show },
+	{ .name = "state", .help = "the stack's keys and values", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_STATE, .directory = &stack_state_directory,
+	  .object = object_stack },
+	{ .name = "activity", .help = "this stack's events", .kind = KIND_STREAM, .mode = 0444,
+	  .aspects = ASPECT_EVENTS, .subject = SUBJECT_STACK, .object = object_stack, .stream = &activity_stream },
+	{ .name = "runs", .help = "its runs; writing a workflow here runs it", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .directory = &stack_runs_directory,
+	  .object = object_stack },
+};
+
+const struct directory stack_directory = {
+	.entries = stack_entries,
+	.count = sizeof(stack_entries) / sizeof(stack_entries[0]),
+	.scratch = true,
+};
+
+/* outputs.d/ */
+
+static int output_find_node(struct view *folder, const char *name, int64_t *ret_id)
+{
+	return name_check(name) == 0 ? output_find(folder->engine, folder->id, name, ret_id) : -ENOENT;
+}
+
+static int emit_output(void *userdata, const struct output *output)
+{
+	struct emitter *emitter = userdata;
+
+	return emitter->emit(emitter->userdata, output->name, output->id);
+}
+
+static int output_each_node(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
+	void *userdata)
+{
+	return output_each(folder->engine, folder->id, emit_output, &(struct emitter){ emit, userdata });
+}
+
+static int output_show_node(struct view *view, FILE *out)
+{
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	int r = output_get(view->engine, view->id, NULL, NULL, &value, NULL);
+
+	if (r == 0)
+		output_write_raw(value, out);
+	return r;
+}
+
+/* What people and scripts write is text: the newline that echo adds is not part of it. */
+static json_t *text_value(const char *text, size_t size)
+{
+	if (size && text[size - 1] == '\n')
+		size--;
+	return json_stringn(text, size);
+}
+
+static int output_commit(struct view *view, const char *content, size_t size)
+{
+	CLEANUP(cleanup_json) json_t *value = text_value(content, size);
+	char name[NAME_SIZE];
+	int64_t stack_id;
+	int r;
+
+	if (!value)
+		return fault_set(view->fault, EINVAL, "the value is no UTF-8 text");
+	r = output_get(view->engine, view->id, name, &stack_id, NULL, NULL);
+	return r < 0 ? r : output_set(view->engine, view->caller, stack_id, name, value, view->fault);
+}
+
+static int output_put(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
+{
+	CLEANUP(cleanup_json) json_t *value = text_value(content, size);
+	int r;
+
+	if (!value)
+		return fault_set(folder->fault, EINVAL, "the value is no UTF-8 text");
+	r = output_set(folder->engine, folder->caller, folder->id, name, value, folder->fault);
+	return r < 0 ? r : output_find(folder->engine, folder->id, name, ret_id);
+}
+
+static int output_remove(struct view *view)
+{
+	char name[NAME_SIZE];
+	int64_t stack_id;
+	int r = output_get(view->engine, view->id, name, &stack_id, NULL, NULL);
+
+	return r < 0 ? r : output_delete(view->engine, view->caller, stack_id, name, view->fault);
+}
+
+static const struct entry outputs_entries[] = {
+	{ .help = "one output", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_OUTPUT,
+	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_output, .show = output_show_node,
+	  .commit = output_commit, .remove = output_remove, .find = output_find_node, .each = output_each_node,
+	  .put = output_put },
+};
+
+const struct directory outputs_directory = DIRECTORY(outputs_entries);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The root of the tree, and what stands in it beside the folders of their own files. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/process.h"
+#include "build.h"
+#include "engine/event.h"
+#include "engine/folder.h"
+#include "fs/errors.h"
+#include "fs/nodes/events.h"
+#include "fs/nodes/nodes.h"
+
+static const char readme[] =
+	"This is Sloth: the state of your deployments as a directory tree.\n"
+	"\n"
+	"stacks/          every deployment is a folder. mkdir makes one, rmdir destroys it, mv renames it\n"
+	"  prod/status        created, running, completed or failed\n"
+	"  prod/outputs       key=value lines; outputs.json; one raw value a file in outputs.d/\n"
+	"  prod/lock          who holds the stack, and who waits\n"
+	"  prod/config.yaml   settings of this stack\n"
+	"  prod/values.yaml   the values that its workflows see\n"
+	"  prod/state/        keys and values that its workflows keep\n"
+	"  prod/activity      what happened to it\n"
+	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"
+	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
+	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
+	"events           the audit trail; events.json has a JSON object a line\n"
+	"error            the sentence behind your last failure\n"
+	"config.yaml      the settings in force\n"
+	"health, version\n"
+	"\n"
+	"Make a stack and run a workflow on it:\n"
+	"\n"
+	"    mkdir stacks/prod\n"
+	"    cp deploy.sloth stacks/prod/runs/\n"
+	"    tail -f runs/latest/log\n"
+	"    cat runs/latest/wait             success, failed, cancelled …, when it is over\n"
+	"    cat stacks/prod/outputs\n"
+	"    echo cancel > runs/latest/ctl\n"
+	"\n"
+	"Lock it while you work on it:\n"
+	"\n"
+	"    flock stacks/prod/lock ./deploy.sh                    for as long as deploy.sh runs\n"
+	"    echo 'reason=\"upgrade\" ttl=30m' > stacks/prod/lock     until you release it\n"
+	"    rm stacks/prod/lock                                   releases it\n"
+	"\n"
+	"When something fails, `cat error` here says why. X is for people, X.json for programs, X.d/ for\n"
+	"shells. Access is by the owner, group and mode of each stack: chmod, chown, chgrp.\n"
+	"\n"
+	"The same from the command line: sloth --help. The manual: slothfs(5), sloth(1).\n";
+
+static int readme_show(struct view *view, FILE *out)
+{
+	fputs(readme, out);
+	return 0;
+}
+
+static int version_show(struct view *view, FILE *out)
+{
+	fprintf(out, "%s\n", SLOTH_VERSION);
+	return 0;
+}
+
+static int health_show(struct view *view, FILE *out)
+{
+	fputs("ok\n", out);
+	return 0;
+}
+
+static int error_show(struct view *view, FILE *out)
+{
+	const char *text =
+		errors_get(view->tree->errors, view->caller->uid, process_session(view->caller->pid));
+
+	if (*text)
+		fprintf(out, "%s\n", text);
+	return 0;
+}
+
+static int config_show_node(struct view *view, FILE *out)
+{
+	config_show(&view->engine->config, out);
+	return 0;
+}
+
+/* stacks/, runs/, state/: the daemon's, and the group's where there is one; chmod and chgrp on them are kept. */
+static int folder_object(struct view *view, struct object *ret_object)
+{
+	struct folder folder;
+	int r = folder_get(view->engine, node_entry(view->node)->name, &folder);
+
+	if (r < 0)
+		return r;
+	*ret_object = (struct object){ folder.uid, folder.gid, folder.mode,
+		folder.updated_ms ? folder.updated_ms : view->tree->started_ms };
+	return 0;
+}
+
+static int folder_chmod(struct view *view, mode_t mode)
+{
+	struct object object;
+	int r = folder_object(view, &object);
+
+	if (r == 0 && !caller_owns(view->caller, object.uid))
+		r = -EPERM;
+	if (r < 0)
+		return r;
+	return folder_set(view->engine, node_entry(view->node)->name,
+		&(struct folder){ .uid = object.uid, .gid = object.gid, .mode = mode });
+}
+
+static int folder_chown(struct view *view, uid_t uid, gid_t gid)
+{
+	struct object object;
+	int r = folder_object(view, &object);
+
+	if (r < 0)
+		return r;
+	if (uid == (uid_t)-1)
+		uid = object.uid;
+	if (gid == (gid_t)-1)
+		gid = object.gid;
+	/* chown(2): an owner may give it to a group that he is in; all else is root's. */
+	if (view->caller->uid != 0 && (!caller_owns(view->caller, object.uid) || uid != object.uid ||
+		(gid != object.gid && !caller_in_group(view->caller, gid))))
+		return -EPERM;
+	return folder_set(view->engine, node_entry(view->node)->name,
+		&(struct folder){ .uid = uid, .gid = gid, .mode = object.mode });
+}
+
+static const struct entry top_entries[] = {
+	{ .name = "README", .help = "what is here", .kind = KIND_TEXT, .mode = 0444, .object = object_system,
+	  .show = readme_show },
+	{ .name = "version", .help = "the daemon's version", .kind = KIND_TEXT, .mode = 0444,
+	  .object = object_system, .show = version_show },
+	{ .name = "health", .help = "ok", .kind = KIND_TEXT, .mode = 0444, .object = object_system,
+	  .show = health_show },
+	{ .name = "error", .help = "the sentence behind the caller's last failure", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .object = object_system, .show = error_show },
+	{ .name = "config.yaml", .help = "the settings in force", .kind = KIND_TEXT, .mode = 0444,
+	  .object = object_system, .show = config_show_node },
+	{ .name = "events", .help = "the audit trail, a line an event", .kind = KIND_STREAM, .mode = 0444,
+	  .aspects = ASPECT_EVENTS, .object = object_system, .stamp = events_stamp, .stream = &events_stream },
+	{ .name = "events.json", .help = "the audit trail, a JSON object a line", .kind = KIND_STREAM, .mode = 0444,
+	  .aspects = ASPECT_EVENTS, .object = object_system, .stamp = events_stamp, .stream = &events_json_stream },
+	{ .name = "stacks", .help = "the stacks", .kind = KIND_DIRECTORY, .mode = 07777,
+	  .aspects = ASPECT_META, .directory = &stacks_directory, .object = folder_object, .chmod = folder_chmod,
+	  .chown = folder_chown },
+	{ .name = "runs", .help = "the runs", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_META,
+	  .directory = &runs_directory, .object = folder_object, .chmod = folder_chmod, .chown = folder_chown },
+	{ .name = "state", .help = "keys and values of all stacks", .kind = KIND_DIRECTORY, .mode = 07777,
+	  .aspects = ASPECT_META, .directory = &state_directory, .object = folder_object, .chmod = folder_chmod,
+	  .chown = folder_chown },
+};
+
+const struct directory top_directory = DIRECTORY(top_entries);
+
+/* Row 1, because FUSE's root is inode 1. */
+static const struct entry root_entries[] = {
+	{ .name = "", .help = "unused", .kind = KIND_TEXT, .object = object_system },
+	{ .name = "/", .help = "the root", .kind = KIND_DIRECTORY, .mode = 0755, .object = object_system,
+	  .directory = &top_directory },
+};
+
+const struct directory root_directory = DIRECTORY(root_entries);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Scratch files: what editors and copiers keep beside the file that they mean (".x.swp", "4913", "sedAb3x",
+ * "x.tmp"). They live in memory only and end with the daemon; renaming one onto a document commits its content.
+ *
+ * Beside them, the documents that are hidden: unlinked or renamed away by an editor that is about to make them
+ * anew. A daemon that starts shows them again.
+ */
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "fs/node.h"
+
+struct scratch {
+	TAILQ_ENTRY(scratch) files;
+	int64_t id;
+	uint64_t folder; /* the number of the folder's node */
+	char name[256];
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	int64_t mtime_ms;
+	struct buffer content;
+	const struct entry *maker; /* the row whose document this becomes at its first commit; NULL: none */
+	uint8_t maker_table, maker_row;
+	uint64_t forward; /* has become this node: stands for it from now on; 0: a file of its own */
+};
+
+struct scratch_table;
+
+int scratch_table_new(struct scratch_table **ret_table);
+void scratch_table_free(struct scratch_table *table);
+
+/* NULL: none. A file that was renamed onto a document is found by its id only. */
+struct scratch *scratch_get(struct scratch_table *table, int64_t id);
+struct scratch *scratch_find(struct scratch_table *table, uint64_t folder, const char *name);
+struct scratch *scratch_next(struct scratch_table *table, uint64_t folder, const struct scratch *after);
+
+/* -EDQUOT when the user has `limit` of them already, -ENOMEM. */
+int scratch_create(struct scratch_table *table, uint64_t folder, const char *name, const struct object *owner,
+	int64_t limit, struct scratch **ret_scratch);
+void scratch_remove(struct scratch_table *table, struct scratch *scratch);
+/* Keeps the inode's meaning for those who still have it. */
+void scratch_forward(struct scratch_table *table, struct scratch *scratch, uint64_t number);
+
+void scratch_hide(struct scratch_table *table, uint64_t number);
+void scratch_unhide(struct scratch_table *table, uint64_t number);
+bool scratch_hidden(const struct scratch_table *table, uint64_t number);
+
+/* The one row behind all of them. */
+extern const struct directory scratch_directory;

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon: puts the parts together, in the order in which they may exist, and runs the loop. slothd(8). */
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "build.h"
+#include "engine/lock.h"
+#include "engine/runner.h"
+#include "engine/spawner.h"
+#include "fs/mount.h"
+#include "fs/place.h"
+#include "fs/socket.h"
+#include "fs/tree.h"
+#include "fs/turn.h"
+
+enum { MOUNTS_MAX = 16 };
+
+struct daemon {
+	/* From the command line. */
+	bool automatic; /* started by a command: ends by itself when nobody needs it */
+	int ready_fd;
+	const char *mount_directories[MOUNTS_MAX];
+	size_t mount_count;
+	const char *mount_options;
+
+	struct place place;
+	struct ev_loop *loop;
+	struct spawner *spawner;
+	struct engine *engine;
+	struct turn turn;
+	struct tree *tree;
+	struct runners *runners;
+	struct mount_context mounts;
+	struct door *door;
+	ev_signal on_term, on_int;
+	ev_timer idle;
+	ev_tstamp idle_since;
+};
+
+static const struct option options[] = {
+	{ "auto", no_argument, NULL, 'a' },
+	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "mount", required_argument, NULL, 'm' },
+	{ "options", required_argument, NULL, 'o' },
+	{ "debug", no_argument, NULL, 'd' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static const char usage[] = "Usage: slothd [--mount DIR]... [--options MOUNT-OPTIONS] [--auto] [--ready-fd N] [--debug]\n"
+			    "       slothd --version | --help\n"
+			    "\n"
+			    "  --mount DIR      mount the tree at DIR\n"
+			    "  --options OPTS   options of these mounts, as for mount(8)\n"
+			    "  --auto           end when there are no mounts, runs, locks or clients for a while\n"
+			    "  --ready-fd N     write \"1\" to descriptor N when the socket listens, else a sentence\n"
+			    "  --debug          log more\n"
+			    "  --version, --help\n";
+
+static int parse(struct daemon *daemon, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "m:o:hV", options, NULL)) >= 0) {
+		switch (c) {
+		case 'a':
+			daemon->automatic = true;
+			break;
+		case 'r':
+			daemon->ready_fd = (int)strtol(optarg, NULL, 10);
+			break;
+		case 'm':
+			if (daemon->mount_count == MOUNTS_MAX)
+				return 1;
+			daemon->mount_directories[daemon->mount_count++] = optarg;
+			break;
+		case 'o':
+			daemon->mount_options = optarg;
+			break;
+		case 'd':
+			log_set_level(LOG_LEVEL_DEBUG);
+			break;
+		case 'V':
+			printf("slothd %s\n", SLOTH_VERSION);
+			exit(0);
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			return 1;
+		}
+	}
+	if (optind < argc)
+		fputs(usage, stderr);
+	return optind < argc;
+}
+
+/* Whoever started us waits for this: one line, then the end of the file. */
+static void tell_ready(struct daemon *daemon, const char *text)
+{
+	if (daemon->ready_fd < 0)
+		return;
+	if (write(daemon->ready_fd, text, strlen(text)) < 0)
+		log_debug("nobody waits for us");
+	close(daemon->ready_fd);
+	daemon->ready_fd = -1;
+}
+
+static void stop_signal(struct ev_loop *loop, ev_signal *signal, int revents)
+{
+	log_info("stopping");
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void count_mount(void *userdata, const char *directory)
+{
+	++*(int *)userdata;
+}
+
+static bool daemon_needed(struct daemon *daemon)
+{
+	int mounts = 0;
+
+	mount_each(&daemon->mounts, count_mount, &mounts);
+	return mounts || runners_count(daemon->runners) || door_clients(daemon->door) ||
+		lock_count(daemon->engine) > 0;
+}
+
+static void idle_check(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct daemon *daemon = timer->data;
+
+	if (daemon_needed(daemon)) {
+		daemon->idle_since = ev_now(loop);
+		return;
+	}
+	if (ev_now(loop) - daemon->idle_since < (double)daemon->engine->config.idle_timeout_ms / 1000)
+		return;
+	log_info("nobody needs this daemon: ending");
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void start_idle_timer(struct daemon *daemon)
+{
+	double every = (double)daemon->engine->config.idle_timeout_ms / 4000;
+
+	if (!daemon->automatic)
+		return;
+	daemon->idle_since = ev_now(daemon->loop);
+	ev_timer_init(&daemon->idle, idle_check, every, every);
+	daemon->idle.data = daemon;
+	ev_timer_start(daemon->loop, &daemon->idle);
+}
+
+static int mount_all(struct daemon *daemon, struct fault *fault)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < daemon->mount_count; i++) {
+		CLEANUP(cleanup_free) char *directory = realpath(daemon->mount_directories[i], NULL);
+
+		/* A mount that a dead daemon left can't be resolved; its name is taken as it is. */
+		r = mount_open(&daemon->mounts, directory ? directory : daemon->mount_directories[i],
+			daemon->mount_options, fault);
+	}
+	return r;
+}
+
+static int start(struct daemon *daemon, struct fault *fault)
+{
+	int r = place_make(&daemon->place, fault);
+
+	if (r == 0)
+		r = engine_new(daemon->place.home, daemon->loop, fault, &daemon->engine);
+	if (r < 0)
+		return r;
+	turn_init(&daemon->turn, daemon->loop, daemon->engine);
+	r = tree_new(daemon->engine, &daemon->tree);
+	if (r == 0)
+		r = runners_new(daemon->engine, daemon->spawner, daemon->place.socket, &daemon->runners);
+	if (r < 0)
+		return r;
+	daemon->tree->runners = daemon->runners;
+	mount_context_init(&daemon->mounts, daemon->tree, &daemon->turn, daemon->loop);
+	r = runners_recover(daemon->runners);
+	if (r == 0)
+		turn_end(&daemon->turn);
+	if (r == 0)
+		r = door_open(daemon->place.socket, daemon->tree, &daemon->turn, &daemon->mounts, daemon->loop,
+			daemon->place.home, fault, &daemon->door);
+	return r < 0 ? r : mount_all(daemon, fault);
+}
+
+/* The mirror of start(). */
+static void stop(struct daemon *daemon)
+{
+	if (daemon->tree)
+		mount_close_all(&daemon->mounts);
+	door_free(daemon->door);
+	runners_free(daemon->runners);
+	if (daemon->engine)
+		turn_done(&daemon->turn);
+	tree_free(daemon->tree);
+	engine_free(daemon->engine);
+	spawner_free(daemon->spawner);
+}
+
+static void prepare_process(void)
+{
+	struct rlimit files;
+
+	umask(0);
+	signal(SIGPIPE, SIG_IGN);
+	/* Every client, runner and waiting process is a descriptor. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int run(struct daemon *daemon)
+{
+	struct fault fault = { 0 };
+	char line[FAULT_TEXT_MAX + 1];
+	int r;
+
+	daemon->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+	r = daemon->loop ? start(daemon, &fault) : -ENOMEM;
+	if (r < 0) {
+		fault_default(&fault, -r, "%s", strerror(-r));
+		log_error("%s", fault.text);
+		snprintf(line, sizeof(line), "%s\n", fault.text);
+		tell_ready(daemon, line);
+		stop(daemon);
+		return fault_exit_status(fault.code);
+	}
+	ev_signal_init(&daemon->on_term, stop_signal, SIGTERM);
+	ev_signal_init(&daemon->on_int, stop_signal, SIGINT);
+	ev_signal_start(daemon->loop, &daemon->on_term);
+	ev_signal_start(daemon->loop, &daemon->on_int);
+	start_idle_timer(daemon);
+	log_info("slothd %s: %s, %s", SLOTH_VERSION, daemon->place.home, daemon->place.socket);
+	tell_ready(daemon, "1\n");
+	ev_run(daemon->loop, 0);
+	stop(daemon);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = { .ready_fd = -1 };
+	struct fault fault = { 0 };
+	int r;
+
+	if (parse(&daemon, argc, argv))
+		return fault_exit_status(EINVAL);
+	if (daemon.ready_fd >= 0)
+		fcntl(daemon.ready_fd, F_SETFD, FD_CLOEXEC);
+	prepare_process();
+	r = spawner_start(&daemon.spawner);
+	if (r == 0)
+		r = place_find(&daemon.place, true, &fault);
+	if (r < 0) {
+		fault_default(&fault, -r, "%s", strerror(-r));
+		log_error("%s", fault.text);
+		return fault_exit_status(-r);
+	}
+	return run(&daemon);
+}

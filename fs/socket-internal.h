@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* A client of the socket and its operations. Shared by socket.c (who comes and goes) and socket-ops.c (the operations). */
+#include <jansson.h>
+
+#include "base/conn.h"
+#include "fs/socket.h"
+
+enum {
+	READ_MAX = 4 << 20,	      /* bytes that one answer carries at most */
+	UNSENT_MAX = 64 << 20,	      /* bytes for a client that does not read; then it is disconnected */
+	HANDLES_MAX = 1024,	      /* open files of a client */
+	PENDING_MAX = 1024,	      /* requests of a client that wait */
+};
+
+struct open_file {
+	TAILQ_ENTRY(open_file) files;
+	int64_t id;
+	struct handle *handle;
+};
+
+struct door {
+	struct ev_loop *loop;
+	struct tree *tree;
+	struct turn *turn;
+	struct mount_context *mounts;
+	const char *home; /* borrowed */
+	char *path;
+	int fd;
+	ev_io acceptable;
+	TAILQ_HEAD(, client) clients;
+	size_t client_count;
+};
+
+struct client {
+	TAILQ_ENTRY(client) clients;
+	struct door *door;
+	struct conn conn;
+	struct caller caller;
+	TAILQ_HEAD(, open_file) files;
+	TAILQ_HEAD(op_list, op) ops;
+	size_t file_count, op_count;
+	int64_t last_file;
+	bool gone;    /* disconnected; freed when its last operation is answered */
+	bool closing; /* … but not while client_closed() still works on it */
+};
+
+struct op {
+	struct request request; /* first: the tree hands it back */
+	TAILQ_ENTRY(op) ops;
+	struct client *client;
+	struct turn_reply reply;
+	json_t *head;	/* what was asked */
+	json_t *answer; /* what is answered beside ok */
+	struct buffer body;
+	struct buffer input; /* body of the request, where it is needed longer than the call */
+	int64_t id;
+	ssize_t result;
+	struct handle *handle; /* opened for this operation alone */
+	struct watch watch;
+	ssize_t (*then)(struct op *op, ssize_t result); /* what comes after LATER */
+};
+
+/* One operation of the protocol: the result, or LATER. */
+struct operation {
+	const char *name;
+	ssize_t (*run)(struct op *op, const struct frame *frame);
+};
+
+/* NULL: there is none of this name. */
+const struct operation *operation_find(const char *name);

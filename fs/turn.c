@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* A turn of the loop is a transaction. */
+#include "fs/turn.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+void turn_end(struct turn *turn)
+{
+	struct turn_reply *reply;
+	int r;
+
+	/* Telling the listeners can answer waiting requests, and those answers wait for nothing any more: the
+	 * changes that they tell of are on disk. It can also make new changes; they are committed at once. */
+	while (store_turn_dirty(turn->engine->store) || !TAILQ_EMPTY(&turn->replies)) {
+		r = engine_turn_end(turn->engine);
+		if (r < 0)
+			log_error("a turn could not be committed: %s", strerror(-r));
+		while ((reply = TAILQ_FIRST(&turn->replies))) {
+			TAILQ_REMOVE(&turn->replies, reply, replies);
+			reply->send(reply, r);
+		}
+	}
+}
+
+static void turn_prepare(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	turn_end(prepare->data);
+}
+
+void turn_init(struct turn *turn, struct ev_loop *loop, struct engine *engine)
+{
+	turn->engine = engine;
+	turn->loop = loop;
+	TAILQ_INIT(&turn->replies);
+	ev_prepare_init(&turn->prepare, turn_prepare);
+	turn->prepare.data = turn;
+	ev_prepare_start(loop, &turn->prepare);
+	ev_unref(loop);
+}
+
+void turn_done(struct turn *turn)
+{
+	if (!turn->loop)
+		return;
+	turn_end(turn);
+	ev_ref(turn->loop);
+	ev_prepare_stop(turn->loop, &turn->prepare);
+	turn->loop = NULL;
+}
+
+void turn_reply(struct turn *turn, struct turn_reply *reply)
+{
+	if (!store_turn_dirty(turn->engine->store)) {
+		reply->send(reply, 0);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&turn->replies, reply, replies);
+}

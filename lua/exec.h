@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Commands: one process (and its group), its input, its output, its time limit. A command without a shell
+ * metacharacter is started without a shell. It is over when its own process has exited and its output has reached
+ * its end, or one second later: what it left in the background may hold the pipes for ever.
+ *
+ * Owned by the scope; one thread.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "base/fault.h"
+
+struct scope;
+
+enum { EXEC_CAPTURE_MAX = 16 << 20 }; /* bytes kept of each stream; the rest is only in the log */
+
+struct command {
+	const char *text;	 /* for the shell, or simple */
+	char *const *arguments;	 /* instead of text */
+	const char *workdir;	 /* absolute */
+	const char *const *env;	 /* "NAME=value", over the scope's; NULL: none */
+	const char *input;	 /* NULL: /dev/null */
+	size_t input_size;
+	int64_t timeout_ms;	 /* 0: none but the scope's */
+	int64_t grace_ms;	 /* between SIGTERM and SIGKILL at the timeout */
+	bool quiet;		 /* its output is not for the log */
+	bool capture;		 /* keep the output */
+};
+
+struct exec_stream {
+	ev_io readable;
+	int fd; /* -1: at its end */
+	const char *name; /* "out", "err" */
+	struct buffer line; /* the log's unfinished line */
+	struct buffer kept; /* captured; without capture the last few bytes of stderr */
+	bool truncated;
+};
+
+struct exec {
+	LIST_ENTRY(exec) link; /* of its scope */
+	struct scope *scope;
+	pid_t pid; /* 0: reaped */
+	pid_t group;
+	int status; /* wait(2) */
+	bool timed_out, quiet, capture, over;
+	int64_t grace_ms;
+	ev_tstamp started;
+	struct exec_stream out, err;
+	int input_fd;
+	char *input;
+	size_t input_size, input_done;
+	ev_io writable;
+	ev_timer deadline; /* its timeout, then the grace */
+	ev_timer linger;
+	void (*done)(struct exec *exec); /* NULL: nobody waits; it frees itself at its end */
+	void *userdata;
+};
+
+/* Starts it. `done` is called from the loop, never from in here. 0, or -errno with a sentence: -ENOENT and -EACCES
+ * also for the program. */
+int exec_start(struct scope *scope, const struct command *command, void (*done)(struct exec *exec), void *userdata,
+	struct exec **ret_exec, struct fault *fault);
+void exec_free(struct exec *exec);
+
+/* Nobody waits any more; the process goes on until its scope ends. */
+void exec_forget(void *exec);
+
+/* To its process group. */
+void exec_signal(struct exec *exec, int signal);
+
+/* 0 to 255; 128 + n for signal n. */
+int exec_exit_code(const struct exec *exec);
+
+/* Child processes have ended. */
+struct runner;
+void exec_reaped(struct runner *runner, pid_t pid, int status);
+
+/* While the line to the daemon is full, nothing is read from commands. */
+void exec_pause_all(struct runner *runner, bool pause);
+
+/* Whether /bin/sh would do nothing but start this program with these words. */
+bool command_is_simple(const char *text);

@@ -1,0 +1,373 @@
+-- SPDX-License-Identifier: MIT
+-- What happens within one try of a task, its hooks, and whether there is another try. When tries start and end is
+-- task.c's.
+local core = ...
+local task = {}
+
+local LEAVE = {} -- marks what os.exit raises
+
+function task.leave(code)
+	if code == nil or code == true then
+		code = 0
+	elseif code == false then
+		code = 1
+	end
+	return setmetatable({ mark = LEAVE, code = code }, { __tostring = function() return "os.exit(" .. tostring(code) .. ")" end })
+end
+
+-- this, and this.workdir. Functions take their object or not: this.workdir.get() and this.workdir:get().
+local function workdir_of(path)
+	local functions = {}
+	function functions.get()
+		return path
+	end
+	function functions.exists()
+		return core.exists(path)
+	end
+	function functions.ensure()
+		core.make_directories(path)
+		return path
+	end
+	function functions.cleanup()
+		core.remove_tree(path)
+		return true
+	end
+	function functions.recreate()
+		core.remove_tree(path)
+		core.make_directories(path)
+		return path
+	end
+	return setmetatable({}, {
+		__index = function(_, key)
+			local fn = functions[key]
+			if not fn then
+				error("this.workdir has no function '" .. tostring(key) .. "' (get, ensure, exists, cleanup, recreate)", 2)
+			end
+			return fn
+		end,
+		__tostring = function() return path end,
+		__concat = function(a, b) return tostring(a) .. tostring(b) end,
+		__name = "workdir",
+		__metatable = false,
+	})
+end
+
+local function this_of(spec, try)
+	local _, path = core.task()
+	local run = core.run()
+	return {
+		name = spec.name, agent = "local", workdir = workdir_of(path),
+		try = try, run = run.run, stack = run.stack, token = run.token,
+	}, path
+end
+
+local function params_of(spec, path)
+	local params = { task_name = spec.name, group_name = spec.group, workdir = path }
+	for key, value in pairs(spec.params or {}) do
+		params[key] = value
+	end
+	return params
+end
+
+-- A function whose first parameter is called params or p is of the old style: without `this`.
+local function call(fn, this, params, ...)
+	local first = core.described(fn)
+	if first == "params" or first == "p" then
+		return fn(params, ...)
+	end
+	return fn(this, params, ...)
+end
+
+local function has_place(message)
+	return message:find("^[^\n:]+:%d+: ") ~= nil
+end
+
+-- The handler of errors in a task's code: message with its place, whether it is a mistake in the program, the way there.
+local function on_error(err)
+	local raised = core.was_raised(err)
+	if type(err) == "table" then
+		if err.mark == LEAVE then
+			return err
+		end
+		local text = err.message or err.error
+		return { text = tostring(text ~= nil and text or err), permanent = err.permanent, exit = err.exit_code }
+	end
+	local text = tostring(err)
+	if type(err) == "string" and not has_place(text) then
+		for level = 2, 12 do
+			local where, line = core.where(level)
+			if line > 0 and not where:find("^%[sloth") then
+				text = where .. ": " .. text
+				break
+			end
+		end
+	end
+	return { text = text, language = not raised, traceback = core.traceback(3) }
+end
+
+local function guarded(fn, ...)
+	return table.pack(xpcall(fn, on_error, ...))
+end
+
+local function last_line(text)
+	return text:match("([^\n]+)\n*$")
+end
+
+-- A shell script: success when it exits with 0.
+local function run_script(spec, script)
+	local raw = core.exec({ command = script, stdin = spec.stdin })
+	if raw.exit_code == 0 then
+		return { status = "success" }
+	end
+	local text = raw.signal and "ended by signal " .. raw.signal or "exit status " .. raw.exit_code
+	local last = last_line(raw.stderr)
+	return { status = "failed", error = last and text .. ": " .. last or text, exit = not raw.signal and raw.exit_code or nil, signal = raw.signal }
+end
+
+local function failed_by(problem, prefix)
+	if problem.mark == LEAVE then
+		if problem.code == 0 then
+			return { status = "success" }
+		end
+		return { status = "failed", error = tostring(problem), exit = problem.code }
+	end
+	if problem.traceback then
+		core.log(problem.text .. "\n" .. problem.traceback .. "\n")
+	end
+	return {
+		status = "failed", error = (prefix or "") .. problem.text,
+		permanent = problem.permanent, language = problem.language, exit = problem.exit,
+	}
+end
+
+-- What a command function gave back.
+local function outcome_of(results)
+	local ok, message, outputs = results[2], results[3], results[4]
+	if not results[1] then
+		return failed_by(ok)
+	end
+	if type(ok) == "table" then
+		-- A table with success, or the result of a module.
+		local t = ok
+		ok, outputs = t.success, outputs or t.outputs
+		if message == nil then
+			message = t.message
+		end
+		if ok == nil and results.n >= 2 and t.success == nil then
+			ok = true
+		end
+		if ok == false and message == nil then
+			message = t.error or t.stderr
+		end
+	end
+	if outputs ~= nil and type(outputs) ~= "table" then
+		return { status = "failed", error = "the outputs (third result) must be a table, not a " .. type(outputs), language = true }
+	end
+	if message ~= nil then
+		message = tostring(message)
+	end
+	if ok == nil or ok then
+		local unchanged = outputs and outputs.changed == false
+		return { status = unchanged and "unchanged" or "success", message = message, outputs = outputs }
+	end
+	return { status = "failed", error = message or "the task returned false", outputs = outputs }
+end
+
+-- A condition: function, shell command, boolean. true or false, or nil and an outcome.
+local function holds(condition, spec, this, params, deps)
+	local check = condition.check
+	if type(check) == "boolean" then
+		return check
+	elseif type(check) == "string" then
+		return core.exec({ command = check }).exit_code == 0
+	end
+	local results = guarded(call, check, this, params, deps)
+	if not results[1] then
+		return nil, failed_by(results[2], "run_if or abort_if: ")
+	end
+	return results[2] and true or false
+end
+
+local function run_function(fn, this, params, deps)
+	return outcome_of(guarded(call, fn, this, params, deps))
+end
+
+local function one_try(spec, try, deps)
+	if type(spec.command) == "string" and not spec.has_functions then
+		return run_script(spec, spec.command)
+	end
+	local this, path = this_of(spec, try)
+	local params = params_of(spec, path)
+	deps = deps or {}
+	if spec.run_if then
+		local yes, problem = holds(spec.run_if, spec, this, params, deps)
+		if problem then
+			return problem
+		elseif not yes then
+			return { status = "skipped", message = "run_if is false" }
+		end
+	end
+	if spec.abort_if then
+		local yes, problem = holds(spec.abort_if, spec, this, params, deps)
+		if problem then
+			return problem
+		elseif yes then
+			return { status = "failed", error = "abort_if is true", aborts = true }
+		end
+	end
+	if try > 1 and spec.on_retry then
+		local results = guarded(call, spec.on_retry, this, params, spec.last_error, try)
+		if not results[1] then
+			core.log("on_retry: " .. tostring(results[2].text or results[2]) .. "\n")
+		end
+	end
+	if spec.pre_hook then
+		local before = run_function(spec.pre_hook, this, params, deps)
+		if before.status == "failed" then
+			before.error = "pre_hook: " .. before.error
+			return before
+		end
+	end
+	local outcome
+	if type(spec.command) == "string" then
+		outcome = run_script(spec, spec.command)
+	else
+		outcome = run_function(spec.command, this, params, deps)
+	end
+	if spec.post_hook and outcome.status ~= "failed" then
+		local after = run_function(spec.post_hook, this, params, outcome.outputs or {})
+		if after.status == "failed" then
+			after.error = "post_hook: " .. after.error
+			return after
+		end
+	end
+	return outcome
+end
+
+local HOOKS = { "run_if", "abort_if", "on_retry", "pre_hook", "post_hook" }
+
+-- In a fiber of its own.
+function task.try(spec, try, deps)
+	if spec.has_functions == nil then
+		spec.has_functions = false
+		for _, name in ipairs(HOOKS) do
+			spec.has_functions = spec.has_functions or spec[name] ~= nil
+		end
+	end
+	core.outcome(one_try(spec, try, deps))
+end
+
+local function error_of(spec, text, outcome, try)
+	return setmetatable({
+		error = text, message = text, task = spec.name, try = try,
+		exit_code = outcome and outcome.exit, signal = outcome and outcome.signal,
+	}, { __tostring = function() return text end, __concat = function(a, b) return tostring(a) .. tostring(b) end })
+end
+
+local function list_has(list, value)
+	if type(list) ~= "table" then
+		return list == value
+	end
+	for _, item in ipairs(list) do
+		if item == value then
+			return true
+		end
+	end
+	return false
+end
+
+-- Whether retry_on names this failure; without retry_on every one is.
+local function is_wanted(on, status, outcome)
+	if not on then
+		return true
+	end
+	if on.timeout and status == "timed_out" then
+		return true
+	elseif on.signal and outcome.signal then
+		return on.signal == true or list_has(on.signal, outcome.signal)
+	elseif on.exit and outcome.exit and list_has(on.exit, outcome.exit) then
+		return true
+	end
+	return type(on.error) == "string" and status == "failed" and (outcome.error or ""):find(on.error) ~= nil
+end
+
+local waits = {
+	exponential = function(policy, k) return policy.base * 2.0 ^ (k - 1) end,
+	linear = function(policy, k) return policy.base * k end,
+	fixed = function(policy) return policy.base end,
+}
+
+-- Milliseconds until try `try` + 1, or nil: that was the last.
+function task.again(spec, status, outcome, try)
+	local policy = spec.retries
+	if not policy or try > policy.count or outcome.language or outcome.permanent then
+		return nil
+	end
+	if policy.never and outcome.exit and list_has(policy.never.exit, outcome.exit) then
+		return nil
+	elseif not is_wanted(policy.retry_on, status, outcome) then
+		return nil
+	end
+	spec.last_error = error_of(spec, outcome.error or status, outcome, try)
+	return math.min(policy.cap, waits[policy.strategy](policy, try))
+end
+
+local function run_hook(spec, name, this, params, ...)
+	if not spec[name] then
+		return
+	end
+	local results = guarded(call, spec[name], this, params, ...)
+	if not results[1] and results[2].mark ~= LEAVE then
+		core.log(name .. " failed: " .. tostring(results[2].text) .. "\n")
+	end
+end
+
+-- After the last try, once. A hook that fails is recorded and changes no result.
+function task.hooks(spec, status, outcome, text)
+	if not (spec.on_timeout or spec.on_success or spec.on_failure or spec.on_complete) then
+		return
+	end
+	local this, path = this_of(spec)
+	local params = params_of(spec, path)
+	local ok = status == "success" or status == "unchanged"
+	local outputs = outcome and outcome.outputs or {}
+	local err = not ok and error_of(spec, text or status, outcome) or nil
+	if status == "timed_out" then
+		run_hook(spec, "on_timeout", this, params, err)
+	end
+	if ok then
+		run_hook(spec, "on_success", this, params, outputs)
+	else
+		run_hook(spec, "on_failure", this, params, err)
+	end
+	run_hook(spec, "on_complete", this, params, ok, ok and outputs or err)
+end
+
+-- The workflow's hooks. on_start: nothing, or a sentence that refuses the run.
+function task.start(fn)
+	local results = guarded(fn)
+	if not results[1] then
+		return tostring(results[2].text or results[2])
+	elseif results[2] == false then
+		return results[3] and tostring(results[3]) or "returned false"
+	end
+end
+
+function task.complete(fn, success, results)
+	local records = {}
+	local by_task = {}
+	for i, record in ipairs(results) do
+		local outputs = record.outputs or {}
+		record.name = record.task_name
+		record.outputs = outputs
+		records[i] = setmetatable(record, { __index = outputs })
+		by_task[record.task_name] = record
+	end
+	setmetatable(records, { __index = by_task })
+	local returned = guarded(fn, success, records)
+	if not returned[1] then
+		core.log("on_complete failed: " .. tostring(returned[2].text or returned[2]) .. "\n")
+	end
+end
+
+return task

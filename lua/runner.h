@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The run: everything that this process has, in one place. There is one, on main()'s stack; a Lua state finds it by
+ * runner_of().
+ */
+#include <ev.h>
+#include <jansson.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "lua/drain.h"
+#include "lua/environment.h"
+#include "lua/link.h"
+#include "lua/scheduler.h"
+#include "lua/sweep.h"
+#include "lua/vm.h"
+#include "lua/workdir.h"
+
+struct scope;
+struct workflow;
+
+struct runner {
+	struct ev_loop *loop;
+	struct link link;
+	struct vm vm;
+	struct sched sched;
+	struct drain drain;
+	struct environment environment;
+	struct workdirs workdirs;
+	int null_fd;
+	/* What the daemon told us. */
+	int64_t id, token; /* token 0: none */
+	char *file, *stack, *workdir;
+	json_t *values, *options, *resume;
+	int parallel_limit; /* 0: none */
+	struct workflow *workflow;
+	LIST_HEAD(, scope) scopes;
+	struct left *left;
+	size_t left_count;
+	uint64_t last_seq; /* of `finished` or `refused`: after its ack we leave; 0: not sent */
+	ev_child children;
+	ev_signal terminate, interrupt;
+	ev_prepare turn;
+	ev_idle more; /* something can go on without an event */
+	bool abandoned; /* the daemon does not want us any more */
+	int exit_status;
+};
+
+static inline struct runner *runner_of(lua_State *L)
+{
+	return *(struct runner **)lua_getextraspace(L);
+}
+
+/* A C function's `return runner_wait_room(L)`: until the line has room again. */
+int runner_wait_room(lua_State *L);
+
+/* The last frame is queued: the process exits when the daemon has it. */
+void runner_leave(struct runner *runner, int exit_status);

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: MIT */
+/* One task: tries, waits, limits, end. */
+#include "lua/task.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "lua/runner.h"
+#include "lua/tree.h"
+#include "lua/value.h"
+#include "lua/workflow.h"
+
+static const struct {
+	const char *name;
+	bool final, satisfied, failed;
+} statuses[TASK_STATUS_COUNT] = {
+	[TASK_PENDING] = { "pending" },
+	[TASK_RUNNING] = { "running" },
+	[TASK_RETRY_WAIT] = { "retry_wait" },
+	[TASK_SUCCESS] = { "success", .final = true, .satisfied = true },
+	[TASK_UNCHANGED] = { "unchanged", .final = true, .satisfied = true },
+	[TASK_SKIPPED] = { "skipped", .final = true, .satisfied = true },
+	[TASK_FAILED] = { "failed", .final = true, .failed = true },
+	[TASK_TIMED_OUT] = { "timed_out", .final = true, .failed = true },
+	[TASK_CANCELLED] = { "cancelled", .final = true },
+	[TASK_UPSTREAM_FAILED] = { "upstream_failed", .final = true },
+};
+
+const char *task_status_name(enum task_status status)
+{
+	return statuses[status].name;
+}
+
+enum task_status task_status_parse(const char *name)
+{
+	int i = 0;
+
+	while (i < TASK_STATUS_COUNT && strcmp(statuses[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+bool task_status_final(enum task_status status)
+{
+	return statuses[status].final;
+}
+
+bool task_is_satisfied(const struct task *task)
+{
+	return statuses[task->status].satisfied || (task->allow_failure && statuses[task->status].failed);
+}
+
+bool task_has_failed(const struct task *task)
+{
+	return statuses[task->status].failed;
+}
+
+static struct runner *runner_of_task(const struct task *task)
+{
+	return task->workflow->runner;
+}
+
+/* Frames. */
+
+static void task_report(struct task *task)
+{
+	json_t *head = json_pack("{ss ss ss si sI}", "op", "task", "name", task->name, "status", task_status_name(task->status),
+		"try", task->try, "time", (json_int_t)time_now_ms());
+	bool final = task_status_final(task->status);
+
+	if (head && task->outcome.error && (task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
+		json_object_set_new(head, "error", value_text(task->outcome.error, strlen(task->outcome.error)));
+	if (head && final && task->outcome.message)
+		json_object_set_new(head, "message", value_text(task->outcome.message, strlen(task->outcome.message)));
+	if (head && final && task->outcome.outputs)
+		json_object_set(head, "outputs", task->outcome.outputs);
+	link_send(&runner_of_task(task)->link, head);
+}
+
+static void task_log(struct task *task, const char *text)
+{
+	link_log(&runner_of_task(task)->link, task->name, task->try, "log", text, strlen(text));
+}
+
+/* Outcomes. */
+
+static void outcome_reset(struct task *task)
+{
+	lua_State *L = runner_of_task(task)->vm.L;
+
+	free(task->outcome.error);
+	free(task->outcome.message);
+	json_decref(task->outcome.outputs);
+	if (L && task->outcome.table)
+		luaL_unref(L, LUA_REGISTRYINDEX, task->outcome.table);
+	memset(&task->outcome, 0, sizeof(task->outcome));
+}
+
+static void outcome_fail(struct task *task, enum task_status status, const char *error)
+{
+	free(task->outcome.error);
+	task->outcome.error = error ? strdup(error) : NULL;
+	task->outcome.status = status;
+	task->outcome.known = true;
+}
+
+static char *copy_field(lua_State *L, int index, const char *name)
+{
+	const char *text;
+	char *copy;
+
+	lua_getfield(L, index, name);
+	text = lua_tostring(L, -1);
+	copy = text ? strdup(text) : NULL;
+	lua_pop(L, 1);
+	return copy;
+}
+
+static void outcome_read_outputs(lua_State *L, struct task *task)
+{
+	const char *error;
+
+	if (lua_getfield(L, 1, "outputs") == LUA_TTABLE) {
+		task->outcome.outputs = value_get(L, -1, &error);
+		if (!task->outcome.outputs || !json_is_object(task->outcome.outputs)) {
+			CLEANUP(cleanup_free) char *text = NULL;
+
+			if (task->outcome.outputs)
+				error = "a list has no names";
+			if (asprintf(&text, "the outputs can't be kept: %s", error) >= 0)
+				outcome_fail(task, TASK_FAILED, text);
+			json_decref(task->outcome.outputs);
+			task->outcome.outputs = NULL;
+		}
+	}
+	lua_pop(L, 1);
+}
+
+static struct task *task_of(lua_State *L)
+{
+	struct fiber *fiber = runner_of(L)->sched.current;
+
+	return fiber ? fiber->scope->userdata : NULL;
+}
+
+int task_outcome(lua_State *L)
+{
+	struct task *task = task_of(L);
+	enum task_status status;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_getfield(L, 1, "status");
+	status = task_status_parse(luaL_checkstring(L, -1));
+	luaL_argcheck(L, task && task_status_final(status), 1, "not an outcome");
+	outcome_reset(task);
+	task->outcome.known = true;
+	task->outcome.status = status;
+	task->outcome.error = copy_field(L, 1, "error");
+	task->outcome.message = copy_field(L, 1, "message");
+	lua_getfield(L, 1, "aborts");
+	task->outcome.aborts = lua_toboolean(L, -1);
+	outcome_read_outputs(L, task);
+	lua_pushvalue(L, 1);
+	task->outcome.table = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+/* The directory and the environment. */
+
+static int env_read(lua_State *L, struct task *task)
+{
+	size_t count;
+
+	lua_getfield(L, -1, "env");
+	count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
+	task->env = count ? calloc(count + 1, sizeof(*task->env)) : NULL;
+	for (size_t i = 0; task->env && i < count; i++) {
+		lua_rawgeti(L, -1, (lua_Integer)i + 1);
+		task->env[i] = strdup(lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return count && !task->env ? -ENOMEM : 0;
+}
+
+/* Its own directory, and the one that its commands start in: that, one below it, or one that the user names. */
+static int open_directories(struct task *task, const char *wanted)
+{
+	struct runner *runner = runner_of_task(task);
+	struct fault fault = { 0 };
+
+	if (!task->home)
+		task->home = workdir_open(&runner->workdirs, runner->workdir, task->name, &fault);
+	if (task->home && wanted && !task->workdir) {
+		if (*wanted == '/')
+			task->workdir = strdup(wanted); /* a command says when it is not there */
+		else if (asprintf(&task->workdir, "%s/%s", task->home, wanted) >= 0)
+			tree_make(task->workdir, 0777, &fault);
+	}
+	if (fault.code)
+		outcome_fail(task, TASK_FAILED, fault.text);
+	return -fault.code;
+}
+
+/* The end. */
+
+static void task_finish(struct task *task, enum task_status status)
+{
+	struct runner *runner = runner_of_task(task);
+
+	ev_timer_stop(runner->loop, &task->deadline);
+	ev_timer_stop(runner->loop, &task->total);
+	ev_timer_stop(runner->loop, &task->retry);
+	task->status = status;
+	task->ended = ev_time();
+	if (statuses[status].satisfied && task->home && !task->leaves)
+		workdir_close(&runner->workdirs, TAKE(task->home));
+	task_report(task);
+	workflow_task_ended(task->workflow, task);
+}
+
+void task_set(struct task *task, enum task_status status, const char *error)
+{
+	if (error)
+		outcome_fail(task, status, error);
+	task_finish(task, status);
+}
+
+static void task_hooks_ended(struct scope *scope)
+{
+	struct task *task = scope->userdata;
+
+	scope_done(scope);
+	task_finish(task, task->status);
+}
+
+/* Pushes lib/task.lua's function `name` and the task's table. */
+static void push_call(lua_State *L, struct task *task, const char *name)
+{
+	vm_push_library(L, "task");
+	lua_getfield(L, -1, name);
+	lua_remove(L, -2);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, task->spec);
+}
+
+static void hooks_done(struct fiber *fiber, lua_State *L, int status, int results, void *userdata)
+{
+	struct task *task = userdata;
+
+	if (status != LUA_OK)
+		task_log(task, "a hook of the task was ended\n");
+	scope_end(&task->scope, "the task has ended", false, task->grace_ms, task_hooks_ended);
+}
+
+static int start_hooks(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+
+	push_call(L, task, "hooks");
+	lua_pushstring(L, task_status_name(task->status));
+	lua_rawgeti(L, LUA_REGISTRYINDEX, task->outcome.table);
+	lua_pushstring(L, task->outcome.error);
+	fiber_start(&runner_of(L)->sched, &task->scope, L, 4, hooks_done, task);
+	return 0;
+}
+
+static void task_scope_open(struct task *task)
+{
+	scope_init(&task->scope, runner_of_task(task), task->name, task->try, task);
+	task->scope.workdir = task->workdir ? task->workdir : task->home;
+	task->scope.env = (const char *const *)task->env;
+}
+
+/* Calls a C function with the task on the main thread; a failure there (memory) is the task's. */
+static int task_protected(struct task *task, lua_CFunction function, int results)
+{
+	struct vm *vm = &runner_of_task(task)->vm;
+	int status;
+
+	lua_pushcfunction(vm->L, function);
+	lua_pushlightuserdata(vm->L, task);
+	status = vm_call(vm, 1, results);
+	if (status == LUA_OK)
+		return 0;
+	outcome_fail(task, TASK_FAILED, lua_tostring(vm->L, -1));
+	lua_pop(vm->L, 1);
+	return -EINVAL;
+}
+
+/* Its last try is over. */
+static void task_conclude(struct task *task)
+{
+	task->status = task->outcome.status;
+	task->outcome.known = false;
+	if (task->cancelled || task->status == TASK_SKIPPED) {
+		task_finish(task, task->status);
+		return;
+	}
+	task_scope_open(task);
+	if (!task->outcome.table || task_protected(task, start_hooks, 0) < 0 || TAILQ_EMPTY(&task->scope.fibers)) {
+		scope_done(&task->scope);
+		task_finish(task, task->status);
+	}
+}
+
+/* Retries. */
+
+static int ask_again(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+
+	push_call(L, task, "again");
+	lua_pushstring(L, task_status_name(task->outcome.status));
+	lua_rawgeti(L, LUA_REGISTRYINDEX, task->outcome.table);
+	lua_pushinteger(L, task->try);
+	lua_call(L, 4, 1);
+	return 1;
+}
+
+/* The fixed part of a number between 0 and 1 that belongs to this run, task and try: a restart changes nothing. */
+static double jitter(const struct task *task)
+{
+	uint64_t hash = 14695981039346656037ULL ^ (uint64_t)runner_of_task(task)->id;
+
+	for (const char *p = task->name; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 1099511628211ULL;
+	hash = (hash ^ (uint64_t)task->try) * 1099511628211ULL;
+	hash ^= hash >> 33;
+	hash *= 0xff51afd7ed558ccdULL;
+	hash ^= hash >> 33;
+	return (double)(hash >> 11) / 9007199254740992.0;
+}
+
+/* Milliseconds until the next try, or -1: that was the last. */
+static int64_t retry_delay(struct task *task)
+{
+	lua_State *L = runner_of_task(task)->vm.L;
+	int64_t ms = -1;
+
+	if (task->cancelled || statuses[task->outcome.status].satisfied || !task->outcome.table || task->outcome.aborts)
+		return -1;
+	if (task_protected(task, ask_again, 1) < 0)
+		return -1;
+	if (lua_isnumber(L, -1)) {
+		/* Half of the wait is fixed, half is not: many that failed together do not come back together. */
+		double wait = (double)lua_tonumber(L, -1);
+
+		ms = llround(wait / 2 + wait / 2 * jitter(task));
+	}
+	lua_pop(L, 1);
+	return ms;
+}
+
+static void retry_due(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct task *task = timer->data;
+
+	workflow_task_again(task->workflow, task);
+}
+
+static void task_retry_later(struct task *task, int64_t delay_ms)
+{
+	struct ev_loop *loop = runner_of_task(task)->loop;
+
+	task->status = TASK_RETRY_WAIT;
+	task_report(task);
+	ev_now_update(loop);
+	ev_timer_set(&task->retry, (ev_tstamp)delay_ms / 1000, 0);
+	ev_timer_start(loop, &task->retry);
+	workflow_task_waits(task->workflow, task);
+}
+
+/* Nothing of the try is left. */
+static void task_try_ended(struct scope *scope)
+{
+	struct task *task = scope->userdata;
+	int64_t delay;
+
+	ev_timer_stop(scope->runner->loop, &task->deadline);
+	scope_done(scope);
+	if (!task->outcome.known)
+		outcome_fail(task, TASK_FAILED, "the task was ended");
+	if (task->cancelled)
+		outcome_fail(task, TASK_CANCELLED, workflow_cancel_reason(task->workflow));
+	else if (task->timed_out)
+		outcome_fail(task, TASK_TIMED_OUT, task->reason);
+	task->leaves |= scope->leaves;
+	delay = task->timed_out && !ev_is_active(&task->total) && task->total_timeout_ms ? -1 : retry_delay(task);
+	if (delay >= 0)
+		task_retry_later(task, delay);
+	else
+		task_conclude(task);
+}
+
+/* One try. */
+
+static void try_done(struct fiber *fiber, lua_State *L, int status, int results, void *userdata)
+{
+	struct task *task = userdata;
+	bool failed;
+
+	if (status != LUA_OK && !task->outcome.known)
+		outcome_fail(task, TASK_FAILED, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the task was ended");
+	failed = !task->outcome.known || !statuses[task->outcome.status].satisfied;
+	scope_end(&task->scope, "the task has ended", failed, task->grace_ms, task_try_ended);
+}
+
+static void deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct task *task = timer->data;
+	char text[32];
+
+	snprintf(task->reason, sizeof(task->reason), "timed out after %s%s",
+		duration_format(timer == &task->total ? task->total_timeout_ms : task->timeout_ms, text),
+		timer == &task->total ? " (total_timeout)" : "");
+	if (!task->scope.runner) {
+		/* Between two tries: this was the last. */
+		outcome_fail(task, TASK_TIMED_OUT, task->reason);
+		ev_timer_stop(loop, &task->retry);
+		task_conclude(task);
+		return;
+	}
+	if (task->scope.reason)
+		return; /* it is at its end anyway */
+	task->timed_out = true;
+	scope_end(&task->scope, task->reason, true, task->grace_ms, task_try_ended);
+}
+
+static void push_deps(lua_State *L, struct task *task)
+{
+	lua_newtable(L);
+	for (size_t i = 0; i < task->depends_count; i++) {
+		struct task *other = &task->workflow->tasks[task->depends[i]];
+
+		if (!other->outcome.outputs)
+			continue;
+		value_push(L, other->outcome.outputs);
+		lua_setfield(L, -2, other->name);
+	}
+}
+
+static int start_try(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+
+	push_call(L, task, "try");
+	if (!task->env)
+		env_read(L, task);
+	lua_getfield(L, -1, "workdir");
+	if (open_directories(task, lua_tostring(L, -1)) < 0)
+		return luaL_error(L, "%s", task->outcome.error ? task->outcome.error : "not enough memory");
+	lua_pop(L, 1);
+	task_scope_open(task);
+	lua_pushinteger(L, task->try);
+	if (task->depends_count)
+		push_deps(L, task);
+	else
+		lua_pushnil(L);
+	if (!fiber_start(&runner_of(L)->sched, &task->scope, L, 3, try_done, task))
+		return luaL_error(L, "not enough memory");
+	return 0;
+}
+
+/* Time limits start with the process, not in the queue. */
+static void timer_begin(struct task *task, ev_timer *timer, int64_t ms)
+{
+	struct ev_loop *loop = runner_of_task(task)->loop;
+
+	if (!ms || ev_is_active(timer))
+		return;
+	ev_now_update(loop);
+	ev_timer_set(timer, (ev_tstamp)ms / 1000, 0);
+	ev_timer_start(loop, timer);
+}
+
+void task_start(struct task *task)
+{
+	if (!task->try++)
+		task->started = ev_time();
+	task->status = TASK_RUNNING;
+	task->timed_out = false;
+	free(task->outcome.error);
+	task->outcome.error = NULL;
+	task->outcome.known = false;
+	task_report(task);
+	timer_begin(task, &task->total, task->total_timeout_ms);
+	timer_begin(task, &task->deadline, task->timeout_ms);
+	if (task_protected(task, start_try, 0) < 0) {
+		if (task->scope.runner)
+			scope_done(&task->scope);
+		task_conclude(task);
+	}
+}
+
+void task_cancel(struct task *task, int64_t grace_ms)
+{
+	if (task->status == TASK_RETRY_WAIT) {
+		outcome_fail(task, TASK_CANCELLED, workflow_cancel_reason(task->workflow));
+		task_finish(task, TASK_CANCELLED);
+	} else if (task->scope.runner && task_status_final(task->status)) {
+		/* Its result stands; only its hooks end. */
+		scope_end(&task->scope, "cancelled", true, grace_ms, task_hooks_ended);
+	} else if (task->scope.runner) {
+		task->cancelled = true;
+		scope_end(&task->scope, "cancelled", true, grace_ms, task_try_ended);
+	}
+}
+
+void task_init(struct task *task, struct workflow *workflow, int number)
+{
+	*task = (struct task){ .workflow = workflow, .number = number, .selected = true };
+	ev_init(&task->deadline, deadline_over);
+	ev_init(&task->total, deadline_over);
+	ev_init(&task->retry, retry_due);
+	task->deadline.data = task->total.data = task->retry.data = task;
+}
+
+void task_done(struct task *task)
+{
+	struct ev_loop *loop = runner_of_task(task)->loop;
+
+	ev_timer_stop(loop, &task->deadline);
+	ev_timer_stop(loop, &task->total);
+	ev_timer_stop(loop, &task->retry);
+	scope_done(&task->scope);
+	outcome_reset(task);
+	for (char **p = task->env; p && *p; p++)
+		free(*p);
+	free(task->env);
+	free(task->home);
+	free(task->workdir);
+	free(task->name);
+	free(task->description);
+	free(task->command);
+	free(task->where);
+	free(task->depends);
+	free(task->after_failure);
+	json_decref(task->tags);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A task of the run: its tries, the waits between them, its time limits, its end. What happens within a try is
+ * lib/task.lua's; which task starts when is workflow.h's.
+ */
+#include <ev.h>
+#include <jansson.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lua/scope.h"
+
+struct workflow;
+
+/* In the words of doc/protocol.md. */
+enum task_status {
+	TASK_PENDING,
+	TASK_RUNNING,
+	TASK_RETRY_WAIT,
+	TASK_SUCCESS,
+	TASK_UNCHANGED,
+	TASK_SKIPPED,
+	TASK_FAILED,
+	TASK_TIMED_OUT,
+	TASK_CANCELLED,
+	TASK_UPSTREAM_FAILED,
+	TASK_STATUS_COUNT,
+};
+
+struct task {
+	struct workflow *workflow;
+	int number;
+	char *name, *description, *command, *where;
+	int line;
+	int spec; /* reference of its table in Lua */
+	int *depends, *after_failure; /* numbers; of the latter one must fail first */
+	size_t depends_count, after_failure_count;
+	int priority;
+	int64_t timeout_ms, total_timeout_ms, grace_ms; /* 0: no limit */
+	bool always, allow_failure, selected;
+	json_t *tags;
+
+	enum task_status status;
+	size_t waiting; /* dependencies that are not at their end */
+	bool released;	/* an always-task whose turn has not come */
+	int try;
+	bool cancelled, timed_out;
+	bool slot; /* counts against max_parallel_tasks */
+	struct scope scope;
+	char *home;    /* its own directory */
+	char *workdir; /* where its commands start; NULL: at home */
+	bool leaves;   /* processes that may be in there */
+	char **env; /* of its commands */
+	ev_timer deadline, total, retry;
+	ev_tstamp started, ended; /* of the first try, of all; 0: not yet */
+	char reason[80];	  /* of a timeout */
+	/* How the last try went; the table of lib/task.lua is kept for the decision about a retry. */
+	struct {
+		bool known, aborts;
+		enum task_status status;
+		char *error, *message;
+		json_t *outputs;
+		int table; /* reference */
+	} outcome;
+};
+
+const char *task_status_name(enum task_status status);
+enum task_status task_status_parse(const char *name); /* TASK_STATUS_COUNT: no such */
+bool task_status_final(enum task_status status);
+/* Whether dependents may start. */
+bool task_is_satisfied(const struct task *task);
+bool task_has_failed(const struct task *task);
+
+void task_init(struct task *task, struct workflow *workflow, int number);
+void task_done(struct task *task);
+
+/* Starts its first or next try. */
+void task_start(struct task *task);
+
+/* Ends a running one; again: with another grace. */
+void task_cancel(struct task *task, int64_t grace_ms);
+
+/* Gives one that does not run its last status, with a sentence (NULL: none). */
+void task_set(struct task *task, enum task_status status, const char *error);
+
+/* For lib/task.lua: outcome(table) at the end of a try. */
+int task_outcome(lua_State *L);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Whole directories: making with parents, emptying, removing. Symbolic links are never followed below the top. */
+#include <sys/types.h>
+
+#include "base/fault.h"
+
+/* Like mkdir -p. 1: made; 0: was there; -errno. */
+int tree_make(const char *path, mode_t mode, struct fault *fault);
+
+/* Like rm -rf. 1: removed; 0: there was nothing; -errno. */
+int tree_remove(const char *path, struct fault *fault);

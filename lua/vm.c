@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua state, its limits and its sandbox. */
+#include "lua/vm.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "lua/core.h"
+#include "lua/library.h"
+#include "lua/module.h"
+#include "lua/runner.h"
+
+/* What workflows see of Lua's own functions; the modules and lib/prelude.lua add the rest. NULL ends a row. */
+static const struct {
+	const char *table; /* "_G": globals */
+	lua_CFunction open;
+	const char *names[24];
+} allowed[] = {
+	{ "_G", luaopen_base,
+		{ "_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
+			"rawset", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall" } },
+	{ "table", luaopen_table, { "concat", "insert", "move", "pack", "remove", "sort", "unpack" } },
+	{ "string", luaopen_string,
+		{ "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack", "packsize", "rep", "reverse",
+			"sub", "unpack", "upper" } },
+	{ "utf8", luaopen_utf8, { "char", "charpattern", "codepoint", "codes", "len", "offset" } },
+	{ "math", luaopen_math,
+		{ "abs", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min", "mininteger", "modf",
+			"pi", "rad", "random", "sin", "sqrt", "tan", "tointeger", "type", "ult" } },
+	{ "os", luaopen_os, { "clock", "date", "difftime", "remove", "rename", "time", "tmpname" } },
+	{ "io", luaopen_io, { "lines", "open", "type" } },
+};
+
+static void *allocate(void *userdata, void *block, size_t old_size, size_t size)
+{
+	struct vm *vm = userdata;
+	size_t before = block ? old_size : 0; /* without a block it says what the new one is for */
+	void *result;
+
+	if (size == 0) {
+		free(block);
+		vm->used -= before;
+		return NULL;
+	}
+	if (vm->limit && size > before && vm->used - before + size > vm->limit)
+		return NULL;
+	result = realloc(block, size);
+	if (result)
+		vm->used = vm->used - before + size;
+	return result;
+}
+
+int vm_load(lua_State *L, const char *text, size_t size, const char *name)
+{
+	if (size >= 2 && !strncmp(text, "#!", 2)) {
+		const char *end = memchr(text, '\n', size);
+		size_t line = end ? (size_t)(end - text) : size;
+
+		/* The newline stays: lines keep their numbers. */
+		text += line;
+		size -= line;
+	}
+	return luaL_loadbufferx(L, text, size, name, "t");
+}
+
+static const struct library *library_find(const char *name)
+{
+	for (const struct library *library = libraries; library->name; library++)
+		if (!strcmp(library->name, name))
+			return library;
+	return NULL;
+}
+
+int vm_push_library(lua_State *L, const char *name)
+{
+	const struct library *library = library_find(name);
+
+	if (!library)
+		return 0;
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, "sloth.libraries");
+	if (lua_getfield(L, -1, name) == LUA_TNIL) {
+		lua_pop(L, 1);
+		if (luaL_loadbufferx(L, library->text, library->size, library->chunk, "bt") != LUA_OK)
+			lua_error(L);
+		core_push(L);
+		lua_call(L, 1, 1);
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -3, name);
+	}
+	lua_remove(L, -2);
+	return 1;
+}
+
+/* The message that people read: where, and for programming errors the way there. */
+static int traceback(lua_State *L)
+{
+	if (lua_type(L, 1) != LUA_TSTRING && luaL_callmeta(L, 1, "__tostring"))
+		return 1;
+	return 1;
+}
+
+int vm_call(struct vm *vm, int arguments, int results)
+{
+	int base = lua_gettop(vm->L) - arguments, status;
+
+	lua_rawgeti(vm->L, LUA_REGISTRYINDEX, vm->traceback);
+	lua_insert(vm->L, base);
+	status = lua_pcall(vm->L, arguments, results, base);
+	lua_remove(vm->L, base);
+	return status;
+}
+
+const char *vm_nearest(lua_State *L, const char *word, int index)
+{
+	size_t count = (size_t)lua_rawlen(L, index);
+	CLEANUP(cleanup_free) const char **words = calloc(count + 1, sizeof(*words));
+
+	for (size_t i = 0; words && i < count; i++) {
+		lua_rawgeti(L, index, (lua_Integer)i + 1);
+		words[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL; /* the list holds it */
+		lua_pop(L, 1);
+	}
+	return words ? text_nearest(word, words, count) : NULL;
+}
+
+/* Copies the allowed entries of a library into the table on the top, from the one below. */
+static void copy_allowed(lua_State *L, const char *const *names)
+{
+	for (; *names; names++) {
+		lua_getfield(L, -2, *names);
+		lua_setfield(L, -2, *names);
+	}
+}
+
+static void open_allowed(lua_State *L)
+{
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		bool globals = !strcmp(allowed[i].table, "_G");
+
+		lua_pushcfunction(L, allowed[i].open);
+		lua_pushstring(L, allowed[i].table);
+		lua_call(L, 1, 1);
+		lua_newtable(L);
+		copy_allowed(L, allowed[i].names);
+		if (globals) {
+			/* luaopen_base() filled the real table of globals: the new one takes its place. */
+			lua_pushvalue(L, -1);
+			lua_setfield(L, -2, "_G");
+			lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+		} else {
+			lua_setglobal(L, allowed[i].table);
+		}
+		lua_pop(L, 1);
+	}
+}
+
+/* Strings keep their methods, and nobody gets at the table behind them. */
+static void protect_strings(lua_State *L)
+{
+	lua_pushliteral(L, "");
+	lua_getmetatable(L, -1);
+	lua_getglobal(L, "string");
+	lua_setfield(L, -2, "__index");
+	lua_pushboolean(L, false);
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 2);
+}
+
+static int vm_open(lua_State *L)
+{
+	open_allowed(L);
+	protect_strings(L);
+	module_open(L);
+	return 0;
+}
+
+int vm_init(struct vm *vm, struct runner *runner, size_t limit)
+{
+	*vm = (struct vm){ .limit = limit };
+	vm->L = lua_newstate(allocate, vm);
+	if (!vm->L)
+		return -ENOMEM;
+	*(struct runner **)lua_getextraspace(vm->L) = runner;
+	lua_pushcfunction(vm->L, traceback);
+	vm->traceback = luaL_ref(vm->L, LUA_REGISTRYINDEX);
+	lua_pushcfunction(vm->L, vm_open);
+	if (vm_call(vm, 0, 0) != LUA_OK) {
+		fprintf(stderr, "sloth-runner: %s\n", lua_tostring(vm->L, -1));
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void vm_done(struct vm *vm)
+{
+	if (vm->L)
+		lua_close(vm->L);
+	vm->L = NULL;
+}

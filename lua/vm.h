@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The run's one Lua state: its memory limit, its sandbox, the loading of text and of the library that is part of
+ * this program. What a workflow may reach is listed in vm.c; everything else is not there.
+ */
+#include <lua.h>
+#include <stddef.h>
+
+struct runner;
+
+struct vm {
+	lua_State *L;
+	size_t used, limit; /* bytes; 0: no limit */
+	int traceback;	    /* reference of the message handler */
+};
+
+/* 0 or -ENOMEM. */
+int vm_init(struct vm *vm, struct runner *runner, size_t limit);
+void vm_done(struct vm *vm);
+
+/* Loads text (never bytecode) and pushes the function, or pushes a message. A lua status. A first line that starts
+ * with "#!" is skipped. */
+int vm_load(lua_State *L, const char *text, size_t size, const char *name);
+
+/* Pushes what lib/NAME.lua returned; it is run at its first use. 1, or 0 and nothing pushed: there is none. */
+int vm_push_library(lua_State *L, const char *name);
+
+/* lua_pcall() on the main thread, with file and line in the message. */
+int vm_call(struct vm *vm, int arguments, int results);
+
+/* The word of `words` (a list at `index`) nearest to `word`, or NULL. */
+const char *vm_nearest(lua_State *L, const char *word, int index);

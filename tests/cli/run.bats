@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# Workflows by command: their end, their output, their exit status.
+
+bats_require_minimum_version 1.5.0
+load common
+
+@test "a run that succeeds: its log, a summary, exit 0" {
+	workflow hello.sloth 'echo "hello from the task"'
+	run sloth run hello.sloth
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} =~ ^✓\ Run\ [0-9]+\ of\ hello.sloth.*success\ in ]]
+	run sloth stack list
+	[[ $output == *hello*completed* ]]
+}
+
+@test "a run that fails: exit 1, and why" {
+	workflow bad.sloth 'exit 3'
+	run -1 sloth run bad.sloth
+	[[ $output == *'✗ Run '*failed* ]]
+	[[ $output == *'work: '* ]]
+	run -1 sloth run bad.sloth --quiet
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "a workflow that is refused: exit 10 with file and line" {
+	echo 'workflow.define("x' >broken.sloth
+	run -10 sloth run broken.sloth
+	[[ $output == *broken.sloth:1* ]]
+	: >empty.sloth
+	run -10 sloth run empty.sloth
+	[[ $output == *empty* ]]
+	run -4 sloth run missing.sloth
+	cp broken.sloth 'a b.sloth'
+	run -10 sloth run 'a b.sloth'
+	[[ $output == *'--file'* ]]
+}
+
+@test "on a stack, which is made if it is not there" {
+	workflow hello.sloth 'true'
+	sloth run hello.sloth --stack prod --quiet
+	[ "$(sloth cat /stacks/prod/status)" = completed ]
+	sloth run hello.sloth --stack prod --quiet
+	[[ $(sloth stack show prod) == *'Total Executions: 2'* ]]
+}
+
+@test "values: files over each other, --set over all" {
+	cat >show.sloth <<'END'
+local t = task("show"):command(function()
+	log.info("region=" .. tostring(values.region) .. " size=" .. tostring(values.size) .. " db=" .. tostring(values.db.host))
+	return true
+end):build()
+workflow.define("show"):tasks({ t })
+END
+	printf 'region: eu\nsize: 1\ndb:\n  host: one\n' >a.yaml
+	printf '{"size": 2}' >b.json
+	run sloth run show.sloth --values a.yaml --values b.json --set db.host=two
+	[ "$status" -eq 0 ]
+	[[ $output == *'region=eu size=2 db=two'* ]]
+	printf 'a: [\n' >bad.yaml
+	run -10 sloth run show.sloth --values bad.yaml
+	[[ $output == *bad.yaml* ]]
+	run -10 sloth run show.sloth --set region
+}
+
+@test "--detach prints the number; --file names the run" {
+	workflow hello.sloth 'true'
+	run sloth run greeting --file hello.sloth --detach
+	[ "$status" -eq 0 ]
+	[[ $output =~ ^[0-9]+$ ]]
+	[ "$(sloth cat "/runs/$output/wait")" = success ]
+	[ "$(sloth cat /runs/greeting/status)" = success ]
+}
+
+@test "--json: changes of state, then the result" {
+	workflow hello.sloth 'true'
+	run sloth run hello.sloth --json
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == '{"type":"run"'* ]]
+	[[ $output == *'{"type":"task"'*'"task":"work"'* ]]
+	[[ ${lines[-1]} == '{"type":"result"'*'"status":"success"'* ]]
+}
+
+@test "Ctrl-C cancels the run: exit 15" {
+	workflow long.sloth 'echo begun; sleep 60'
+	set -m
+	sloth run long.sloth >out 2>err &
+	pid=$!
+	set +m
+	eventually sloth cat /runs/long/tasks/work/status
+	eventually bash -c '[ "$(sloth cat /runs/long/tasks/work/status)" = running ]'
+	kill -INT "$pid"
+	result=0
+	wait "$pid" || result=$?
+	[ "$result" -eq 15 ]
+	grep -q 'Cancelling' err
+	grep -q cancelled out
+	[ "$(sloth cat /runs/long/status)" = cancelled ]
+}
+
+@test "a run that is killed with its terminal goes on" {
+	workflow short.sloth 'sleep 1; echo done'
+	set -m
+	sloth run short.sloth >out 2>&1 &
+	pid=$!
+	set +m
+	eventually sloth cat /runs/short/status
+	kill -HUP "$pid"
+	wait "$pid" || :
+	[ "$(sloth cat /runs/short/wait)" = success ]
+}
+
+@test "outputs: all, one, as JSON; a missing one" {
+	cat >out.sloth <<'END'
+local t = task("t"):command(function()
+	stack.set_output("url", "https://example.com")
+	stack.set_output("count", 3)
+	return true
+end):build()
+workflow.define("out"):tasks({ t })
+END
+	sloth run out.sloth --quiet
+	[ "$(sloth stack output out url)" = https://example.com ]
+	run sloth stack output out
+	[[ $output == *'count=3'*'url=https://example.com'* ]]
+	run sloth stack outputs out --json
+	[[ $output == *'"count": 3'* ]]
+	run -4 sloth stack output out nothing
+}
