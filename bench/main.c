@@ -123,7 +123,7 @@ static void clean_up(void)
 	if (getpid() != owner)
 		return;
 	server_stop_all();
-	if (directory)
+	if (directory && !getenv("SLOTH_BENCH_KEEP"))
 		nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 

@@ -64,13 +64,13 @@ static bool is_mounted(const char *mount, dev_t outside)
 	return stat(mount, &st) == 0 && st.st_dev != outside;
 }
 
-static void wait_for_mount(struct server *server, const char *log)
+static void wait_for_mount(const struct bench *bench, struct server *server, const char *log)
 {
 	struct stat st;
 	char text[2048];
 
-	if (stat(server->mount, &st) < 0)
-		die("%s: %s", server->mount, strerror(errno));
+	if (stat(bench->directory, &st) < 0)
+		die("%s: %s", bench->directory, strerror(errno));
 	for (int i = 0; i < START_WAIT_MS; i++) {
 		if (is_mounted(server->mount, st.st_dev))
 			return;
@@ -84,7 +84,7 @@ static void wait_for_mount(struct server *server, const char *log)
 	skip("nothing can be mounted here: %s", text);
 }
 
-static const char *server_start(const char *const argv[], char *mount)
+static const char *server_start(const struct bench *bench, const char *const argv[], char *mount)
 {
 	struct server *server = &servers[server_count];
 	char *log = text_of("%s.log", mount);
@@ -94,7 +94,7 @@ static const char *server_start(const char *const argv[], char *mount)
 	server->mount = mount;
 	server->pid = spawn(argv, log);
 	server_count++;
-	wait_for_mount(server, log);
+	wait_for_mount(bench, server, log);
 	free(log);
 	return mount;
 }
@@ -116,7 +116,7 @@ const char *server_sloth(const struct bench *bench)
 	if (setenv("SLOTH_HOME", home, 1) < 0)
 		die("out of memory");
 	free(home);
-	return server_start(argv, mount);
+	return server_start(bench, argv, mount);
 }
 
 const char *server_hello(const struct bench *bench, const char *kind, const char *path, const char *content)
@@ -124,7 +124,7 @@ const char *server_hello(const struct bench *bench, const char *kind, const char
 	char *mount = make_folder(bench, kind);
 	const char *argv[] = { bench->hello_fs, kind, path, content, mount, NULL };
 
-	return server_start(argv, mount);
+	return server_start(bench, argv, mount);
 }
 
 static void server_stop(struct server *server)

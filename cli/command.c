@@ -117,7 +117,7 @@ static int give(struct command *command, const struct option *option, const char
 		command->format = FORMAT_JSON;
 	if (option == &common_options[2])
 		command->help = true;
-	if (option != &common_options[1])
+	if (option != &common_options[1] || !value)
 		return 0;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (!strcmp(formats[i].name, value)) {

@@ -35,8 +35,7 @@ static bool wanted(const struct reader *reader, const json_t *event)
 /* "2026-11-21 14:03:05  lock.acquired  production  alice  {…}" */
 static void print_line(const json_t *event)
 {
-	static const char *const shown[] = { "time", "type", "stack", "run", "user", "id", "hash", "uid", "pid",
-		"prev" };
+	static const char *const shown[] = { "time", "type", "stack", "run", "user", "id", "uid", "stack_id" };
 	json_t *rest = json_deep_copy(event), *run = json_object_get(event, "run");
 	json_t *time = json_object_get(event, "time");
 	CLEANUP(cleanup_free) char *text = NULL;

@@ -61,7 +61,7 @@ int folder_make_stack(struct engine *engine, struct caller *caller, const char *
 		return fault_set(fault, EACCES, "you may not make the stack %s: the folder stacks/ does not let you", name);
 	if (r == 0)
 		r = stack_create(engine, caller, name, mode, fault, ret_stack);
-	if (r == 0 && (folder.mode & S_ISGID)) {
+	if (r == 0 && (folder.mode & S_ISGID) && ret_stack->gid != folder.gid) {
 		r = stack_chown(engine, NULL, ret_stack->id, (uid_t)-1, folder.gid, fault);
 		ret_stack->gid = folder.gid;
 	}

@@ -70,11 +70,13 @@ static int store_plan(struct runner *runner, json_t *head)
 	return r;
 }
 
-/* The stack is the folder's, else the one that the workflow names, else the workflow's own name; made if missing. */
+/* The stack is the folder's or the one that was asked for, else the one that the workflow names, else the workflow's own
+ * name; made if missing. */
 static int bind_stack(struct runner *runner, json_t *head, struct fault *fault, struct stack *ret_stack)
 {
 	struct engine *engine = runner->of->engine;
-	const char *name = get_text(head, "stack") ? get_text(head, "stack") : get_text(head, "workflow");
+	const char *named = get_text(head, "stack") ? get_text(head, "stack") : get_text(head, "workflow");
+	const char *name = *runner->stack ? runner->stack : named;
 	struct run run;
 	int r = run_get(engine, runner->run_id, &run);
 
@@ -354,12 +356,9 @@ static void conn_closed(struct conn *conn, int error)
 	conn_done(conn);
 	runner->connected = false;
 	/* A process that closed its socket is of no use any more; its end is waited for, to know how it came. */
-	if (runner->pidfd < 0) {
-		runner_dead(runner);
-		return;
-	}
-	if (runner->state != RUNNER_FINISHED)
+	if (runner->pidfd >= 0 && runner->state != RUNNER_FINISHED)
 		syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
+	runner_check_gone(runner);
 }
 
 const struct conn_callbacks runner_conn_callbacks = { conn_frame, conn_closed };

@@ -33,11 +33,13 @@ struct runner {
 	ev_timer deadline;  /* loading, coming back, ending after a cancel */
 	ev_io death;	    /* the pidfd */
 	int pidfd;
+	bool child;	    /* of this daemon's spawner, which tells how it ended */
 	int exit_status;    /* as of wait(2); -1: unknown */
 	json_t *answers;    /* to calls of this turn: they leave after its commit */
 	json_t *outputs;    /* what the run has set, for its own file `outputs` */
 	json_t *options;
 	int64_t retry_of;
+	char stack[NAME_SIZE]; /* that was asked for; "": the workflow says */
 	/* Who submitted it and waits for loaded(). */
 	void (*loaded)(void *userdata, int result, const struct fault *fault);
 	void *userdata;
@@ -74,6 +76,8 @@ int runner_finish(struct runner *runner, enum run_status status, enum task_statu
 void runner_kill(struct runner *runner);
 /* The process is gone, or must go: frees the runner. */
 void runner_dead(struct runner *runner);
+/* Its socket is closed, its process has ended, its exit status has come: whatever of these is last is the end. */
+void runner_check_gone(struct runner *runner);
 void runner_deadline(struct runner *runner, double seconds);
 void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents);
 /* Notices the end of the process. */

@@ -174,6 +174,7 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 		could_not_start(runner, pid);
 		return;
 	}
+	runner->child = true;
 	runner_watch(runner, pid);
 	if (store_change_begin(runners->engine->store, &change) < 0 || run_get(runners->engine, run_id, &run) < 0 ||
 		run_set_process(runners->engine, run_id, pid, run.secret) < 0)
@@ -189,8 +190,11 @@ static void process_exited(void *userdata, pid_t pid, int status)
 	struct runner *runner;
 
 	TAILQ_FOREACH(runner, &runners->list, runners)
-		if (runner->pid == pid)
+		if (runner->child && runner->pid == pid && runner->exit_status == -1) {
 			runner->exit_status = status;
+			runner_check_gone(runner);
+			return;
+		}
 }
 
 const struct spawner_callbacks runner_spawner_callbacks = { process_started, process_exited };

@@ -112,6 +112,7 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 		return r;
 	runner->options = json_incref(submission->options);
 	runner->retry_of = submission->retry_of;
+	snprintf(runner->stack, sizeof(runner->stack), "%s", submission->stack ? submission->stack : "");
 	r = caller_copy(caller, &runner->submitter);
 	if (r == 0)
 		r = record(runner, submission, fault);

@@ -183,9 +183,7 @@ static void process_died(struct ev_loop *loop, ev_io *io, int revents)
 	struct runner *runner = io->data;
 
 	watch_stop(runner);
-	/* Its last frames may still be in the socket: the end of that is the end. */
-	if (!runner->connected)
-		runner_dead(runner);
+	runner_check_gone(runner);
 }
 
 void runner_watch(struct runner *runner, pid_t pid)
@@ -212,7 +210,13 @@ static const char *death_text(const struct runner *runner, char *text, size_t si
 	return text;
 }
 
-/* The process is gone, or must go. */
+void runner_check_gone(struct runner *runner)
+{
+	/* Its last frames may still be in the socket. */
+	if (!runner->connected && runner->pidfd < 0 && (!runner->child || runner->exit_status != -1))
+		runner_dead(runner);
+}
+
 void runner_dead(struct runner *runner)
 {
 	struct runners *runners = runner->of;

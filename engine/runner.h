@@ -20,7 +20,8 @@ struct spawner;
 
 struct submission {
 	const char *file;  /* "deploy.sloth" */
-	int64_t stack_id;  /* 0: the workflow says */
+	int64_t stack_id;  /* 0: see below */
+	const char *stack; /* the name of a stack that may have to be made; NULL: the workflow says */
 	const char *text;
 	size_t size;
 	json_t *values;	   /* over the stack's values.yaml; borrowed; NULL: none */

@@ -16,5 +16,11 @@ struct mount {
 	char *directory;
 };
 
+/* The bit of an inode in mount_context.told. */
+static inline uint32_t mount_told_bit(uint64_t number)
+{
+	return (uint32_t)(number * 0x9e3779b97f4a7c15ULL >> 48) % TOLD_BITS;
+}
+
 /* The handlers of the kernel's requests; their userdata is a struct mount. */
 extern const struct fuse_lowlevel_ops fuse_operations;

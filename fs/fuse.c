@@ -24,6 +24,10 @@
 
 static const double CACHED_FOR = 86400; /* seconds */
 
+/* Where the name is looked up for each use, its attributes come with it, and need not be asked for again by the same
+ * open(2) or stat(2). */
+static const double ONE_USE = 0.001;
+
 /* One request of the kernel, from its arrival to its answer. */
 struct op {
 	struct request request; /* first: the tree hands it back */
@@ -93,7 +97,7 @@ static void op_send(struct turn_reply *reply, int error)
 
 	if (result < 0) {
 		if (op->handle && op->fi.fh == 0)
-			tree_release(op->request.tree, op->handle); /* opened, but the kernel will not know */
+			tree_release(op->request.tree, &op->request, op->handle); /* opened, but the kernel will not know */
 		fuse_reply_err(op->req, (int)-result);
 	} else {
 		op->answer(op, result);
@@ -152,12 +156,23 @@ static void fill_stat(const struct attr *attr, struct stat *st)
 	st->st_ctim = st->st_atim = st->st_mtim;
 }
 
-static void fill_entry(const struct attr *attr, struct fuse_entry_param *entry)
+/* How long the kernel may keep the attributes. What it may keep has to be taken back when it changes. */
+static double attr_timeout(struct mount_context *context, const struct attr *attr)
+{
+	uint32_t bit = mount_told_bit(attr->number);
+
+	if (attr->fleeting)
+		return 0;
+	context->told[bit / 8] |= (uint8_t)(1U << bit % 8);
+	return CACHED_FOR;
+}
+
+static void fill_entry(struct mount_context *context, const struct attr *attr, struct fuse_entry_param *entry)
 {
 	*entry = (struct fuse_entry_param){
 		.ino = attr->number,
 		.generation = 1,
-		.attr_timeout = attr->fleeting ? 0 : CACHED_FOR,
+		.attr_timeout = attr->fleeting && attr->renamable ? ONE_USE : attr_timeout(context, attr),
 		.entry_timeout = attr->renamable ? 0 : CACHED_FOR,
 	};
 	fill_stat(attr, &entry->attr);
@@ -172,7 +187,7 @@ static void answer_entry(struct op *op, ssize_t result)
 {
 	struct fuse_entry_param entry;
 
-	fill_entry(&op->attr, &entry);
+	fill_entry(op->mount->context, &op->attr, &entry);
 	fuse_reply_entry(op->req, &entry);
 }
 
@@ -181,7 +196,7 @@ static void answer_attr(struct op *op, ssize_t result)
 	struct stat st;
 
 	fill_stat(&op->attr, &st);
-	fuse_reply_attr(op->req, &st, op->attr.fleeting ? 0 : CACHED_FOR);
+	fuse_reply_attr(op->req, &st, attr_timeout(op->mount->context, &op->attr));
 }
 
 static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -300,7 +315,7 @@ static void answer_open(struct op *op, ssize_t result)
 {
 	set_hints(op);
 	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
-		tree_release(op->request.tree, op->handle); /* interrupted: there will be no RELEASE */
+		tree_release(op->request.tree, &op->request, op->handle); /* interrupted: there will be no RELEASE */
 }
 
 static void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -315,10 +330,10 @@ static void answer_create(struct op *op, ssize_t result)
 {
 	struct fuse_entry_param entry;
 
-	fill_entry(&op->attr, &entry);
+	fill_entry(op->mount->context, &op->attr, &entry);
 	set_hints(op);
 	if (fuse_reply_create(op->req, &entry, &op->fi) == -ENOENT)
-		tree_release(op->request.tree, op->handle);
+		tree_release(op->request.tree, &op->request, op->handle);
 }
 
 static void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
@@ -379,7 +394,7 @@ static void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	if (!op)
 		return;
-	tree_release(tree_of(req), handle_of(fi));
+	tree_release(tree_of(req), &op->request, handle_of(fi));
 	op_finish(op, 0);
 }
 

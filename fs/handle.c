@@ -64,10 +64,14 @@ static void handle_freep(struct handle **handle)
 int tree_open(struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle)
 {
 	CLEANUP(handle_freep) struct handle *handle = NULL;
+	struct view view = tree_view(tree, request, node_resolve(tree, number));
+	const struct entry *entry = node_entry(view.node);
 	struct attr attr;
 	int r;
 
-	r = tree_getattr(tree, request, number, NULL, &attr);
+	if (!entry)
+		return -ESTALE;
+	r = entry_attr(&view, entry, &attr);
 	if (r < 0)
 		return r;
 	if (attr.kind == KIND_DIRECTORY)
@@ -83,8 +87,8 @@ int tree_open(struct tree *tree, struct request *request, uint64_t number, int f
 	handle = calloc(1, sizeof(*handle));
 	if (!handle)
 		return -ENOMEM;
-	handle->node = node_resolve(tree, number);
-	handle->entry = node_entry(handle->node);
+	handle->node = view.node;
+	handle->entry = entry;
 	handle->flags = flags;
 	handle->opener = request->caller.pid;
 	handle->serial = ++tree->last_handle;
@@ -283,16 +287,18 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	return r == 0 ? r2 : r;
 }
 
-void tree_release(struct tree *tree, struct handle *handle)
+void tree_release(struct tree *tree, struct request *request, struct handle *handle)
 {
+	struct view view = tree_view(tree, request, node_resolve(tree, node_number(handle->node)));
+	const struct entry *entry = node_entry(view.node);
 	struct watch *watch, *next_watch;
-	struct request *request, *next;
+	struct request *waiting;
 
-	for (request = TAILQ_FIRST(&tree->waits); request; request = next) {
-		next = TAILQ_NEXT(request, waiting);
-		if (request->handle == handle)
-			request->handle = NULL;
-	}
+	TAILQ_FOREACH(waiting, &tree->waits, waiting)
+		if (waiting->handle == handle)
+			waiting->handle = NULL;
+	if (handle_writes(handle) && entry->forget_options)
+		entry->forget_options(&view, NULL);
 	for (watch = TAILQ_FIRST(&tree->watches); watch; watch = next_watch) {
 		next_watch = TAILQ_NEXT(watch, watches);
 		if (watch->handle == handle) {

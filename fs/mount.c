@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "fs/mountinfo.h"
 #include "fs/notifier.h"
@@ -16,8 +18,11 @@
 static void attribute_stale(void *userdata, uint64_t number)
 {
 	struct mount_context *context = userdata;
+	uint32_t bit = mount_told_bit(number);
 	struct mount *mount;
 
+	if (!(context->told[bit / 8] & 1U << bit % 8))
+		return;
 	TAILQ_FOREACH(mount, &context->mounts, mounts)
 		fuse_lowlevel_notify_inval_inode(mount->session, number, -1, 0);
 }
@@ -49,6 +54,8 @@ static void mount_free(struct mount *mount)
 	ev_io_stop(context->loop, &mount->readable);
 	TAILQ_REMOVE(&context->mounts, mount, mounts);
 	notifier_free(mount->notifier);
+	/* Lazily: whoever has a file open there keeps nobody from ending. Nothing is done when it is unmounted. */
+	fuse_session_unmount(mount->session);
 	fuse_session_destroy(mount->session);
 	free(mount->buffer.mem);
 	free(mount->directory);
@@ -178,12 +185,18 @@ int mount_open(struct mount_context *context, const char *directory, const char 
 	return 0;
 }
 
+/*
+ * Hanging up first: requests that wait for us fail, and so a notification that waits for one of them comes back, before
+ * the notifier is joined. The descriptor's number stays taken until then, so that the notifier can't write to another
+ * file that happens to get it.
+ */
 static void mount_unmount(struct mount *mount)
 {
+	CLEANUP(cleanup_fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
 	ev_io_stop(mount->context->loop, &mount->readable);
-	/* Lazily: whoever has a file open there keeps nobody from ending. */
-	if (mountinfo_detach(mount->directory) < 0)
-		log_warning("%s can't be unmounted", mount->directory);
+	if (null >= 0)
+		dup3(null, fuse_session_fd(mount->session), O_CLOEXEC);
 	mount_free(mount);
 }
 

@@ -13,12 +13,17 @@
 struct mount;
 TAILQ_HEAD(mount_list, mount);
 
+enum { TOLD_BITS = 1 << 16 };
+
 struct mount_context {
 	struct tree *tree;
 	struct turn *turn;
 	struct ev_loop *loop;
 	struct mount_list mounts;
 	void (*gone)(struct mount_context *context); /* a mount point was unmounted, by whomever */
+	/* Inodes whose attributes some kernel was ever told to keep, by a hash of their numbers: about all others there is
+	 * nothing to take back, which spares most changes a handful of system calls. */
+	uint8_t told[TOLD_BITS / 8];
 };
 
 void mount_context_init(struct mount_context *context, struct tree *tree, struct turn *turn, struct ev_loop *loop);

@@ -3,6 +3,7 @@
 #include "fs/mountinfo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -63,9 +64,17 @@ int mountinfo_is_sloth(const char *directory)
 
 static pid_t spawn(char *const argv[])
 {
-	pid_t pid;
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
 
-	return posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) == 0 ? pid : -1;
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	/* What it has to say is in its exit status. */
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0)
+		pid = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
 }
 
 /* The exit status, or -ETIMEDOUT after a second. A child that is stuck in the kernel is left to init. */

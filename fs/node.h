@@ -115,6 +115,8 @@ struct entry {
 	/* The extended attributes user.sloth.OPTION. `file` is NULL, or the name of a file that is about to be made
 	 * in the folder that the view is of. */
 	int (*set_option)(struct view *view, const char *file, const char *option, const char *value, size_t size);
+	/* They are for the next content: a writer that is closed takes them along, used or not. `file` as above. */
+	void (*forget_options)(struct view *view, const char *file);
 
 	/* Rows without a name. The view is of the folder; ids are of what is in it. */
 	int (*find)(struct view *folder, const char *name, int64_t *ret_id); /* -ENOENT: not one of mine */

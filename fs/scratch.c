@@ -262,10 +262,22 @@ static int scratch_chown(struct view *view, uid_t uid, gid_t gid)
 	return 0;
 }
 
+static void scratch_forget_options(struct view *view, const char *file)
+{
+	struct scratch *scratch = scratch_get(view->tree->scratch, view->id);
+	struct view folder;
+
+	if (!scratch || !scratch->maker || !scratch->maker->forget_options)
+		return;
+	folder = tree_view(view->tree, view->request, node_of(scratch->folder));
+	scratch->maker->forget_options(&folder, scratch->name);
+}
+
 static const struct entry scratch_entries[] = {
 	{ .help = "a temporary file of an editor", .kind = KIND_DOCUMENT, .mode = 0777, .fleeting = true,
 	  .unlinkable = true, .object = scratch_object, .show = scratch_show, .commit = scratch_commit,
-	  .remove = scratch_unlink, .chmod = scratch_chmod, .chown = scratch_chown, .set_option = scratch_set_option },
+	  .remove = scratch_unlink, .chmod = scratch_chmod, .chown = scratch_chown, .set_option = scratch_set_option,
+	  .forget_options = scratch_forget_options },
 };
 
 const struct directory scratch_directory = DIRECTORY(scratch_entries);

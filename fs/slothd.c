@@ -232,22 +232,28 @@ static void prepare_process(void)
 	}
 }
 
+/* Says why, to the log and to whoever waits for us. */
+static int give_up(struct daemon *daemon, int error, struct fault *fault)
+{
+	char line[FAULT_TEXT_MAX + 1];
+
+	fault_default(fault, -error, "%s", strerror(-error));
+	log_error("%s", fault->text);
+	snprintf(line, sizeof(line), "%s\n", fault->text);
+	tell_ready(daemon, line);
+	stop(daemon);
+	return fault_exit_status(fault->code);
+}
+
 static int run(struct daemon *daemon)
 {
 	struct fault fault = { 0 };
-	char line[FAULT_TEXT_MAX + 1];
 	int r;
 
 	daemon->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
 	r = daemon->loop ? start(daemon, &fault) : -ENOMEM;
-	if (r < 0) {
-		fault_default(&fault, -r, "%s", strerror(-r));
-		log_error("%s", fault.text);
-		snprintf(line, sizeof(line), "%s\n", fault.text);
-		tell_ready(daemon, line);
-		stop(daemon);
-		return fault_exit_status(fault.code);
-	}
+	if (r < 0)
+		return give_up(daemon, r, &fault);
 	ev_signal_init(&daemon->on_term, stop_signal, SIGTERM);
 	ev_signal_init(&daemon->on_int, stop_signal, SIGINT);
 	ev_signal_start(daemon->loop, &daemon->on_term);
@@ -274,10 +280,5 @@ int main(int argc, char **argv)
 	r = spawner_start(&daemon.spawner);
 	if (r == 0)
 		r = place_find(&daemon.place, true, &fault);
-	if (r < 0) {
-		fault_default(&fault, -r, "%s", strerror(-r));
-		log_error("%s", fault.text);
-		return fault_exit_status(-r);
-	}
-	return run(&daemon);
+	return r < 0 ? give_up(&daemon, r, &fault) : run(&daemon);
 }

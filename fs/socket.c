@@ -82,7 +82,7 @@ static void op_done(struct request *request, ssize_t result)
 			return;
 	}
 	if (op->handle) {
-		tree_release(request->tree, op->handle);
+		tree_release(request->tree, request, op->handle);
 		op->handle = NULL;
 	}
 	op->result = result;
@@ -155,6 +155,7 @@ static void client_closed(struct conn *conn, int error)
 {
 	struct client *client = conn->userdata;
 	struct tree *tree = client->door->tree;
+	struct request request = { .tree = tree, .caller = client->caller };
 	struct open_file *file;
 	struct op *op, *next;
 
@@ -168,7 +169,7 @@ static void client_closed(struct conn *conn, int error)
 	while ((file = TAILQ_FIRST(&client->files))) {
 		TAILQ_REMOVE(&client->files, file, files);
 		client->file_count--;
-		tree_release(tree, file->handle);
+		tree_release(tree, &request, file->handle);
 		free(file);
 	}
 	client->closing = false;

@@ -122,7 +122,7 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 /* Commits what was written since the last commit; nothing else. LATER for workflows. */
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle);
 /* Drops the handle, a draft that was not flushed, and its session lock. */
-void tree_release(struct tree *tree, struct handle *handle);
+void tree_release(struct tree *tree, struct request *request, struct handle *handle);
 /* `operation`: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB (flock(2)). */
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation);
 

@@ -3,10 +3,14 @@
 #include "lua/core.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <lauxlib.h>
 #include <math.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +18,7 @@
 #include "base/text.h"
 #include "lua/coroutines.h"
 #include "lua/exec.h"
+#include "lua/files.h"
 #include "lua/module.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
@@ -32,18 +37,12 @@ static int core_nearest(lua_State *L)
 	return 1;
 }
 
-/* where(level) → "file:line", line: of the function at that level; 1 is who calls this. */
+/* where() → "file:line", line: of the workflow's function that called into the library. */
 static int core_where(lua_State *L)
 {
-	lua_Debug ar;
+	int line = vm_where(L);
 
-	if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "Sl", &ar) || ar.currentline < 0) {
-		lua_pushliteral(L, "?");
-		lua_pushinteger(L, 0);
-		return 2;
-	}
-	lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-	lua_pushinteger(L, ar.currentline);
+	lua_pushinteger(L, line);
 	return 2;
 }
 
@@ -128,6 +127,32 @@ static int core_assert(lua_State *L)
 		lua_pushliteral(L, "assertion failed!");
 	lua_settop(L, 2);
 	return raise_marked(L);
+}
+
+/* fail(message [, meant]): with the place of the workflow's function that called into the library. `meant`: not a
+ * mistake in the program. */
+static int core_fail(lua_State *L)
+{
+	bool meant = lua_toboolean(L, 2);
+
+	lua_settop(L, 1);
+	if (vm_where(L)) {
+		lua_pushliteral(L, ": ");
+		lua_pushvalue(L, 1);
+		lua_concat(L, 3);
+	} else {
+		lua_settop(L, 1);
+	}
+	return meant ? raise_marked(L) : lua_error(L);
+}
+
+/* ending() → whether the task is being ended. */
+static int core_ending(lua_State *L)
+{
+	struct fiber *fiber = runner_of(L)->sched.current;
+
+	lua_pushboolean(L, fiber && fiber->scope->reason);
+	return 1;
 }
 
 /* was_raised(value) */
@@ -602,16 +627,118 @@ static int core_exists(lua_State *L)
 	return 1;
 }
 
+/* What file_ops is made of: true, or nil and a message. */
+
+static int done_or(lua_State *L, const char *path, int r)
+{
+	if (r == 0) {
+		lua_pushboolean(L, true);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushfstring(L, "%s: %s", path, strerror(errno));
+	return 2;
+}
+
+/* path(p): an absolute one */
+static int core_path(lua_State *L)
+{
+	lua_pushstring(L, files_path(L, 1));
+	return 1;
+}
+
+static int core_chmod(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+
+	return done_or(L, path, chmod(path, (mode_t)luaL_checkinteger(L, 2)));
+}
+
+/* owner(name or number, name or number) → uid, gid (-1: keep), or nil and a message */
+static int core_owner(lua_State *L)
+{
+	struct passwd *user = lua_type(L, 1) == LUA_TSTRING ? getpwnam(lua_tostring(L, 1)) : NULL;
+	struct group *group = lua_type(L, 2) == LUA_TSTRING ? getgrnam(lua_tostring(L, 2)) : NULL;
+
+	for (int i = 1; i <= 2; i++) {
+		if (lua_type(L, i) != LUA_TSTRING || (i == 1 ? user != NULL : group != NULL))
+			continue;
+		lua_pushnil(L);
+		lua_pushfstring(L, "there is no %s '%s'", i == 1 ? "user" : "group", lua_tostring(L, i));
+		return 2;
+	}
+	lua_pushinteger(L, user ? (lua_Integer)user->pw_uid : luaL_optinteger(L, 1, -1));
+	lua_pushinteger(L, group ? (lua_Integer)group->gr_gid : luaL_optinteger(L, 2, -1));
+	return 2;
+}
+
+static int core_chown(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+
+	return done_or(L, path, lchown(path, (uid_t)luaL_checkinteger(L, 2), (gid_t)luaL_checkinteger(L, 3)));
+}
+
+static int core_symlink(lua_State *L)
+{
+	return done_or(L, luaL_checkstring(L, 2), symlink(luaL_checkstring(L, 1), lua_tostring(L, 2)));
+}
+
+static int core_readlink(lua_State *L)
+{
+	char target[4096];
+	ssize_t n = readlink(luaL_checkstring(L, 1), target, sizeof(target));
+
+	if (n < 0)
+		return 0;
+	lua_pushlstring(L, target, (size_t)n);
+	return 1;
+}
+
+static int core_files_equal(lua_State *L)
+{
+	lua_pushboolean(L, files_equal(luaL_checkstring(L, 1), luaL_checkstring(L, 2)));
+	return 1;
+}
+
+/* replace(path, content): by a rename, so that nobody sees a half of it; mode and owner stay as far as we may. */
+static int core_replace(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	const char *spare = lua_pushfstring(L, "%s.sloth-%d", path, (int)getpid());
+	size_t size;
+	const char *content = luaL_checklstring(L, 2, &size);
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+	int r = files_write(spare, content, size, O_EXCL, there ? st.st_mode & 07777 : 0666);
+
+	if (r == 0 && there && chown(spare, st.st_uid, st.st_gid) < 0 && errno != EPERM)
+		r = -errno;
+	if (r == 0 && there && chmod(spare, st.st_mode & 07777) < 0)
+		r = -errno;
+	if (r == 0 && rename(spare, path) < 0)
+		r = -errno;
+	if (r < 0 && r != -EEXIST)
+		unlink(spare);
+	errno = -r;
+	return done_or(L, path, r);
+}
+
 static const luaL_Reg functions[] = {
 	{ "acts", core_acts },
 	{ "assert", core_assert },
 	{ "blocked", core_blocked },
 	{ "call", core_call },
+	{ "chmod", core_chmod },
+	{ "chown", core_chown },
 	{ "described", core_described },
 	{ "duration", core_duration },
+	{ "ending", core_ending },
 	{ "error", core_error },
 	{ "exec", core_exec },
 	{ "exists", core_exists },
+	{ "fail", core_fail },
+	{ "files_equal", core_files_equal },
 	{ "getenv", core_getenv },
 	{ "is_this_host", core_is_this_host },
 	{ "library", core_library },
@@ -625,12 +752,17 @@ static const luaL_Reg functions[] = {
 	{ "nearest", core_nearest },
 	{ "now", core_now },
 	{ "outcome", task_outcome },
+	{ "owner", core_owner },
 	{ "park", core_park },
+	{ "path", core_path },
 	{ "protect_strings", core_protect_strings },
 	{ "remove_tree", core_remove_tree },
+	{ "readlink", core_readlink },
+	{ "replace", core_replace },
 	{ "run", core_run },
 	{ "sleep", core_sleep },
 	{ "spawn", core_spawn },
+	{ "symlink", core_symlink },
 	{ "task", core_task },
 	{ "traceback", core_traceback },
 	{ "unpark", core_unpark },

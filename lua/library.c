@@ -18,6 +18,12 @@ static const char dsl_text[] =
 static const char exec_text[] =
 #include "lua/exec.inc"
 	;
+static const char file_ops_text[] =
+#include "lua/file_ops.inc"
+	;
+static const char goroutine_text[] =
+#include "lua/goroutine.inc"
+	;
 static const char log_text[] =
 #include "lua/log.inc"
 	;
@@ -44,6 +50,8 @@ const struct library libraries[] = {
 	LIBRARY(data, data_text),
 	LIBRARY(dsl, dsl_text),
 	LIBRARY(exec, exec_text),
+	LIBRARY(file_ops, file_ops_text),
+	LIBRARY(goroutine, goroutine_text),
 	LIBRARY(log, log_text),
 	LIBRARY(prelude, prelude_text),
 	LIBRARY(stack, stack_text),

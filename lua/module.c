@@ -12,9 +12,12 @@
 #include "lua/vm.h"
 
 static const struct module modules[] = {
+	{ "crypto", module_crypto },
 	{ "data", NULL, true },
 	{ "exec", NULL, true },
+	{ "file_ops", NULL, true },
 	{ "fs", module_fs },
+	{ "goroutine", NULL, true },
 	{ "json", module_json },
 	{ "log", NULL, true },
 	{ "stack", NULL, true },
@@ -135,7 +138,7 @@ static void args_spread(lua_State *L, const char *module, const struct function 
 void module_acts(lua_State *L, const char *function)
 {
 	if (!runner_of(L)->sched.current)
-		luaL_error(L, "%s changes something, and can't while the workflow is loaded: call it in a task's command", function);
+		vm_error(L, "%s changes something, and can't while the workflow is loaded: call it in a task's command", function);
 }
 
 /* Stands before every function; upvalues: the row, the module's name. */

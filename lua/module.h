@@ -33,7 +33,7 @@ struct module {
 	bool library;			  /* lib/NAME.lua adds to it, or is it */
 };
 
-extern const struct function module_fs[], module_json[];
+extern const struct function module_crypto[], module_fs[], module_json[];
 
 /* Makes the globals of the sandbox. */
 void module_open(lua_State *L);

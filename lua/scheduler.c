@@ -171,11 +171,13 @@ struct fiber *fiber_check(lua_State *L, const char *function)
 	struct fiber *fiber = runner_of(L)->sched.current;
 
 	if (!fiber)
-		luaL_error(L, "%s has to wait, and can't while the workflow is loaded: call it in a task's command", function);
+		vm_error(L, "%s has to wait, and can't while the workflow is loaded: call it in a task's command", function);
 	if (!lua_isyieldable(L))
-		luaL_error(L, "%s has to wait, and can't inside a comparator, a pattern's callback or a finalizer", function);
-	if (fiber->scope->reason)
-		luaL_error(L, "%s", fiber->scope->reason);
+		vm_error(L, "%s has to wait, and can't inside a comparator, a pattern's callback or a finalizer", function);
+	if (fiber->scope->reason) {
+		lua_pushstring(L, fiber->scope->reason);
+		lua_error(L);
+	}
 	return fiber;
 }
 

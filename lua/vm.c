@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,34 @@ const char *vm_nearest(lua_State *L, const char *word, int index)
 		lua_pop(L, 1);
 	}
 	return words ? text_nearest(word, words, count) : NULL;
+}
+
+int vm_where(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		if (ar.currentline <= 0 || !strncmp(ar.short_src, "[sloth:", 7))
+			continue;
+		lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+		return ar.currentline;
+	}
+	lua_pushliteral(L, "?");
+	return 0;
+}
+
+int vm_error(lua_State *L, const char *format, ...)
+{
+	va_list ap;
+
+	vm_where(L);
+	lua_pushliteral(L, ": ");
+	va_start(ap, format);
+	lua_pushvfstring(L, format, ap);
+	va_end(ap);
+	lua_concat(L, 3);
+	return lua_error(L);
 }
 
 /* Copies the allowed entries of a library into the table on the top, from the one below. */

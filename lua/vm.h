@@ -29,5 +29,12 @@ int vm_push_library(lua_State *L, const char *name);
 /* lua_pcall() on the main thread, with file and line in the message. */
 int vm_call(struct vm *vm, int arguments, int results);
 
+/* Pushes "file:line" of the innermost function that is the workflow's, not the library's, and gives the line; "?" and 0
+ * when there is none. */
+int vm_where(lua_State *L);
+
+/* luaL_error() with that place. */
+int vm_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* The word of `words` (a list at `index`) nearest to `word`, or NULL. */
 const char *vm_nearest(lua_State *L, const char *word, int index);

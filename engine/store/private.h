@@ -21,6 +21,7 @@ struct store {
 	struct query queries[SQL_COUNT];
 	int depth;    /* of open changes */
 	bool in_turn; /* a transaction was begun */
+	bool changing; /* … and a change in it: it ends with the turn */
 	bool dirty;   /* a change of this turn has ended */
 	int failed;   /* errno: SQLite gave the transaction up, the rest of the turn fails */
 	int64_t changes_before; /* sqlite3_total_changes64() when the outermost change began */

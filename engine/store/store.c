@@ -31,6 +31,8 @@ static int store_control(struct store *store, enum statement statement)
 	return result == SQLITE_DONE ? 0 : store_error(store, result);
 }
 
+/* Also before a turn's first read. A transaction that only reads stays open over its turn: nobody else changes this
+ * database, and to take and drop SQLite's read lock for every statement costs more than most of them do. */
 static int turn_begin(struct store *store)
 {
 	int r;
@@ -54,6 +56,7 @@ int store_change_begin(struct store *store, struct store_change *change)
 	r = turn_begin(store);
 	if (r < 0)
 		return r;
+	store->changing = true;
 	r = store_control(store, SQL_CHANGE_BEGIN);
 	if (r < 0)
 		return r;
@@ -117,7 +120,7 @@ int store_turn_end(struct store *store)
 	int r = -store->failed;
 
 	assert(store->depth == 0);
-	if (!store->in_turn)
+	if (!store->in_turn || (!store->changing && r == 0))
 		return 0;
 	if (r == 0)
 		r = store_control(store, SQL_COMMIT);
@@ -127,6 +130,7 @@ int store_turn_end(struct store *store)
 			store_control(store, SQL_ROLLBACK);
 	}
 	store->in_turn = false;
+	store->changing = false;
 	store->dirty = false;
 	store->failed = 0;
 	return r;
@@ -162,7 +166,7 @@ static struct query *query_vbegin(struct store *store, enum statement statement,
 	/* Outside of a change a write would be a transaction of its own, and not go with the turn. */
 	assert(store->depth > 0 || sqlite3_stmt_readonly(query->stmt));
 	query->open = true;
-	query->error = 0;
+	query->error = store->failed ? 0 : turn_begin(store);
 	for (int i = 0; types[i]; i++) {
 		int result;
 

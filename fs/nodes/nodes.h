@@ -42,6 +42,7 @@ int workflow_show(struct view *view, FILE *out);
 int workflow_commit(struct view *view, const char *content, size_t size);
 int workflow_remove(struct view *view);
 int workflow_set_option(struct view *view, const char *file, const char *option, const char *value, size_t size);
+void workflow_forget_options(struct view *view, const char *file);
 int64_t workflow_stamp(struct view *view);
 int workflow_link_find(struct view *folder, const char *name, int64_t *ret_id);
 int workflow_link_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);

@@ -124,6 +124,10 @@ static int store_option(struct view *view, int64_t stack_id, const char *file, c
 	struct option *option = option_find(view->tree, view->caller->uid, stack_id, file, name), *other;
 	size_t count = 0;
 
+	if (option && json_is_object(value) && json_is_object(option->value)) {
+		/* Said again: over what was said before. */
+		return json_object_update_recursive(option->value, value) == 0 ? 0 : -ENOMEM;
+	}
 	if (option) {
 		json_decref(option->value);
 		option->value = json_incref(value);
@@ -170,6 +174,21 @@ int workflow_set_option(struct view *view, const char *file, const char *option,
 		option);
 }
 
+void workflow_forget_options(struct view *view, const char *file)
+{
+	struct workflow_file known;
+	int64_t stack_id = view->id;
+
+	if (!file) {
+		if (workflow_file_get(view->engine, view->id, &known) < 0)
+			return;
+		file = known.name;
+		stack_id = known.stack_id;
+	}
+	for (size_t i = 0; i < sizeof(option_rows) / sizeof(option_rows[0]); i++)
+		json_decref(option_take(view, stack_id, file, option_rows[i].name));
+}
+
 static void submitted(void *userdata, int result, const struct fault *fault)
 {
 	struct request *request = userdata;
@@ -184,9 +203,9 @@ static void submission_taken_back(struct request *request)
 	runner_forget(request->tree->runners, request->started_run);
 }
 
-static int find_stack_option(struct view *view, const char *file, int64_t *stack_id)
+/* The stack that was asked for: one that is missing is made when the workflow has been loaded. */
+static int check_stack_option(struct view *view, const json_t *name, int64_t *stack_id)
 {
-	CLEANUP(cleanup_json) json_t *name = option_take(view, *stack_id, file, "stack");
 	struct stack stack;
 	int r;
 
@@ -195,11 +214,9 @@ static int find_stack_option(struct view *view, const char *file, int64_t *stack
 	if (*stack_id)
 		return fault_set(view->fault, EINVAL, "user.sloth.stack is for the folder runs/ only");
 	r = stack_find(view->engine, json_string_value(name), &stack);
-	if (r == -ENOENT)
-		return fault_set(view->fault, ENOENT, "there is no stack %s: mkdir stacks/%s makes it",
-			json_string_value(name), json_string_value(name));
-	*stack_id = stack.id;
-	return r;
+	if (r == 0)
+		*stack_id = stack.id;
+	return r == -ENOENT ? 0 : r;
 }
 
 /* `folder_id`: the stack whose runs/ this is, 0: that of all. *ret_file: the file's own id. */
@@ -208,6 +225,7 @@ static int submit(struct view *view, const char *file, int64_t folder_id, const 
 {
 	CLEANUP(cleanup_json) json_t *values = option_take(view, folder_id, file, "values");
 	CLEANUP(cleanup_json) json_t *options = option_take(view, folder_id, file, "options");
+	CLEANUP(cleanup_json) json_t *stack = option_take(view, folder_id, file, "stack");
 	struct submission submission = { .file = file, .stack_id = folder_id, .text = content, .size = size,
 		.values = values, .options = options, .loaded = submitted, .userdata = view->request };
 	struct workflow_file known;
@@ -218,7 +236,8 @@ static int submit(struct view *view, const char *file, int64_t folder_id, const 
 		return 0;
 	if (!view->tree->runners)
 		return fault_set(view->fault, ENOTSUP, "nothing can be run here");
-	r = find_stack_option(view, file, &submission.stack_id);
+	submission.stack = json_string_value(stack);
+	r = check_stack_option(view, stack, &submission.stack_id);
 	if (r < 0)
 		return r;
 	r = runner_submit(view->tree->runners, view->caller, &submission, view->fault, &run_id);

@@ -287,7 +287,7 @@ local words = {
 	user = {},
 }
 
--- Sets a word; `level` is that of the function which the workflow called, for the place in the message.
+-- Sets a word. Messages and edges bear the place in the workflow that called into this library.
 local function set_word(owner, list, spec, name, ...)
 	local word = list[name]
 	if not word then
@@ -302,7 +302,7 @@ local function set_word(owner, list, spec, name, ...)
 	end
 	spec[word.field or name] = value
 	if word.edges then
-		local where = core.where(level + 1)
+		local where = core.where()
 		for _, on in ipairs(value) do
 			spec.edges[on] = spec.edges[on] or where
 		end
@@ -338,7 +338,7 @@ function task_meta:__call(t)
 	if type(t) ~= "table" then
 		core.fail("task '" .. specs[self].name .. "': a table of its words is expected")
 	end
-	dsl.set_table(self, t, 2)
+	dsl.set_table(self, t)
 	return self
 end
 
@@ -348,7 +348,7 @@ for name in pairs(words) do
 		if not spec then
 			core.fail("call it as a method: task(…):" .. name .. "(…)")
 		end
-		set_word("task '" .. spec.name .. "'", words, spec, name, 2, ...)
+		set_word("task '" .. spec.name .. "'", words, spec, name, ...)
 		return self
 	end
 end
@@ -384,7 +384,7 @@ function dsl.set_table(object, t)
 	end
 	for _, key in ipairs(keys(t)) do
 		if key ~= "name" and key ~= "uses" then
-			set_word("task '" .. spec.name .. "'", words, spec, key, level + 1, t[key])
+			set_word("task '" .. spec.name .. "'", words, spec, key, t[key])
 		end
 	end
 end
@@ -395,7 +395,7 @@ local function new_task(name)
 	elseif not core.name_ok(name) then
 		core.fail("'" .. name .. "' can't be a task's name: letters, digits, '.', '_' and '-', at most 128, the first a letter or digit")
 	end
-	local where, line = core.where(level + 1)
+	local where, line = core.where()
 	if by_name[name] then
 		core.fail("task '" .. name .. "' is defined twice; the first is at " .. specs[by_name[name]].where)
 	end
@@ -409,11 +409,11 @@ end
 -- task("name"), task{ name = … }
 function dsl.task(name, t)
 	if type(name) == "table" then
-		local object = new_task(name.name, 2)
-		dsl.set_table(object, name, 2)
+		local object = new_task(name.name)
+		dsl.set_table(object, name)
 		return object
 	end
-	local object = new_task(name, 2)
+	local object = new_task(name)
 	if t ~= nil then
 		object(t)
 	end
@@ -464,8 +464,6 @@ local config_words = {
 	detect_drift = { kind = kinds.only_false },
 }
 
-local flow_words -- below: its kinds need the level of their caller
-
 local function config_table(spec, t)
 	if type(t) ~= "table" then
 		core.fail("workflow '" .. spec.name .. "': 'config' must be a table")
@@ -476,7 +474,7 @@ local function config_table(spec, t)
 		end
 	end
 	for _, key in ipairs(keys(t)) do
-		set_word("the config of workflow '" .. spec.name .. "'", config_words, spec, key, level + 1, t[key])
+		set_word("the config of workflow '" .. spec.name .. "'", config_words, spec, key, t[key])
 		spec.config[key] = t[key]
 	end
 end
@@ -493,7 +491,7 @@ end
 
 local function add_task(spec, item, key)
 	if type(item) == "string" and type(key) ~= "string" then
-		spec.tasks[#spec.tasks + 1] = { name = item, where = core.where(level + 1) }
+		spec.tasks[#spec.tasks + 1] = { name = item, where = core.where() }
 	elseif specs[item] then
 		spec.tasks[#spec.tasks + 1] = { object = item }
 	elseif type(item) == "table" then
@@ -519,13 +517,15 @@ local function add_tasks(spec, list)
 	elseif type(list) ~= "table" then
 		core.fail("workflow '" .. spec.name .. "': 'tasks' must be a list")
 	end
-	for _, item in ipairs(list) do
+	local count = 0
+	for i, item in ipairs(list) do
 		add_task(spec, item, nil)
+		count = i
 	end
 	for key, item in pairs(list) do
 		if type(key) == "string" then
 			named[#named + 1] = { key = key, item = item, line = line_of(item) }
-		elseif math.type(key) ~= "integer" or key < 1 or key > #list then
+		elseif math.type(key) ~= "integer" or key < 1 or key > count then
 			core.fail("workflow '" .. spec.name .. "': the list of tasks has a hole (a variable that is nil?)")
 		end
 	end
@@ -540,7 +540,7 @@ local function add_tasks(spec, list)
 	end
 end
 
-flow_words = {
+local flow_words = {
 	description = { kind = kinds.text },
 	version = { kind = kinds.text },
 	stack = { kind = kinds.text },
@@ -584,7 +584,7 @@ for name in pairs(flow_words) do
 		if not spec then
 			core.fail("call it as a method: workflow.define(…):" .. name .. "(…)")
 		end
-		set_flow_word(spec, name, 2, ...)
+		set_flow_word(spec, name, ...)
 		return self
 	end
 end
@@ -601,7 +601,7 @@ local function flow_table(object, t)
 	end
 	for _, key in ipairs(keys(t)) do
 		if key ~= "name" then
-			set_flow_word(flow_specs[object], key, level + 1, t[key])
+			set_flow_word(flow_specs[object], key, t[key])
 		end
 	end
 end
@@ -610,7 +610,7 @@ function flow_meta:__call(t)
 	if type(t) ~= "table" then
 		core.fail("workflow '" .. flow_specs[self].name .. "': a table of its words is expected")
 	end
-	flow_table(self, t, 2)
+	flow_table(self, t)
 	return self
 end
 
@@ -621,7 +621,7 @@ local function define(name, t)
 	if type(name) ~= "string" then
 		core.fail("a workflow needs a name")
 	end
-	local where = core.where(level + 1)
+	local where = core.where()
 	if flow then
 		core.fail("a file holds one workflow: '" .. flow.name .. "' is defined at " .. flow.where .. " already")
 	end
@@ -639,11 +639,11 @@ end
 
 dsl.workflow = setmetatable({
 	define = function(name, t)
-		return define(name, t, 2)
+		return define(name, t)
 	end,
 }, {
 	__call = function(_, name, t)
-		return define(name, t, 2)
+		return define(name, t)
 	end,
 	__index = function(_, key)
 		core.fail("workflow has no function '" .. tostring(key) .. "'" .. suggest(key, { "define" }))
@@ -658,7 +658,7 @@ local function old_definitions(file)
 		return
 	end
 	local names = keys(groups)
-	define(#names == 1 and names[1] or file, nil, 1)
+	define(#names == 1 and names[1] or file)
 	for _, name in ipairs(names) do
 		local group = groups[name]
 		if type(group) ~= "table" then
@@ -666,7 +666,7 @@ local function old_definitions(file)
 		end
 		for _, key in ipairs(keys(group)) do
 			if key == "tasks" then
-				add_tasks(flow, group.tasks, 1)
+				add_tasks(flow, group.tasks)
 			elseif key == "description" then
 				flow.description = flow.description or tostring(group.description)
 			else

@@ -55,10 +55,10 @@ local function check_words(options)
 		end
 		if not known then
 			local near = core.nearest(key, words)
-			error("exec.run has no option '" .. key .. "'" .. (near and ": did you mean '" .. near .. "'?" or "") ..
+			core.fail("exec.run has no option '" .. key .. "'" .. (near and ": did you mean '" .. near .. "'?" or "") ..
 				" (its options: " .. table.concat(words, ", ") .. ")")
 		elseif refused[key] then
-			error("exec.run: '" .. key .. "' is not supported by this version")
+			core.fail("exec.run: '" .. key .. "' is not supported by this version")
 		end
 	end
 end
@@ -69,7 +69,7 @@ local function duration(options, name)
 	end
 	local ms = core.duration(options[name])
 	if not ms then
-		error("exec.run: '" .. name .. "' must be a duration")
+		core.fail("exec.run: '" .. name .. "' must be a duration")
 	end
 	return ms
 end
@@ -78,12 +78,12 @@ local function env_list(env)
 	if env == nil then
 		return nil
 	elseif type(env) ~= "table" then
-		error("exec.run: 'env' must be a table of names and values")
+		core.fail("exec.run: 'env' must be a table of names and values")
 	end
 	local list = {}
 	for name, value in pairs(env) do
 		if type(name) ~= "string" or name == "" or name:find("=", 1, true) or type(value) == "table" or type(value) == "function" then
-			error("exec.run: 'env' must be a table of names and values")
+			core.fail("exec.run: 'env' must be a table of names and values")
 		end
 		list[#list + 1] = name .. "=" .. tostring(value)
 	end
@@ -93,7 +93,7 @@ end
 local function text_of(options, name)
 	local value = options[name]
 	if value ~= nil and type(value) ~= "string" and type(value) ~= "number" and getmetatable(value) == nil then
-		error("exec.run: '" .. name .. "' must be a string, not a " .. type(value))
+		core.fail("exec.run: '" .. name .. "' must be a string, not a " .. type(value))
 	end
 	return value ~= nil and tostring(value) or nil
 end
@@ -105,7 +105,7 @@ local function request(command, options)
 	end
 	options = options or {}
 	if type(options) ~= "table" then
-		error("exec.run: its options must be a table, not a " .. type(options))
+		core.fail("exec.run: its options must be a table, not a " .. type(options))
 	end
 	check_words(options)
 	local raw = {
@@ -125,7 +125,7 @@ local function request(command, options)
 	elseif type(command) == "string" and command ~= "" then
 		raw.command = command
 	else
-		error("exec.run: the command must be a string or a list of words")
+		core.fail("exec.run: the command must be a string or a list of words")
 	end
 	return raw, options
 end
@@ -143,7 +143,7 @@ end
 
 -- exec.run(command [, options]) → result, error text or nil, failed
 function exec.run(command, options)
-	local wanted, opts = request(command, options, 2)
+	local wanted, opts = request(command, options)
 	local raw = setmetatable(core.exec(wanted), meta)
 	if raw.truncated then
 		core.log("exec.run: more than 16 MiB of output; the result holds the first part\n")
@@ -154,7 +154,7 @@ function exec.run(command, options)
 	end
 	local err = describe(raw)
 	if opts.check then
-		local text = core.where(2) .. ": " .. (wanted.command or wanted.arguments[1]) .. ": " .. err
+		local text = core.where() .. ": " .. (wanted.command or wanted.arguments[1]) .. ": " .. err
 		core.error(setmetatable({ message = text, exit_code = raw.exit_code }, { __tostring = function() return text end }), 0)
 	end
 	return raw, err, true
@@ -162,7 +162,7 @@ end
 
 -- exec.sh(command [, options]) → ok, output
 function exec.sh(command, options)
-	local raw = core.exec((request(command, options, 2)))
+	local raw = core.exec((request(command, options)))
 	return raw.exit_code == 0, raw.stdout .. raw.stderr
 end
 

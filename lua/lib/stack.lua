@@ -6,7 +6,7 @@ local stack = {}
 local function ask(fn, args)
 	local value, text = core.call(fn, args)
 	if text then
-		core.fail(fn .. ": " .. text)
+		core.fail(fn .. ": " .. text, true)
 	end
 	return value
 end

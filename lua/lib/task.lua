@@ -41,7 +41,7 @@ local function workdir_of(path)
 		__index = function(_, key)
 			local fn = functions[key]
 			if not fn then
-				error("this.workdir has no function '" .. tostring(key) .. "' (get, ensure, exists, cleanup, recreate)", 2)
+				core.fail("this.workdir has no function '" .. tostring(key) .. "' (get, ensure, exists, cleanup, recreate)")
 			end
 			return fn
 		end,
@@ -82,6 +82,17 @@ local function has_place(message)
 	return message:find("^[^\n:]+:%d+: ") ~= nil
 end
 
+-- The traceback, as far as it is the workflow's.
+local function way_there()
+	local lines = {}
+	for line in core.traceback(3):gmatch("[^\n]+") do
+		if not line:find("[sloth:", 1, true) and not line:find("[C]:", 1, true) and not line:find("(...tail calls...)", 1, true) then
+			lines[#lines + 1] = line
+		end
+	end
+	return #lines > 1 and "\n" .. table.concat(lines, "\n") or ""
+end
+
 -- The handler of errors in a task's code: message with its place, whether it is a mistake in the program, the way there.
 local function on_error(err)
 	local raised = core.was_raised(err)
@@ -93,20 +104,24 @@ local function on_error(err)
 		return { text = tostring(text ~= nil and text or err), permanent = err.permanent, exit = err.exit_code }
 	end
 	local text = tostring(err)
+	if core.ending() then
+		return { text = text } -- a timeout or a cancel: nothing that the program did
+	end
 	if type(err) == "string" and not has_place(text) then
-		for level = 2, 12 do
-			local where, line = core.where(level)
-			if line > 0 and not where:find("^%[sloth") then
-				text = where .. ": " .. text
-				break
-			end
+		local where, line = core.where()
+		if line > 0 then
+			text = where .. ": " .. text
 		end
 	end
-	return { text = text, language = not raised, traceback = core.traceback(3) }
+	return { text = text, language = not raised, traceback = way_there() }
 end
 
 local function guarded(fn, ...)
-	return table.pack(xpcall(fn, on_error, ...))
+	local results = table.pack(xpcall(fn, on_error, ...))
+	if not results[1] and type(results[2]) ~= "table" then
+		results[2] = { text = tostring(results[2]), language = true } -- no memory is left for the handler
+	end
+	return results
 end
 
 local function last_line(text)
@@ -132,7 +147,7 @@ local function failed_by(problem, prefix)
 		return { status = "failed", error = tostring(problem), exit = problem.code }
 	end
 	if problem.traceback then
-		core.log(problem.text .. "\n" .. problem.traceback .. "\n")
+		core.log(problem.text .. problem.traceback .. "\n")
 	end
 	return {
 		status = "failed", error = (prefix or "") .. problem.text,
@@ -261,7 +276,7 @@ local function error_of(spec, text, outcome, try)
 	return setmetatable({
 		error = text, message = text, task = spec.name, try = try,
 		exit_code = outcome and outcome.exit, signal = outcome and outcome.signal,
-	}, { __tostring = function() return text end, __concat = function(a, b) return tostring(a) .. tostring(b) end })
+	}, { __metatable = false, __tostring = function() return text end, __concat = function(a, b) return tostring(a) .. tostring(b) end })
 end
 
 local function list_has(list, value)

@@ -3,6 +3,7 @@
 
 setup()
 {
+	: "${SLOTH_BUILD:?the folder of the build}"
 	export SLOTH_HOME=$BATS_TEST_TMPDIR/home LC_ALL=C.UTF-8 TZ=UTC
 	export PATH=$SLOTH_BUILD/cli:$PATH
 	unset NO_COLOR XDG_RUNTIME_DIR
@@ -20,6 +21,7 @@ teardown()
 	[ -S "$SLOTH_HOME/socket" ] || return 0
 	pid=$(daemon_pid)
 	[ -z "$pid" ] || kill "$pid"
+	[[ $SLOTH_HOME != /tmp/sloth-session-* ]] || rm -r "$SLOTH_HOME"
 }
 
 # workflow FILE SHELL-COMMAND: one task that runs the command.

@@ -126,3 +126,29 @@ END
 	[[ $output == *'"count": 3'* ]]
 	run -4 sloth stack output out nothing
 }
+
+@test "a daemon that dies under a run: the command finds the next one and sees the end" {
+	workflow long.sloth 'sleep 3; echo over'
+	sloth run long.sloth >out 2>err &
+	pid=$!
+	eventually bash -c '[ "$(sloth cat /runs/long/tasks/work/status)" = running ]'
+	kill -9 "$(daemon_pid)"
+	wait "$pid"
+	grep -q 'success' out
+}
+
+@test "a second Ctrl-C ends what ignores the first one" {
+	workflow deaf.sloth 'trap "" TERM INT; for i in $(seq 600); do sleep 0.1; done'
+	set -m
+	sloth run deaf.sloth >out 2>err &
+	pid=$!
+	set +m
+	eventually bash -c '[ "$(sloth cat /runs/deaf/tasks/work/status)" = running ]'
+	kill -INT "$pid"
+	eventually grep -q Ctrl-C err
+	kill -INT "$pid"
+	result=0
+	wait "$pid" || result=$?
+	[ "$result" -eq 15 ]
+	grep -q 'at once' err
+}

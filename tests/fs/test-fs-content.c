@@ -1,1 +1,91 @@
-int main(void){return 0;}
+/* SPDX-License-Identifier: MIT */
+/* Which opens the kernel's page cache may serve. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fs/content.h"
+
+static void test_same_content_keeps_pages(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	assert_true(content_open(table, 7, "one", 3, &same));
+	assert_false(same);
+	assert_true(content_open(table, 7, "one", 3, &same));
+	assert_true(same);
+	content_close(table, 7);
+	content_close(table, 7);
+	assert_true(content_open(table, 7, "one", 3, &same));
+	assert_true(same);
+	content_close(table, 7);
+}
+
+/* While one reader sees the old content, a new one must not share pages with it. */
+static void test_other_content_is_not_shared(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	assert_true(content_open(table, 8, "old", 3, &same));
+	assert_false(content_open(table, 8, "new", 3, &same));
+	content_close(table, 8);
+	assert_true(content_open(table, 8, "new", 3, &same));
+	assert_false(same);
+	content_close(table, 8);
+}
+
+static void test_large_content_is_never_cached(void **state)
+{
+	struct content_table *table = *state;
+	char *large = calloc(1, CONTENT_CACHED_MAX + 1);
+	bool same;
+
+	assert_non_null(large);
+	assert_true(content_open(table, 9, large, CONTENT_CACHED_MAX, &same));
+	content_close(table, 9);
+	assert_false(content_open(table, 9, large, CONTENT_CACHED_MAX + 1, &same));
+	free(large);
+}
+
+/* Numbers that share a slot of the table take turns. */
+static void test_collisions_are_safe(void **state)
+{
+	struct content_table *table = *state;
+	bool same;
+
+	for (uint64_t number = 100; number < 20000; number++) {
+		if (!content_open(table, number, "x", 1, &same))
+			continue;
+		assert_false(same);
+	}
+}
+
+static int setup(void **state)
+{
+	*state = content_table_new();
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	content_table_free(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_same_content_keeps_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_content_is_not_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_large_content_is_never_cached, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_collisions_are_safe, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

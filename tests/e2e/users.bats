@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# Two users: one may not touch what the other's mode forbids.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup_stacks()
+{
+	need_root
+	chmod 1777 "$M/stacks" "$M/state" "$M/runs"
+}
+
+@test "without membership nobody may create in the folders that belong to the daemon" {
+	need_root
+	refused 'Permission denied' as $nobody mkdir "$M/stacks/mine"
+	refused 'Permission denied' as $nobody mkdir "$M/state/mine"
+	script hello.sloth 'echo hello'
+	refused 'Permission denied' as $nobody cp hello.sloth "$M/runs/"
+	chmod 1777 "$M/stacks"
+	as $nobody mkdir "$M/stacks/mine"
+	[ "$(stat -c %u "$M/stacks/mine")" = $nobody ]
+}
+
+@test "a stack of mode 700 is its owner's alone" {
+	setup_stacks
+	as $nobody mkdir -m 700 "$M/stacks/mine"
+	as $nobody bash -c "echo secret > '$M/stacks/mine/description'"
+	for command in "cat '$M/stacks/mine/description'" "ls '$M/stacks/mine'" "cat '$M/stacks/mine/outputs'" \
+		"cat '$M/stacks/mine/lock'" "echo x > '$M/stacks/mine/description'" "flock -n '$M/stacks/mine/lock' true"; do
+		refused 'Permission denied' as $other bash -c "$command"
+	done
+	[ "$(cat "$M/stacks/mine/description")" = secret ]
+}
+
+@test "a stack of mode 755 may be looked at and not changed" {
+	setup_stacks
+	as $nobody mkdir -m 755 "$M/stacks/mine"
+	[ "$(as $other cat "$M/stacks/mine/status")" = created ]
+	script hello.sloth 'echo hello'
+	for command in "echo x > '$M/stacks/mine/description'" "echo x > '$M/stacks/mine/lock'" \
+		"cp hello.sloth '$M/stacks/mine/runs/'" "touch '$M/stacks/mine/state/key'" "echo x > '$M/stacks/mine/outputs.d/o'" \
+		"echo 'a: 1' > '$M/stacks/mine/values.yaml'"; do
+		run as $other bash -c "$command"
+		[ "$status" -ne 0 ] || { echo "$command"; false; }
+	done
+	[ "$(cat "$M/stacks/mine/lock")" = unlocked ]
+}
+
+@test "only the owner renames, removes, and changes the mode" {
+	setup_stacks
+	as $nobody mkdir -m 777 "$M/stacks/mine"
+	refused 'not permitted' as $other rmdir "$M/stacks/mine"
+	refused 'not permitted' as $other mv "$M/stacks/mine" "$M/stacks/yours"
+	refused 'not permitted' as $other chmod 700 "$M/stacks/mine"
+	refused 'not permitted' as $other chown $other "$M/stacks/mine"
+	as $nobody chmod 750 "$M/stacks/mine"
+	[ "$(stat -c %a "$M/stacks/mine")" = 750 ]
+	chown $other:$other "$M/stacks/mine"
+	[ "$(as $other stat -c %u "$M/stacks/mine")" = $other ]
+	as $other rmdir "$M/stacks/mine"
+}
+
+@test "the group counts" {
+	setup_stacks
+	mkdir -m 770 "$M/stacks/team"
+	chgrp 4242 "$M/stacks/team"
+	refused 'Permission denied' as $nobody cat "$M/stacks/team/status"
+	member() { setpriv --reuid $nobody --regid $nobody --groups 4242 -- "$@"; }
+	[ "$(member cat "$M/stacks/team/status")" = created ]
+	member bash -c "echo ours > '$M/stacks/team/description'"
+	[ "$(cat "$M/stacks/team/description")" = ours ]
+}
+
+@test "a run acts as its submitter, and is as private as its stack" {
+	setup_stacks
+	as $nobody mkdir -m 700 "$M/stacks/mine"
+	script who.sloth 'id -u; id -G; echo "$SLOTH_STACK"'
+	as $nobody cp who.sloth "$M/stacks/mine/runs/"
+	[ "$(as $nobody cat "$M/stacks/mine/runs/latest/wait")" = success ]
+	run=$(readlink "$M/runs/latest")
+	[ "$(as $nobody cat "$M/runs/$run/tasks/work/log")" = $'65534\n65534\nmine' ]
+	run as $other cat "$M/runs/$run/log"
+	[ "$status" -ne 0 ]
+	[ -z "$(as $other ls "$M/runs")" ]
+	run as $other cat "$M/events"
+	[[ $output != *mine* ]]
+	run as $nobody cat "$M/events"
+	[[ $output == *mine* ]]
+}
+
+@test "another user may not cancel a run" {
+	setup_stacks
+	mkdir -m 755 "$M/stacks/prod"
+	script slow.sloth "until [ -e $T/go ]; do sleep 0.05; done"
+	cp slow.sloth "$M/stacks/prod/runs/"
+	run as $nobody bash -c "echo cancel > '$M/runs/latest/ctl'"
+	[ "$status" -ne 0 ]
+	touch go
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+}
+
+@test "the file error is each user's own" {
+	setup_stacks
+	run as $nobody bash -c "mkdir '$M/stacks/.bad'; cat '$M/error'"
+	[[ $output == *'.bad'* ]]
+	run as $other cat "$M/error"
+	[[ $output != *'.bad'* ]]
+	run setsid -w cat "$M/error"
+	[[ $output != *'.bad'* ]]
+}
+
+@test "the socket judges as the mount does" {
+	setup_stacks
+	[ "$(stat -c %a "$SLOTH_HOME/socket")" = 666 ]
+	mkdir -m 700 "$M/stacks/mine"
+	run -12 as $nobody sloth cat /stacks/mine/status
+	run -12 as $nobody sloth write /stacks/mine/description --text x
+	chmod 755 "$M/stacks/mine"
+	[ "$(as $nobody sloth cat /stacks/mine/status)" = created ]
+	run -12 as $nobody sloth write /stacks/mine/description --text x
+	run -12 as $nobody sloth stack lock acquire mine
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* An engine in a folder of its own, for each test. */
+#include "tests/engine/fixture.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void folder_remove(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char name[PATH_MAX];
+
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		unlink(name);
+	}
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
+static void engine_start(struct fixture *fixture)
+{
+	if (engine_new(fixture->home, fixture->loop, &fixture->fault, &fixture->engine) < 0)
+		fail_msg("%s", fixture->fault.text);
+}
+
+int fixture_new(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	/* Nobody's own configuration. */
+	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+	snprintf(fixture->home, sizeof(fixture->home), "/tmp/sloth-test-XXXXXX");
+	assert_non_null(mkdtemp(fixture->home));
+	snprintf(fixture->database, sizeof(fixture->database), "%s/sloth.db", fixture->home);
+	fixture->loop = ev_loop_new(EVFLAG_AUTO);
+	assert_non_null(fixture->loop);
+	fixture->root = (struct caller){ .groups_known = true, .pid = getpid() };
+	fixture->alice = (struct caller){ .uid = 54321, .gid = 54321, .groups_known = true, .pid = getpid() };
+	fixture->bob = (struct caller){ .uid = 54322, .gid = 54322, .groups_known = true, .pid = 1 };
+	engine_start(fixture);
+	*state = fixture;
+	return 0;
+}
+
+int fixture_free(void **state)
+{
+	struct fixture *fixture = *state;
+
+	engine_free(fixture->engine);
+	ev_loop_destroy(fixture->loop);
+	folder_remove(fixture->home);
+	free(fixture);
+	return 0;
+}
+
+void fixture_restart(struct fixture *fixture)
+{
+	assert_int_equal(engine_turn_end(fixture->engine), 0);
+	engine_free(fixture->engine);
+	fixture->engine = NULL;
+	engine_start(fixture);
+}
+
+void fixture_turn(struct fixture *fixture)
+{
+	ev_run(fixture->loop, EVRUN_NOWAIT);
+	ev_run(fixture->loop, EVRUN_NOWAIT);
+	assert_int_equal(engine_turn_end(fixture->engine), 0);
+}
+
+int64_t fixture_stack(struct fixture *fixture, const char *name)
+{
+	struct stack stack;
+
+	assert_int_equal(stack_create(fixture->engine, &fixture->alice, name, 0777, &fixture->fault, &stack), 0);
+	return stack.id;
+}

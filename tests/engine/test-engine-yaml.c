@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* YAML, and the configuration that is written in it. */
+#include "tests/engine/fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/yaml.h"
+
+static void test_values(void **state)
+{
+	static const struct {
+		const char *yaml, *json;
+	} rows[] = {
+		{ "", "{}" },
+		{ "# nothing\n", "{}" },
+		{ "a: 1\nb: -2.5\nc: 1e3\nd: 0x1f\ne: 0o17\n", "{\"a\":1,\"b\":-2.5,\"c\":1000.0,\"d\":31,\"e\":15}" },
+		{ "a: true\nb: False\nc: ~\nd:\ne: yes\n", "{\"a\":true,\"b\":false,\"c\":null,\"d\":null,\"e\":\"yes\"}" },
+		{ "a: \"1\"\nb: '2'\nc: |\n  x\n  y\n", "{\"a\":\"1\",\"b\":\"2\",\"c\":\"x\\ny\\n\"}" },
+		{ "a: &x [1, {b: 2}]\nc: *x\n", "{\"a\":[1,{\"b\":2}],\"c\":[1,{\"b\":2}]}" },
+		{ "a: 1.2.3\nb: 9223372036854775808\nc: 2026-01-01\nd: '.'\ne: .\nf: -\n",
+			NULL },
+		{ "- 1\n- x\n", "[1,\"x\"]" },
+		{ "a: 1.2.3\nc: 2026-01-01\nd: .\ne: 1 \nf: .5\n",
+			"{\"a\":\"1.2.3\",\"c\":\"2026-01-01\",\"d\":\".\",\"e\":1,\"f\":0.5}" },
+		{ "{\"json\": [1, \"two\", null]}", "{\"json\":[1,\"two\",null]}" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fault fault = { 0 };
+		json_t *value = NULL;
+		char *text;
+		int r = yaml_parse("f", rows[i].yaml, strlen(rows[i].yaml), &fault, &value);
+
+		if (!rows[i].json) {
+			json_decref(value);
+			continue;
+		}
+		if (r < 0)
+			fail_msg("%s", fault.text);
+		text = json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT);
+		assert_string_equal(text, rows[i].json);
+		free(text);
+		json_decref(value);
+	}
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *yaml, *part;
+	} rows[] = {
+		{ "a:\n\tb: 1\n", "f:2:1: a tab" },
+		{ "a: 1\nb: 2\na: 3\n", "f:3:1: this key stands here twice: a" },
+		{ "a: [1\nb: 2\n", "f:2:" },
+		{ "a: 1\n--- \nb: 1\n", "f:2:1: a second document" },
+		{ "? [a]\n: 1\n", "f:1:3: a key must be" },
+		{ "a: !!python/object x\n", "f:1:4: tags are not understood" },
+		{ "a: *b\n", "f:1:4: no anchor of that name above: b" },
+		{ "a: &x\n  b: *x\n", "f:2:6: no anchor of that name above: x" },
+		{ "ok: 1\na: \xff\n", "f:2:1: this line is no UTF-8" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fault fault = { 0 };
+		json_t *value = NULL;
+
+		assert_int_equal(yaml_parse("f", rows[i].yaml, strlen(rows[i].yaml), &fault, &value), -EINVAL);
+		assert_null(value);
+		assert_contains(fault.text, rows[i].part);
+	}
+}
+
+static void test_bombs(void **state)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	struct fault fault = { 0 };
+	json_t *value;
+	char line[256];
+
+	buffer_append_text(&text, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+	for (int i = 1; i < 10; i++) {
+		snprintf(line, sizeof(line), "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1,
+			i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		buffer_append_text(&text, line);
+	}
+	assert_int_equal(yaml_parse("f", text.data, text.size, &fault, &value), -EINVAL);
+	assert_contains(fault.text, "more than 100,000 values");
+	buffer_truncate(&text, 0);
+	for (int i = 0; i < 5000; i++)
+		buffer_append_text(&text, "[");
+	assert_int_equal(yaml_parse("f", text.data, text.size, &fault, &value), -EINVAL);
+	assert_contains(fault.text, "deeper than 64");
+}
+
+static int parse(struct config *config, const char *text, struct fault *fault)
+{
+	return config_parse(config, "c.yaml", text, strlen(text), fault);
+}
+
+static void test_config(void **state)
+{
+	struct config config, again;
+	struct fault fault = { 0 };
+	CLEANUP(cleanup_free) char *text = NULL;
+
+	config_init(&config);
+	assert_true(config.auto_lock);
+	assert_int_equal(config.lock_timeout_ms, 3600000);
+	assert_int_equal(config.max_concurrent_executions, 10);
+	assert_int_equal(parse(&config, "stacks:\n  auto_lock: false\n  lock_timeout: 90\n  max_log_size: 1MB\n", &fault), 0);
+	assert_int_equal(parse(&config, "max_concurrent_executions: 3\n", &fault), 0);
+	assert_int_equal(parse(&config, "stacks:\n", &fault), 0);
+	assert_false(config.auto_lock);
+	assert_int_equal(config.lock_timeout_ms, 90000);
+	assert_int_equal(config.max_log_size, 1 << 20);
+	assert_int_equal(config.max_concurrent_executions, 3);
+	text = SHOWN(config_show(&config, out));
+	assert_contains(text, "lock_timeout: 90s\n");
+	config_init(&again);
+	assert_int_equal(parse(&again, text, &fault), 0);
+	assert_memory_equal(&again, &config, sizeof(config));
+}
+
+static void test_config_refusals(void **state)
+{
+	static const struct {
+		const char *yaml, *part;
+	} rows[] = {
+		{ "stacks:\n  auto_lock: true\n  lock_timout: 5m\n", "c.yaml:3: there is no setting lock_timout; did you mean lock_timeout?" },
+		{ "a:\n  b: 1\n", "c.yaml:1: there is no setting a" },
+		{ "auto_lock: maybe\n", "c.yaml:1: auto_lock must be true or false" },
+		{ "\nlock_timeout: soon\n", "c.yaml:2: lock_timeout must be a duration" },
+		{ "max_log_size: 1\n", "must be within 4KB to 1024GB" },
+		{ "max_concurrent_executions: 2.5\n", "must be a whole number" },
+		{ "- a\n", "name: value" },
+	};
+	struct config config, before;
+
+	config_init(&config);
+	before = config;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fault fault = { 0 };
+
+		assert_int_equal(parse(&config, rows[i].yaml, &fault), -EINVAL);
+		assert_contains(fault.text, rows[i].part);
+		assert_memory_equal(&config, &before, sizeof(config));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values), cmocka_unit_test(test_refusals), cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_config), cmocka_unit_test(test_config_refusals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
