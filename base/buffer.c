@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 
 #include <errno.h>
+#include <stdio_ext.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,8 +88,14 @@ const char *buffer_text(const struct buffer *buffer)
 
 FILE *buffer_stream_open(struct buffer *buffer)
 {
+	FILE *stream;
+
 	buffer_done(buffer);
-	return open_memstream(&buffer->data, &buffer->size);
+	stream = open_memstream(&buffer->data, &buffer->size);
+	/* No other thread knows it: to lock it for every character is half of what writing costs. */
+	if (stream)
+		__fsetlocking(stream, FSETLOCKING_BYCALLER);
+	return stream;
 }
 
 int buffer_stream_close(FILE *stream, struct buffer *buffer)

@@ -91,9 +91,9 @@ static int64_t lock(struct pair *pair)
 {
 	int64_t time = time_now_ms(), token;
 
+	run(pair, SQL_BEGIN, "");
 	run(pair, SQL_STACK_GET, "i", pair->stack_id);
 	run(pair, SQL_LOCK_OF_STACK, "ii", pair->stack_id, time);
-	run(pair, SQL_BEGIN, "");
 	run(pair, SQL_CHANGE_BEGIN, "");
 	token = run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
 	run(pair, SQL_LOCK_ADD, "iisiiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0, (int64_t)1,
@@ -106,9 +106,9 @@ static int64_t lock(struct pair *pair)
 
 static void unlock(struct pair *pair, int64_t token)
 {
+	run(pair, SQL_BEGIN, "");
 	run(pair, SQL_STACK_GET, "i", pair->stack_id);
 	run(pair, SQL_LOCK_OF_STACK, "ii", pair->stack_id, time_now_ms());
-	run(pair, SQL_BEGIN, "");
 	run(pair, SQL_CHANGE_BEGIN, "");
 	run(pair, SQL_LOCK_DELETE, "ii", pair->stack_id, token);
 	add_event(pair, "lock.released");

@@ -133,8 +133,10 @@ int engine_turn_end(struct engine *engine)
 {
 	int r = store_turn_end(engine->store);
 
-	if (r < 0)
+	if (r < 0) {
 		engine->failed_turns++;
+		engine->turn_error = r;
+	}
 	lock_turn_ended(engine->locks, r);
 	changes_tell(engine);
 	return r;

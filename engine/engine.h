@@ -57,6 +57,7 @@ struct engine {
 	char home[4096]; /* the folder that the database stands in */
 
 	unsigned failed_turns; /* turns whose commit failed, since the start */
+	int turn_error;	       /* -errno of the last one */
 	gid_t folder_gid;      /* of the top folders, see folder.h */
 	bool folder_gid_known;
 

@@ -160,9 +160,9 @@ static int unknown_word(struct command *command, const char *text)
 		names[i] = words[i].name;
 	near = text_nearest(text, names, WORD_COUNT);
 	return fault_set(command->fault, EINVAL,
-		"%.100s= is unknown%s%s%s: the words are reason= operation= ttl= by= wait=, their values in quotes where "
+		"%.100s= is unknown%s%s%s. The words are reason= operation= ttl= by= wait=, their values in quotes where "
 		"there are blanks",
-		text, near ? "; did you mean " : "", near ? near : "", near ? "=" : "");
+		text, near ? "; did you mean " : "", near ? near : "", near ? "=?" : "");
 }
 
 static int assign(struct command *command, const struct verb *verb, char *text)

@@ -33,11 +33,14 @@ static void draft_processes(struct lock *lock, pid_t pid, pid_t opener)
 {
 	lock->pid = pid;
 	lock->opener = opener;
-	if (pid > 0) {
-		process_start_time(pid, &lock->pid_start);
+	if (pid > 0)
 		process_command(pid, lock->command, sizeof(lock->command));
-	}
-	if (opener > 0)
+	/* A durable lock is its user's, whichever process asks: the start, which costs, is asked for by nobody. */
+	if (pid > 0 && lock->kind != LOCK_DURABLE)
+		process_start_time(pid, &lock->pid_start);
+	if (opener == pid)
+		lock->opener_start = lock->pid_start;
+	else if (opener > 0 && lock->kind != LOCK_DURABLE)
 		process_start_time(opener, &lock->opener_start);
 	/* A command line may be any bytes; JSON wants UTF-8, and so do terminals. */
 	if (!text_is_utf8(lock->command, strlen(lock->command)))

@@ -489,7 +489,7 @@ static int send_kept_answer(struct runner *runner, int64_t seq)
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	int r = run_find_answer(runner->of->engine, runner->run_id, seq, &text);
 
-	return r < 0 ? r : json_array_append_new(runner->answers, json_loadb(text.data, text.size, 0, NULL));
+	return r < 0 ? r : json_array_append_new(runner->after_commit, json_loadb(text.data, text.size, 0, NULL));
 }
 
 static int keep_answer(struct runner *runner, int64_t seq, json_t *answer)
@@ -534,5 +534,5 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 		return r;
 	}
 	/* It leaves after the commit: see turn_ended(). */
-	return json_array_append_new(runner->answers, answer) == 0 ? 0 : -ENOMEM;
+	return json_array_append_new(runner->after_commit, answer) == 0 ? 0 : -ENOMEM;
 }

@@ -153,11 +153,11 @@ static int begin(struct runner *runner)
 	snprintf(token, sizeof(token), "%lld", (long long)run.lock_token);
 	environment = json_pack("{s:s, s:s, s:s}", "SLOTH_RUN", id, "SLOTH_STACK", run.stack, "SLOTH_LOCK_TOKEN",
 		run.lock_token ? token : "");
-	return runner_send(runner,
+	/* Nothing begins before it is on disk that it does. */
+	return json_array_append_new(runner->after_commit,
 		json_pack("{s:s, s:s, s:o, s:o, s:o}", "op", "start", "stack", run.stack, "token",
 			run.lock_token ? json_integer(run.lock_token) : json_null(), "values",
-			json_loads(values.size ? values.data : "{}", 0, NULL), "env", environment),
-		NULL, 0);
+			json_loads(values.size ? values.data : "{}", 0, NULL), "env", environment));
 }
 
 void runner_start_waiting(struct runners *runners)

@@ -33,9 +33,10 @@ struct runner {
 	ev_timer deadline;  /* loading, coming back, ending after a cancel */
 	ev_io death;	    /* the pidfd */
 	int pidfd;
+	bool gone;	    /* its process has ended; it is freed when the end of the run is on disk */
 	bool child;	    /* of this daemon's spawner, which tells how it ended */
 	int exit_status;    /* as of wait(2); -1: unknown */
-	json_t *answers;    /* to calls of this turn: they leave after its commit */
+	json_t *after_commit; /* frames that leave when this turn is on disk */
 	json_t *outputs;    /* what the run has set, for its own file `outputs` */
 	json_t *options;
 	int64_t retry_of;
@@ -74,7 +75,7 @@ void runner_tell_loaded(struct runner *runner, int result, const struct fault *f
 int runner_finish(struct runner *runner, enum run_status status, enum task_status task_status, const char *error);
 /* Ends everything that descends from the run, its process included. */
 void runner_kill(struct runner *runner);
-/* The process is gone, or must go: frees the runner. */
+/* The process is gone, or must go: the run ends, and the runner is freed after the commit. */
 void runner_dead(struct runner *runner);
 /* Its socket is closed, its process has ended, its exit status has come: whatever of these is last is the end. */
 void runner_check_gone(struct runner *runner);

@@ -167,7 +167,7 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 	if (runner->state == RUNNER_QUEUED) {
 		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
 		runner_tell_loaded(runner, -ECANCELED, &(struct fault){ ECANCELED, "the run was cancelled" });
-		runner_free(runner);
+		runner->gone = true;
 		return 0;
 	}
 	event_add(runners->engine, caller, "run.cancel_requested", run.stack_id, *run.stack ? run.stack : NULL, run_id,

@@ -54,7 +54,7 @@ int runner_new(struct runners *runners, struct runner **ret_runner)
 		return -ENOMEM;
 	runner->of = runners;
 	runner->pidfd = runner->exit_status = -1;
-	runner->answers = json_array();
+	runner->after_commit = json_array();
 	runner->outputs = json_object();
 	ev_timer_init(&runner->deadline, runner_deadline_over, 0, 0);
 	runner->deadline.data = runner;
@@ -82,7 +82,7 @@ void runner_free(struct runner *runner)
 	if (runner->connected)
 		conn_done(&runner->conn);
 	caller_done(&runner->submitter);
-	json_decref(runner->answers);
+	json_decref(runner->after_commit);
 	json_decref(runner->outputs);
 	json_decref(runner->options);
 	free(runner);
@@ -154,6 +154,10 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct runner *runner = timer->data;
 	struct fault fault = { 0 };
 
+	if (runner->gone) {
+		runner_dead(runner);
+		return;
+	}
 	switch (runner->state) {
 	case RUNNER_LOADING:
 		fault_set(&fault, ETIMEDOUT, "the workflow was not loaded within %d seconds", LOADING_SECONDS);
@@ -224,6 +228,7 @@ void runner_dead(struct runner *runner)
 	struct fault fault = { 0 };
 	char text[256];
 
+	runner->gone = true;
 	if (state != RUNNER_FINISHED) {
 		runner_kill(runner);
 		fault_set(&fault, EIO, "run %lld: %s", (long long)runner->run_id,
@@ -234,7 +239,9 @@ void runner_dead(struct runner *runner)
 			runner_finish(runner, RUN_INTERRUPTED, TASK_LOST, death_text(runner, text, sizeof(text)));
 		runner_tell_loaded(runner, -EIO, &fault);
 	}
-	runner_free(runner);
+	/* It is freed when its end is on disk; until then it is tried again. */
+	if (runner->state != RUNNER_FINISHED)
+		runner_deadline(runner, STALL_SECONDS);
 	runner_start_queued(runners);
 }
 
@@ -263,34 +270,69 @@ static void turn_ends(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	}
 }
 
-/* After it: what is on disk is acknowledged, what is not is asked for again. */
+/* Where the conversation stands by what is on disk; the rest never happened. */
+static void step_back(struct runner *runner)
+{
+	static const enum runner_state states[RUN_STATUS_COUNT] = {
+		[RUN_QUEUED] = RUNNER_LOADING,
+		[RUN_WAITING] = RUNNER_WAITING,
+		[RUN_RUNNING] = RUNNER_RUNNING,
+	};
+	struct engine *engine = runner->of->engine;
+	struct fault fault = { 0 };
+	struct run run;
+	int r = run_get(engine, runner->run_id, &run);
+
+	if (r == -ENOENT) {
+		/* It was submitted in that very turn. */
+		fault_set(&fault, -engine->turn_error, "the run could not be stored: %s", strerror(-engine->turn_error));
+		runner_kill(runner);
+		runner_tell_loaded(runner, engine->turn_error, &fault);
+		runner_free(runner);
+		return;
+	}
+	if (r < 0)
+		return;
+	runner->last_seq = runner->stored_seq = run.last_seq;
+	if (runner->state != RUNNER_QUEUED && runner->state != RUNNER_AWAY)
+		runner->state = run_status_final(run.status) ? RUNNER_FINISHED : states[run.status];
+	runner->stalled = true;
+	runner_deadline(runner, STALL_SECONDS);
+}
+
+/* What is on disk is acknowledged, and what waited for that leaves. */
+static void go_on(struct runner *runner)
+{
+	json_t *frame;
+	size_t i;
+
+	json_array_foreach (runner->after_commit, i, frame)
+		runner_send(runner, json_incref(frame), NULL, 0);
+	json_array_clear(runner->after_commit);
+	if (runner->last_seq > runner->stored_seq) {
+		runner->stored_seq = runner->last_seq;
+		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq), NULL, 0);
+	}
+	if (runner->gone && runner->state == RUNNER_FINISHED)
+		runner_free(runner);
+}
+
+/* After the commit, or after it failed. */
 static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
 {
 	struct runners *runners = prepare->data;
 	bool failed = runners->failed_turns != runners->engine->failed_turns;
-	struct runner *runner;
-	struct run run;
+	struct runner *runner, *next;
 
 	runners->failed_turns = runners->engine->failed_turns;
-	TAILQ_FOREACH(runner, &runners->list, runners) {
-		json_t *answer;
-		size_t i;
-
-		if (!failed)
-			json_array_foreach (runner->answers, i, answer)
-				runner_send(runner, json_incref(answer), NULL, 0);
-		json_array_clear(runner->answers);
-		if (runner->last_seq <= runner->stored_seq)
-			continue;
+	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
+		next = TAILQ_NEXT(runner, runners);
 		if (failed) {
-			if (run_get(runners->engine, runner->run_id, &run) == 0)
-				runner->last_seq = runner->stored_seq = run.last_seq;
-			runner->stalled = true;
-			runner_deadline(runner, STALL_SECONDS);
-			continue;
+			json_array_clear(runner->after_commit);
+			step_back(runner);
+		} else {
+			go_on(runner);
 		}
-		runner->stored_seq = runner->last_seq;
-		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq), NULL, 0);
 	}
 }
 

@@ -90,11 +90,25 @@ static void op_free(struct op *op)
 	free(op);
 }
 
+static void note_failure(struct op *op, ssize_t result)
+{
+	struct caller *caller = &op->request.caller;
+
+	if (*op->request.fault.text)
+		errors_set(op->request.tree->errors, caller->uid, process_session(caller->pid),
+			op->request.fault.text);
+}
+
 static void op_send(struct turn_reply *reply, int error)
 {
 	struct op *op = (struct op *)((char *)reply - offsetof(struct op, reply));
 	ssize_t result = error < 0 ? error : op->result;
 
+	if (error < 0) {
+		fault_set(&op->request.fault, -error, "nothing was changed: it could not be stored (%s)",
+			strerror(-error));
+		note_failure(op, error);
+	}
 	if (result < 0) {
 		if (op->handle && op->fi.fh == 0)
 			tree_release(op->request.tree, &op->request, op->handle); /* opened, but the kernel will not know */
@@ -103,15 +117,6 @@ static void op_send(struct turn_reply *reply, int error)
 		op->answer(op, result);
 	}
 	op_free(op);
-}
-
-static void note_failure(struct op *op, ssize_t result)
-{
-	struct caller *caller = &op->request.caller;
-
-	if (*op->request.fault.text)
-		errors_set(op->request.tree->errors, caller->uid, process_session(caller->pid),
-			op->request.fault.text);
 }
 
 static void op_done(struct request *request, ssize_t result)

@@ -71,7 +71,7 @@ int tree_open(struct tree *tree, struct request *request, uint64_t number, int f
 
 	if (!entry)
 		return -ESTALE;
-	r = entry_attr(&view, entry, &attr);
+	r = entry_rights(&view, entry, &attr);
 	if (r < 0)
 		return r;
 	if (attr.kind == KIND_DIRECTORY)

@@ -27,7 +27,10 @@ static inline bool handle_writes(const struct handle *handle)
 /* A scratch file that was renamed onto a document is that document now. */
 struct node node_resolve(struct tree *tree, uint64_t number);
 
-/* Everything about a row but its size, which can cost more to know. */
+/* Who may do what with a row: everything but the size and the time of the last change, which cost more to know. The
+ * time of its object stands in for its own. */
+int entry_rights(struct view *view, const struct entry *entry, struct attr *ret_attr);
+/* Everything but the size. */
 int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_attr);
 
 /* The folder behind a number, which the caller must be allowed to use in this way (MAY_*). */

@@ -112,8 +112,7 @@ static const mode_t type_bits[] = {
 	[KIND_LINK] = S_IFLNK,
 };
 
-/* Everything but the size, which can cost more. */
-int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_attr)
+int entry_rights(struct view *view, const struct entry *entry, struct attr *ret_attr)
 {
 	struct object object;
 	mode_t mode;
@@ -133,12 +132,25 @@ int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_at
 		.mode = type_bits[entry->kind] | mode,
 		.uid = object.uid,
 		.gid = object.gid,
-		.mtime_ms = entry->stamp ? entry->stamp(view) : object.mtime_ms,
+		.mtime_ms = object.mtime_ms,
 		.fleeting = entry->fleeting || entry->kind == KIND_STREAM || entry->kind == KIND_WAIT,
 		.renamable = entry->unlinkable || entry->lockable || entry->fleeting,
 	};
-	if (ret_attr->mtime_ms == 0)
-		ret_attr->mtime_ms = object.mtime_ms;
+	return 0;
+}
+
+int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_attr)
+{
+	struct attr attr;
+	int64_t stamp;
+	int r = entry_rights(view, entry, &attr);
+
+	if (r < 0)
+		return r;
+	stamp = entry->stamp ? entry->stamp(view) : 0;
+	if (stamp != 0)
+		attr.mtime_ms = stamp;
+	*ret_attr = attr;
 	return 0;
 }
 
@@ -185,7 +197,7 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 		return -ESTALE;
 	if (entry->kind != KIND_DIRECTORY)
 		return -ENOTDIR;
-	r = entry_attr(&view, entry, &attr);
+	r = entry_rights(&view, entry, &attr);
 	if (r < 0)
 		return r;
 	r = caller_access(&request->caller, attr.uid, attr.gid, attr.mode, want);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Commands: one process (and its group), its input, its output, its time limit. A command without a shell
- * metacharacter is started without a shell. It is over when its own process has exited and its output has reached
+ * Commands: one process (and its group), its input, its output, its time limit. It is over when its own process has exited and its output has reached
  * its end, or one second later: what it left in the background may hold the pipes for ever.
  *
  * Owned by the scope; one thread.
@@ -16,23 +15,11 @@
 
 #include "base/buffer.h"
 #include "base/fault.h"
+#include "lua/command.h"
 
 struct scope;
 
 enum { EXEC_CAPTURE_MAX = 16 << 20 }; /* bytes kept of each stream; the rest is only in the log */
-
-struct command {
-	const char *text;	 /* for the shell, or simple */
-	char *const *arguments;	 /* instead of text */
-	const char *workdir;	 /* absolute */
-	const char *const *env;	 /* "NAME=value", over the scope's; NULL: none */
-	const char *input;	 /* NULL: /dev/null */
-	size_t input_size;
-	int64_t timeout_ms;	 /* 0: none but the scope's */
-	int64_t grace_ms;	 /* between SIGTERM and SIGKILL at the timeout */
-	bool quiet;		 /* its output is not for the log */
-	bool capture;		 /* keep the output */
-};
 
 struct exec_stream {
 	ev_io readable;
@@ -84,6 +71,3 @@ void exec_reaped(struct runner *runner, pid_t pid, int status);
 
 /* While the line to the daemon is full, nothing is read from commands. */
 void exec_pause_all(struct runner *runner, bool pause);
-
-/* Whether /bin/sh would do nothing but start this program with these words. */
-bool command_is_simple(const char *text);

@@ -37,8 +37,10 @@ static int turn_begin(struct store *store)
 {
 	int r;
 
+	if (store->in_turn && sqlite3_get_autocommit(store->db) && !store->failed)
+		store->failed = EIO; /* given up where nobody saw it: what came now would be committed alone */
 	if (store->in_turn)
-		return 0;
+		return -store->failed;
 	r = store_control(store, SQL_BEGIN);
 	if (r < 0)
 		return r;

@@ -36,7 +36,7 @@ load lib
 	cp hello.sloth "$M/stacks/prod/runs/"
 	[ "$(cat "$M/runs/latest/wait")" = success ]
 	find "$M" -type f >files
-	[ "$(wc -l <files)" -gt 50 ]
+	[ "$(wc -l <files)" -gt 30 ]
 	while read -r file; do
 		case $file in
 		*/events* | */activity) continue ;; # grow
@@ -131,10 +131,10 @@ load lib
 @test "times are true: a file that did not change keeps its time" {
 	mkdir "$M/stacks/prod"
 	echo 'a: 1' >"$M/stacks/prod/values.yaml"
-	touch marker
+	eventually bash -c "touch marker; [ marker -nt '$M/stacks/prod/values.yaml' ]"
 	cat "$M/stacks/prod/values.yaml" >/dev/null
-	[ ! "$M/stacks/prod/values.yaml" -nt marker ]
-	echo 'a: 2' >"$M/stacks/prod/values.yaml"
+	: >"$M/stacks/prod/values.yaml"
+	[ marker -nt "$M/stacks/prod/values.yaml" ]
 	eventually bash -c "echo 'a: 3' >'$M/stacks/prod/values.yaml'; [ '$M/stacks/prod/values.yaml' -nt marker ]"
 }
 
@@ -146,7 +146,7 @@ load lib
 		echo "value$i" | tee "$M/stacks/prod/outputs.d/key" >/dev/null
 		[ "$(cat "$M/stacks/prod/outputs")" = "key=value$i" ]
 		[ "$(cat "$M/stacks/prod/outputs.d/key")" = "value$i" ]
-		[ "$(stat -c %s "$M/stacks/prod/outputs.d/key")" = $((5 + ${#i})) ]
+		[ "$(stat -c %s "$M/stacks/prod/outputs.d/key")" = $((6 + ${#i})) ]
 	done
 	rm "$M/stacks/prod/outputs.d/key"
 	[ ! -e "$M/stacks/prod/outputs.d/key" ]

@@ -124,10 +124,10 @@ ours()
 		case $(cat "$folder/comm" 2>/dev/null) in
 		bats* | bash) continue ;;
 		esac
-		if tr '\0' '\n' <"$folder/environ" 2>/dev/null | grep -qF "$T"; then
+		if grep -qzF -- "=$T" "$folder/environ"; then
 			echo "${folder#/proc/}"
 		fi
-	done
+	done 2>/dev/null
 }
 
 # as UID COMMAND…: as another user, who is in no group.

@@ -137,9 +137,11 @@ lock()
 	eventually file_has "$L" 'kind: session'
 	refused 'Device or resource busy' bash -c "echo x > '$M/stacks/prod/description'"
 	says sleep
-	refused busy cp /dev/null "$M/stacks/prod/outputs.d/x"
+	cp "$M/version" text
+	refused busy cp text "$M/stacks/prod/outputs.d/x"
+	refused busy cp text "$M/stacks/prod/values.yaml"
 	[ "$(cat "$M/stacks/prod/description")" = mine ]
-	kill -- "-$holder"
+	kill -KILL -- "-$holder"
 	wait "$holder" || :
 }
 

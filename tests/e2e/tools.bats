@@ -26,12 +26,12 @@ stack()
 @test "rsync into the tree, with a temporary name and in place" {
 	stack
 	mkdir src
-	echo 'name: new' >src/values.yaml
+	echo 'name: brand new' >src/values.yaml
 	rsync -r src/ "$M/stacks/prod/"
-	[ "$(cat "$M/stacks/prod/values.yaml")" = 'name: new' ]
-	echo 'name: newer' >src/values.yaml
+	[ "$(cat "$M/stacks/prod/values.yaml")" = 'name: brand new' ]
+	echo 'name: newer than new' >src/values.yaml
 	rsync -r --inplace src/ "$M/stacks/prod/"
-	[ "$(cat "$M/stacks/prod/values.yaml")" = 'name: newer' ]
+	[ "$(cat "$M/stacks/prod/values.yaml")" = 'name: newer than new' ]
 	[ -z "$(find "$M/stacks/prod" -name '.values*')" ]
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void folder_remove(const char *path)
@@ -31,6 +32,32 @@ static void engine_start(struct fixture *fixture)
 		fail_msg("%s", fixture->fault.text);
 }
 
+/* A process that is not this one's child, because its parent is gone. It ends with the pipe's other end. */
+static pid_t stranger(int *ret_fd)
+{
+	int life[2], tell[2];
+	pid_t child, pid = 0;
+	char byte;
+
+	assert_int_equal(pipe(life), 0);
+	assert_int_equal(pipe(tell), 0);
+	child = fork();
+	if (child == 0) {
+		if (fork() > 0)
+			_exit(0);
+		close(life[1]);
+		pid = getpid();
+		_exit(write(tell[1], &pid, sizeof(pid)) != sizeof(pid) || read(life[0], &byte, 1) != 0);
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(read(tell[0], &pid, sizeof(pid)), sizeof(pid));
+	close(life[0]);
+	close(tell[0]);
+	close(tell[1]);
+	*ret_fd = life[1];
+	return pid;
+}
+
 int fixture_new(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -45,7 +72,7 @@ int fixture_new(void **state)
 	assert_non_null(fixture->loop);
 	fixture->root = (struct caller){ .groups_known = true, .pid = getpid() };
 	fixture->alice = (struct caller){ .uid = 54321, .gid = 54321, .groups_known = true, .pid = getpid() };
-	fixture->bob = (struct caller){ .uid = 54322, .gid = 54322, .groups_known = true, .pid = 1 };
+	fixture->bob = (struct caller){ .uid = 54322, .gid = 54322, .groups_known = true, .pid = stranger(&fixture->stranger) };
 	engine_start(fixture);
 	*state = fixture;
 	return 0;
@@ -55,6 +82,7 @@ int fixture_free(void **state)
 {
 	struct fixture *fixture = *state;
 
+	close(fixture->stranger);
 	engine_free(fixture->engine);
 	ev_loop_destroy(fixture->loop);
 	folder_remove(fixture->home);

@@ -19,8 +19,10 @@ struct fixture {
 	struct ev_loop *loop;
 	struct engine *engine;
 	struct fault fault;
-	/* Three people; alice and bob have no group in common. */
+	/* Three people; alice and bob have no group in common. Root and alice are this process, bob is another
+	 * that does nothing. */
 	struct caller root, alice, bob;
+	int stranger; /* keeps bob's process */
 };
 
 /* For cmocka_unit_test_setup_teardown(). */

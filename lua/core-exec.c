@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* For the library that is written in Lua: commands. */
+#include <errno.h>
+#include <lauxlib.h>
+#include <sys/wait.h>
+
+#include "lua/core.h"
+#include "lua/exec.h"
+#include "lua/runner.h"
+#include "lua/scope.h"
+
+static void push_field(lua_State *L, const char *name, const struct buffer *text)
+{
+	lua_pushlstring(L, buffer_text(text), text->size);
+	lua_setfield(L, -2, name);
+}
+
+static int exec_collect(lua_State *L, void *work)
+{
+	struct exec *exec = work;
+
+	lua_createtable(L, 0, 8);
+	push_field(L, "stdout", &exec->out.kept);
+	push_field(L, "stderr", &exec->err.kept);
+	lua_pushinteger(L, exec_exit_code(exec));
+	lua_setfield(L, -2, "exit_code");
+	if (WIFSIGNALED(exec->status)) {
+		lua_pushinteger(L, WTERMSIG(exec->status));
+		lua_setfield(L, -2, "signal");
+	}
+	lua_pushboolean(L, exec->timed_out);
+	lua_setfield(L, -2, "timed_out");
+	lua_pushboolean(L, exec->out.truncated || exec->err.truncated);
+	lua_setfield(L, -2, "truncated");
+	lua_pushnumber(L, ev_time() - exec->started);
+	lua_setfield(L, -2, "duration");
+	exec_free(exec);
+	return 1;
+}
+
+static void exec_wakes(struct exec *exec)
+{
+	fiber_wake(exec->userdata);
+}
+
+static const char *string_field(lua_State *L, const char *name, size_t *ret_size)
+{
+	lua_getfield(L, 1, name);
+	return lua_tolstring(L, -1, ret_size); /* stays on the stack */
+}
+
+/* The strings of a list at `index`, NULL at the end, in memory of Lua's that is left on the stack. */
+static const char **string_list(lua_State *L, int index)
+{
+	lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+	const char **list = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*list), 0);
+
+	for (lua_Integer i = 0; i < count; i++) {
+		lua_rawgeti(L, index, i + 1);
+		list[i] = luaL_checkstring(L, -1); /* the list holds it */
+		lua_pop(L, 1);
+	}
+	list[count] = NULL;
+	return list;
+}
+
+static const char **list_field(lua_State *L, const char *name)
+{
+	lua_getfield(L, 1, name);
+	return lua_istable(L, -1) ? string_list(L, lua_gettop(L)) : NULL;
+}
+
+/* exec{ command | arguments, workdir, env = list, stdin, timeout_ms, grace_ms, quiet, capture } → the raw result */
+static int core_exec(lua_State *L)
+{
+	struct fiber *fiber = fiber_check(L, "exec.run");
+	struct command command = { 0 };
+	struct fault fault = { 0 };
+	struct exec *exec;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	command.text = string_field(L, "command", NULL);
+	command.arguments = (char *const *)list_field(L, "arguments");
+	command.workdir = string_field(L, "workdir", NULL);
+	command.env = list_field(L, "env");
+	command.input = string_field(L, "stdin", &command.input_size);
+	lua_getfield(L, 1, "timeout_ms");
+	command.timeout_ms = lua_tointeger(L, -1);
+	lua_getfield(L, 1, "grace_ms");
+	command.grace_ms = luaL_optinteger(L, -1, 10000);
+	lua_getfield(L, 1, "quiet");
+	command.quiet = lua_toboolean(L, -1);
+	lua_getfield(L, 1, "capture");
+	command.capture = lua_toboolean(L, -1);
+	if (!command.workdir)
+		command.workdir = fiber->scope->workdir;
+	int r = exec_start(fiber->scope, &command, exec_wakes, fiber, &exec, &fault);
+	if (r < 0) {
+		/* As a shell answers. */
+		lua_createtable(L, 0, 4);
+		lua_pushliteral(L, "");
+		lua_setfield(L, -2, "stdout");
+		lua_pushstring(L, fault.text);
+		lua_setfield(L, -2, "stderr");
+		lua_pushinteger(L, r == -ENOENT ? 127 : 126);
+		lua_setfield(L, -2, "exit_code");
+		lua_pushnumber(L, 0);
+		lua_setfield(L, -2, "duration");
+		return 1;
+	}
+	return fiber_park(L, "a command", exec_collect, exec_forget, exec);
+}
+
+const luaL_Reg core_commands[] = {
+	{ "exec", core_exec },
+	{ NULL, NULL },
+};
