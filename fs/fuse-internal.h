@@ -6,6 +6,8 @@
 
 #include "fs/mount.h"
 
+struct listing;
+
 struct mount {
 	TAILQ_ENTRY(mount) mounts;
 	struct mount_context *context;
@@ -14,6 +16,7 @@ struct mount {
 	struct notifier *notifier;
 	ev_io readable;
 	char *directory;
+	TAILQ_HEAD(, listing) listings; /* of folders that are open */
 };
 
 /* The bit of an inode in mount_context.told. */
@@ -24,3 +27,4 @@ static inline uint32_t mount_told_bit(uint64_t number)
 
 /* The handlers of the kernel's requests; their userdata is a struct mount. */
 extern const struct fuse_lowlevel_ops fuse_operations;
+void fuse_free_listings(struct mount *mount);

@@ -320,6 +320,23 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	handle_free(handle);
 }
 
+void handle_set_door(struct handle *handle, const void *door)
+{
+	handle->door = door;
+}
+
+void tree_release_all(struct tree *tree, const void *door)
+{
+	struct request request = { .tree = tree };
+	struct handle *handle, *next;
+
+	for (handle = TAILQ_FIRST(&tree->handles); handle; handle = next) {
+		next = TAILQ_NEXT(handle, handles);
+		if (handle->door == door)
+			tree_release(tree, &request, handle);
+	}
+}
+
 static void flock_granted(void *userdata, int result, int64_t token, const struct fault *fault)
 {
 	struct request *request = userdata;

@@ -9,6 +9,7 @@ struct handle {
 	const struct entry *entry;
 	uint64_t serial;
 	int flags; /* of open(2) */
+	const void *door; /* through which it was opened; see tree_release_all() */
 	pid_t opener;
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */

@@ -57,6 +57,9 @@ static void mount_free(struct mount *mount)
 	/* Lazily: whoever has a file open there keeps nobody from ending. Nothing is done when it is unmounted. */
 	fuse_session_unmount(mount->session);
 	fuse_session_destroy(mount->session);
+	/* Whoever still has files open there is cut off. */
+	tree_release_all(context->tree, mount);
+	fuse_free_listings(mount);
 	free(mount->buffer.mem);
 	free(mount->directory);
 	free(mount);
@@ -166,6 +169,7 @@ int mount_open(struct mount_context *context, const char *directory, const char 
 	if (!mount)
 		return -ENOMEM;
 	mount->context = context;
+	TAILQ_INIT(&mount->listings);
 	mount->directory = strdup(directory);
 	if (!mount->directory) {
 		free(mount);

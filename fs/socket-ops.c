@@ -158,35 +158,41 @@ static ssize_t do_stat(struct op *op, const struct frame *frame)
 	return r;
 }
 
-struct listing {
-	struct op *op;
-	json_t *entries;
-};
-
 static int list_one(void *userdata, const char *name, uint64_t child, enum kind kind)
 {
-	struct listing *listing = userdata;
-	struct request *request = &listing->op->request;
 	json_t *entry = json_pack("{s:s, s:s, s:I}", "name", name, "type", type_name(kind), "ino", (json_int_t)child);
-	struct attr attr;
 
-	if (json_is_true(json_object_get(listing->op->head, "attr")) &&
-		tree_getattr(request->tree, request, child, NULL, &attr) == 0)
-		json_object_set_new(entry, "attr", attr_json(&attr));
-	return json_array_append_new(listing->entries, entry) == 0 ? 0 : -ENOMEM;
+	return json_array_append_new(userdata, entry) == 0 ? 0 : -ENOMEM;
+}
+
+/* After the listing, not in its midst: the same statements may be wanted. */
+static void list_attributes(struct op *op, json_t *entries)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (entries, i, entry) {
+		uint64_t child = (uint64_t)json_integer_value(json_object_get(entry, "ino"));
+		struct attr attr;
+
+		if (tree_getattr(op->request.tree, &op->request, child, NULL, &attr) == 0)
+			json_object_set_new(entry, "attr", attr_json(&attr));
+	}
 }
 
 static ssize_t do_list(struct op *op, const struct frame *frame)
 {
-	struct listing listing = { op, json_array() };
+	json_t *entries = json_array();
 	struct attr attr;
 	int r = get_node(op, &attr);
 
 	if (r == 0 && attr.kind != KIND_DIRECTORY)
 		r = -ENOTDIR;
 	if (r == 0)
-		r = tree_list(op->request.tree, &op->request, attr.number, list_one, &listing);
-	json_object_set_new(op->answer, "entries", listing.entries);
+		r = tree_list(op->request.tree, &op->request, attr.number, list_one, entries);
+	if (r == 0 && json_is_true(json_object_get(op->head, "attr")))
+		list_attributes(op, entries);
+	json_object_set_new(op->answer, "entries", entries);
 	return r;
 }
 

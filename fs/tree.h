@@ -123,6 +123,9 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle);
 /* Drops the handle, a draft that was not flushed, and its session lock. */
 void tree_release(struct tree *tree, struct request *request, struct handle *handle);
+/* All that were opened through this door: it is closed, and the kernel will tell no more of them. */
+void handle_set_door(struct handle *handle, const void *door);
+void tree_release_all(struct tree *tree, const void *door);
 /* `operation`: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB (flock(2)). */
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation);
 

@@ -304,11 +304,22 @@ static void limit_parallel(struct workflow *workflow)
 		workflow->max_parallel = limit;
 }
 
+static bool is_yaml(const char *file)
+{
+	const char *end = strrchr(file, '.');
+
+	return end && (!strcmp(end, ".yaml") || !strcmp(end, ".yml"));
+}
+
 int workflow_load(struct workflow *workflow, const char *text, size_t size, struct fault *fault)
 {
 	struct vm *vm = &workflow->runner->vm;
 	struct source source = { workflow, text, size };
 	int r;
+
+	if (is_yaml(workflow->runner->file))
+		return fault_set(fault, EINVAL, "%s: workflows in YAML are not supported by this version; write it in Lua, as NAME.sloth",
+			workflow->runner->file);
 
 	lua_pushcfunction(vm->L, load_text);
 	lua_pushlightuserdata(vm->L, &source);

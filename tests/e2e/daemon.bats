@@ -18,7 +18,7 @@ after_end()
 	mkdir "$M/stacks/prod"
 	echo 'kept' >"$M/stacks/prod/description"
 	stop_daemon
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	[ -z "$(ls -A "$M")" ]
 	start_daemon
 	[ "$(cat "$M/stacks/prod/description")" = kept ]
@@ -34,7 +34,7 @@ after_end()
 	stop_daemon
 	exec 9<&-
 	wait "$waiter" || :
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	start_daemon
 	[ "$(cat "$M/stacks/prod/lock")" = unlocked ]
 }
@@ -83,9 +83,9 @@ after_end()
 	eventually test -s begun
 	kill_daemon
 	start_daemon
-	[ "$(cat "$M/runs/slow/status")" = running ]
+	[ "$(cat "$M/stacks/prod/runs/slow/status")" = running ]
 	touch go
-	[ "$(cat "$M/runs/slow/wait")" = success ]
+	[ "$(cat "$M/stacks/prod/runs/slow/wait")" = success ]
 	[ "$(wc -l <begun)" -eq 1 ]
 	[ "$(cat "$M/stacks/prod/status")" = completed ]
 	[ "$(cat "$M/stacks/prod/lock")" = unlocked ]
@@ -110,12 +110,12 @@ after_end()
 	eventually test -s task
 	runner=$(cut -d ' ' -f 4 "/proc/$(cat task)/stat")
 	kill -KILL "$runner"
-	status=$(cat "$M/runs/slow/wait")
+	status=$(cat "$M/stacks/prod/runs/slow/wait")
 	[ "$status" = interrupted ]
 	[ "$(cat "$M/stacks/prod/lock")" = unlocked ]
 	eventually bash -c "! kill -0 $(cat task)"
 	touch go
-	echo 'retry failed' >"$M/runs/slow/ctl"
+	echo 'retry failed' >"$M/stacks/prod/runs/slow/ctl"
 	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ]
 }
 
@@ -161,7 +161,7 @@ after_end()
 @test "a full disk is ENOSPC, and all goes on after it is freed" {
 	need_root
 	mkdir small
-	mount -t tmpfs -o size=4m,mode=755 none "$T/small"
+	mount -t tmpfs -o size=24m,mode=755 none "$T/small"
 	small=$T/small
 	stop_daemon
 	export SLOTH_HOME=$small/home
@@ -169,17 +169,17 @@ after_end()
 	start_daemon
 	mkdir "$M/stacks/prod"
 	echo first | tee "$M/stacks/prod/outputs.d/o" >/dev/null
-	head -c 8M /dev/zero >"$small/ballast" 2>/dev/null || :
-	seq 20000 | sed 's/.*/k&: &/' >big
+	head -c 32M /dev/zero >"$small/ballast" 2>/dev/null || :
 	for ((i = 0; i < 200; i++)); do
-		cp big "$M/stacks/prod/values.yaml" 2>why || break
+		head -c 50000 /dev/urandom | base64 -w 0 >big
+		cp big "$M/stacks/prod/outputs.d/big$i" 2>why || break
 	done
 	[ -s why ]
 	grep -q 'No space' why
 	[ "$(cat "$M/stacks/prod/outputs.d/o")" = first ]
 	rm "$small/ballast"
 	echo second | tee "$M/stacks/prod/outputs.d/o" >/dev/null
-	[ "$(cat "$M/stacks/prod/outputs")" = o=second ]
+	[ "$(cat "$M/stacks/prod/outputs.d/o")" = second ]
 	stop_daemon
 }
 

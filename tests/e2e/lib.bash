@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120,SC2154 # names that the suites use, and those of bats
 # What the suites of the mount share. SLOTH_BUILD is the build's folder, SLOTH_SOURCE the source's.
 #
 # Every test has a daemon of its own, with its home in $T/home and its tree at $M; the test stands in $T. A daemon that
@@ -120,7 +120,9 @@ ours()
 {
 	local folder
 	for folder in /proc/[0-9]*; do
-		[ "${folder#/proc/}" != $$ ] && [ "${folder#/proc/}" != "$BASHPID" ] || continue
+		if [ "${folder#/proc/}" = $$ ] || [ "${folder#/proc/}" = "$BASHPID" ]; then
+			continue
+		fi
 		case $(cat "$folder/comm" 2>/dev/null) in
 		bats* | bash) continue ;;
 		esac
@@ -166,6 +168,15 @@ refused()
 	run "$@"
 	[ "$status" -ne 0 ] || { echo "was not refused: $*"; return 1; }
 	[[ $output == *"$words"* ]] || { echo "$* said: $output"; return 1; }
+}
+
+# Words that begin with ! make no test of bats fail: this does.
+not()
+{
+	if "$@"; then
+		echo "is true: $*"
+		return 1
+	fi
 }
 
 # says WORDS: the file `error` has them. Asked in the session of this test.

@@ -59,7 +59,7 @@ free_port()
 	place=$(sed -n 's/.*the server and \(.*\)\.$/\1/p' <<<"$output")
 	[ -n "$place" ]
 	[ ! -e "$place" ]
-	! grep -qF "$place" /proc/mounts
+	not grep -qF "$place" /proc/mounts
 }
 
 @test "a run of several tasks: plan, order, logs, results, tasks at the same time" {
@@ -114,7 +114,7 @@ free_port()
 	echo cancel >"$M/runs/slow/ctl"
 	[ "$(cat "$M/runs/slow/wait")" = cancelled ]
 	while read -r pid; do
-		! kill -0 "$pid"
+		not kill -0 "$pid"
 	done <pids
 	[ "$(cat "$M/stacks/slow/lock")" = unlocked ]
 }
@@ -123,7 +123,7 @@ free_port()
 	mkdir "$M/stacks/prod"
 	script self.sloth "echo \"from the task\" > $M/stacks/prod/description && cat $M/runs/\$SLOTH_RUN/status && ls -R $M/stacks >/dev/null"
 	cp self.sloth "$M/stacks/prod/runs/"
-	[ "$(cat "$M/runs/self/wait")" = success ] || { cat "$M/runs/self/log"; false; }
+	[ "$(cat "$M/stacks/prod/runs/self/wait")" = success ] || { cat "$M/stacks/prod/runs/self/log"; false; }
 	[ "$(cat "$M/stacks/prod/description")" = 'from the task' ]
 }
 
@@ -132,13 +132,13 @@ free_port()
 	echo 'region: eu' >"$M/stacks/prod/values.yaml"
 	printf 'task("work"):command(function() stack.set_output("region", values.region) end)\n' >v.sloth
 	cp v.sloth "$M/stacks/prod/runs/"
-	[ "$(cat "$M/runs/v/wait")" = success ]
+	[ "$(cat "$M/stacks/prod/runs/v/wait")" = success ]
 	[ "$(cat "$M/stacks/prod/outputs.d/region")" = eu ]
 	exec 9>"$M/stacks/prod/runs/v.sloth"
 	setfattr -n user.sloth.values -v 'region: us' "$M/stacks/prod/runs/v.sloth"
 	cat v.sloth >&9
 	exec 9>&-
-	[ "$(cat "$M/runs/v/wait")" = success ]
+	[ "$(cat "$M/stacks/prod/runs/v/wait")" = success ]
 	[ "$(cat "$M/stacks/prod/outputs.d/region")" = us ]
 }
 

@@ -89,7 +89,7 @@ stack()
 	tail -n +1 -f "$M/runs/slow/log" >seen 3>&- &
 	tail=$!
 	eventually grep -q first seen
-	! grep -q second seen
+	not grep -q second seen
 	touch go
 	eventually grep -q second seen
 	kill "$tail"
