@@ -72,6 +72,7 @@ static struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t r
 	op->answer = answer;
 	op->request.tree = op->mount->context->tree;
 	op->request.done = op_done;
+	op->request.door = op->mount;
 	op->request.caller = (struct caller){
 		.uid = ctx->uid,
 		.gid = ctx->gid,
@@ -309,7 +310,6 @@ static void set_hints(struct op *op)
 {
 	unsigned hints = handle_hints(op->handle);
 
-	handle_set_door(op->handle, op->mount);
 	op->fi.fh = (uint64_t)(uintptr_t)op->handle;
 	op->fi.direct_io = !!(hints & HANDLE_DIRECT);
 	op->fi.keep_cache = !!(hints & HANDLE_SAME);

@@ -90,6 +90,7 @@ int tree_open(struct tree *tree, struct request *request, uint64_t number, int f
 	handle->node = view.node;
 	handle->entry = entry;
 	handle->flags = flags;
+	handle->door = request->door;
 	handle->opener = request->caller.pid;
 	handle->serial = ++tree->last_handle;
 	r = fix_content(tree, request, handle);
@@ -195,6 +196,13 @@ static ssize_t write_control(struct tree *tree, struct request *request, struct 
 	return (ssize_t)size;
 }
 
+static int too_large(struct tree *tree, struct request *request)
+{
+	return fault_set(&request->fault, EFBIG,
+		"nothing was changed: larger than max_document_size allows (%lld bytes; see config.yaml)",
+		(long long)tree->engine->config.max_document_size);
+}
+
 ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, const char *data,
 	size_t size)
 {
@@ -214,14 +222,15 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 		offset = (int64_t)handle->content.size;
 	if (offset < 0)
 		return -EINVAL;
+	r = 0;
 	if (offset > limit || (int64_t)size > limit - offset)
-		return fault_set(&request->fault, EFBIG,
-			"larger than max_document_size allows (%lld bytes; see config.yaml)", (long long)limit);
-	r = buffer_store(&handle->content, (size_t)offset, data, size);
-	if (r < 0)
-		return r;
+		r = too_large(tree, request);
+	if (r == 0)
+		r = buffer_store(&handle->content, (size_t)offset, data, size);
 	handle->dirty = true;
-	return (ssize_t)size;
+	if (r < 0)
+		handle->broken = r;
+	return r < 0 ? r : (ssize_t)size;
 }
 
 int tree_truncate(struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size)
@@ -273,6 +282,11 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	view = tree_view(tree, request, handle->node);
 	/* Whatever comes of it: the same bytes closed again are not tried again. */
 	handle->dirty = false;
+	/* A part of what was meant is not stored. */
+	if (handle->broken == -EFBIG)
+		return too_large(tree, request);
+	if (handle->broken)
+		return fault_set(&request->fault, -handle->broken, "nothing was changed: %s", strerror(-handle->broken));
 	r = store_change_begin(tree->engine->store, &change);
 	if (r < 0)
 		return r;
@@ -320,16 +334,25 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	handle_free(handle);
 }
 
-void handle_set_door(struct handle *handle, const void *door)
+/* A request that is cancelled may take others along: the search begins anew each time. */
+static struct request *waiting_from(struct tree *tree, const void *door)
 {
-	handle->door = door;
+	struct request *request;
+
+	TAILQ_FOREACH(request, &tree->waits, waiting)
+		if (request->door == door)
+			return request;
+	return NULL;
 }
 
-void tree_release_all(struct tree *tree, const void *door)
+void tree_close_door(struct tree *tree, const void *door)
 {
 	struct request request = { .tree = tree };
 	struct handle *handle, *next;
+	struct request *waiting;
 
+	while ((waiting = waiting_from(tree, door)))
+		tree_cancel(waiting);
 	for (handle = TAILQ_FIRST(&tree->handles); handle; handle = next) {
 		next = TAILQ_NEXT(handle, handles);
 		if (handle->door == door)

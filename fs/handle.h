@@ -9,7 +9,7 @@ struct handle {
 	const struct entry *entry;
 	uint64_t serial;
 	int flags; /* of open(2) */
-	const void *door; /* through which it was opened; see tree_release_all() */
+	const void *door; /* through which it was opened */
 	pid_t opener;
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */
@@ -17,6 +17,7 @@ struct handle {
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
 	int64_t read_end;   /* stream: where the last read ended; poll(2) is about what comes after */
 	bool locked;	    /* asked for a session lock at some time */
+	int broken;	    /* -errno of a write to the draft that failed: a part of it is not committed */
 	struct buffer content;
 };
 

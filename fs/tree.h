@@ -28,6 +28,7 @@ struct request {
 	struct caller caller;
 	struct fault fault;
 	void (*done)(struct request *request, ssize_t result);
+	const void *door;    /* through which it came, see tree_close_door() */
 	int64_t started_run; /* set by a commit that started a run; 0: none */
 
 	/* The tree's, while the request waits. `cancel` undoes `pending`; `after` runs before done(). */
@@ -123,9 +124,9 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle);
 /* Drops the handle, a draft that was not flushed, and its session lock. */
 void tree_release(struct tree *tree, struct request *request, struct handle *handle);
-/* All that were opened through this door: it is closed, and the kernel will tell no more of them. */
-void handle_set_door(struct handle *handle, const void *door);
-void tree_release_all(struct tree *tree, const void *door);
+/* A door is closed (a mount cut off, a client gone), and nobody will tell what becomes of what came through it: its
+ * requests that wait are cancelled, its handles released. */
+void tree_close_door(struct tree *tree, const void *door);
 /* `operation`: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB (flock(2)). */
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation);
 

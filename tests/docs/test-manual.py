@@ -94,7 +94,8 @@ def missing_commands():
 
 
 def missing_daemon_options():
-    known = headings(page("slothd.8"))
+    entries = "\n".join(line for line in page("slothd.8").splitlines() if line.startswith("*-"))
+    known = headings(entries)
     for option in re.findall(r"--[a-z-]+", output(slothd, "--help")):
         if option not in known:
             yield f"no entry *{option}* in slothd(8)"

@@ -305,6 +305,10 @@ static void test_limits(void **state)
 	assert_int_equal(tree_write(world.tree, as(0), handle, limit, "x", 1), -EFBIG);
 	assert_int_equal(tree_write(world.tree, as(0), handle, INT64_MAX, "x", 1), -EFBIG);
 	assert_int_equal(tree_write(world.tree, as(0), handle, -1, "x", 1), -EINVAL);
+	/* What did fit is half a document, and is not stored. */
+	assert_int_equal(tree_write(world.tree, as(0), handle, 0, "a: 1\n", 5), 5);
+	assert_int_equal(tree_flush(world.tree, as(0), handle), -EFBIG);
+	assert_string_equal(read_path(0, "/stacks/prod/values.yaml"), "");
 	tree_release(world.tree, &world.request, handle);
 	for (int64_t i = 0; r == 0 && i <= world.engine->config.max_scratch_files; i++) {
 		snprintf(name, sizeof(name), ".tmp%lld", (long long)i);
