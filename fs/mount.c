@@ -53,12 +53,13 @@ static void mount_free(struct mount *mount)
 
 	ev_io_stop(context->loop, &mount->readable);
 	TAILQ_REMOVE(&context->mounts, mount, mounts);
+	/* Whoever still has files open there is cut off; the answers go nowhere. */
+	tree_close_door(context->tree, mount);
+	turn_end(context->turn);
 	notifier_free(mount->notifier);
 	/* Lazily: whoever has a file open there keeps nobody from ending. Nothing is done when it is unmounted. */
 	fuse_session_unmount(mount->session);
 	fuse_session_destroy(mount->session);
-	/* Whoever still has files open there is cut off. */
-	tree_release_all(context->tree, mount);
 	fuse_free_listings(mount);
 	free(mount->buffer.mem);
 	free(mount->directory);

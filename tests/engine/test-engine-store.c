@@ -3,8 +3,10 @@
 #include "tests/engine/fixture.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "engine/event.h"
 #include "engine/kv.h"
@@ -138,6 +140,32 @@ static void test_full_disk(void **state)
 	assert_int_equal(store_check(f->engine->store, NULL), 0);
 }
 
+/* No byte goes to any file any more: the commit itself fails, after everything looked well. */
+static void test_commit_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit limit, none;
+	struct stack stack;
+	int r;
+
+	fixture_stack(f, "kept");
+	assert_int_equal(engine_turn_end(f->engine), 0);
+	fixture_stack(f, "lost");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	r = engine_turn_end(f->engine);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_true(r == -EFBIG || r == -EIO || r == -ENOSPC);
+	assert_int_equal(f->engine->failed_turns, 1);
+	assert_int_equal(stack_find(f->engine, "lost", &stack), -ENOENT);
+	fixture_stack(f, "next");
+	fixture_restart(f);
+	assert_int_equal(stacks(f), 2);
+	assert_int_equal(event_verify(f->engine, NULL), 0);
+}
+
 /* The transaction vanishes in the middle of a turn, as after an I/O error. */
 static void test_transaction_given_up(void **state)
 {
@@ -225,6 +253,7 @@ int main(void)
 		TEST(test_outer_change_takes_inner_along),
 		TEST(test_dirty),
 		TEST(test_full_disk),
+		TEST(test_commit_fails),
 		TEST(test_transaction_given_up),
 		TEST(test_ids_are_not_reused),
 		TEST(test_check),
