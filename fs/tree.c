@@ -511,6 +511,14 @@ static void wake_readers(struct tree *tree, const struct change *change)
 	}
 }
 
+/* What a row shows, its time included: without one of its own that is the object's, which changes with nearly all. */
+static unsigned shown_aspects(const struct entry *entry)
+{
+	const unsigned timeless = ASPECT_LOCK | ASPECT_EVENTS | ASPECT_LOG;
+
+	return entry->stamp ? entry->aspects : entry->aspects | (ASPECT_ALL & ~timeless);
+}
+
 void tree_changed(void *userdata, const struct change *change)
 {
 	struct tree *tree = userdata;
@@ -522,7 +530,8 @@ void tree_changed(void *userdata, const struct change *change)
 		for (size_t row = 0; directory && row < directory->count; row++) {
 			const struct entry *entry = &directory->entries[row];
 
-			if (entry->subject == change->subject && (entry->aspects & change->aspects) && !entry->fleeting)
+			if (entry->subject == change->subject && (shown_aspects(entry) & change->aspects) &&
+				!entry->fleeting)
 				tree->stale(tree->userdata, node_number((struct node){
 					.id = change->id, .table = table, .row = (uint8_t)row }));
 		}
