@@ -55,7 +55,7 @@ static int stat_fields(pid_t pid, char *text, size_t size, const char **ret_fiel
 int process_start_time(pid_t pid, uint64_t *ret_start)
 {
 	char text[1024];
-	const char *p;
+	const char *p = NULL;
 	int r;
 
 	r = stat_fields(pid, text, sizeof(text), &p);
@@ -76,7 +76,7 @@ int process_start_time(pid_t pid, uint64_t *ret_start)
 pid_t process_parent(pid_t pid)
 {
 	char text[1024], state;
-	const char *p;
+	const char *p = NULL;
 	int parent;
 
 	if (stat_fields(pid, text, sizeof(text), &p) < 0 || sscanf(p, "%c %d", &state, &parent) != 2)
@@ -153,7 +153,7 @@ int process_groups(pid_t pid, gid_t **ret_groups, size_t *ret_count)
 pid_t process_session(pid_t pid)
 {
 	char text[1024], state;
-	const char *p;
+	const char *p = NULL;
 	int parent, group, session;
 
 	if (stat_fields(pid, text, sizeof(text), &p) < 0 ||

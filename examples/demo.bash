@@ -9,6 +9,7 @@ chmod 755 "$place"
 export SLOTH_HOME=$place/home PATH=$build/cli:$build/fs:$PATH LC_ALL=C.UTF-8
 other=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 result=1
+holder='' # of the lock, while it is held
 
 # Processes whose environment or command line names our place: the daemon, the server, and nobody else's.
 ours()
@@ -50,6 +51,7 @@ cleanup()
 {
 	trap - EXIT INT TERM
 	cd /
+	[ -z "$holder" ] || kill -- "-$holder" 2>/dev/null || :
 	if mountpoint -q "$place/sloth" 2>/dev/null; then
 		sloth umount "$place/sloth" >/dev/null 2>&1 || umount -l "$place/sloth" 2>/dev/null ||
 			fusermount3 -uz "$place/sloth" || :
@@ -76,11 +78,11 @@ note()
 	printf '\n%s# %s%s\n' "$dim" "$*" "$plain"
 }
 
-# show COMMAND: what a person would type, and what he would see. What fails ends the demo.
+# show COMMAND [INSTEAD]: what a person would type, and what he would see. What fails ends the demo.
 show()
 {
 	printf '%s$ %s%s\n' "$bold" "$1" "$plain"
-	bash -c "$1" 2>&1
+	bash -c "${2-$1}" 2>&1
 }
 
 # fails COMMAND [WORDS]: a refusal that is wanted, with these words in it.
@@ -144,14 +146,22 @@ session()
 		fails "${other[*]} cp examples/webserver.sloth sloth/stacks/prod/runs/" 'Device or resource busy'
 	else
 		note 'A lock stops everybody else: here another process'
-		exec 9<sloth/stacks/prod/lock
-		show 'flock 9'
-		printf '%s(and in another terminal)%s\n' "$dim" "$plain"
-		fails 'exec 9<&-; setsid cp examples/webserver.sloth sloth/stacks/prod/runs/' 'Device or resource busy'
-		exec 9<&-
+		printf '%s$ flock sloth/stacks/prod/lock sleep 1000 &%s\n' "$bold" "$plain"
+		setsid flock sloth/stacks/prod/lock sleep 1000 &
+		holder=$!
+		until grep -q session sloth/stacks/prod/lock; do
+			sleep 0.05
+		done
+		fails 'cp examples/webserver.sloth sloth/stacks/prod/runs/' 'Device or resource busy'
 	fi
 	show 'cat sloth/stacks/prod/lock'
-	[ "$(id -u)" -ne 0 ] || show 'rm sloth/stacks/prod/lock'
+	if [ -n "$holder" ]; then
+		show "kill %1 # the lock is gone with its process" "kill -- -$holder"
+		wait "$holder" 2>/dev/null || :
+		holder=''
+	else
+		show 'rm sloth/stacks/prod/lock'
+	fi
 
 	note 'A workflow that is no good is refused, with the line'
 	fails "echo 'task(\"a\"):comand(\"true\")' > bad.sloth; cp bad.sloth sloth/runs/"

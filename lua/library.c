@@ -24,6 +24,9 @@ static const char file_ops_text[] =
 static const char goroutine_text[] =
 #include "lua/goroutine.inc"
 	;
+static const char kinds_text[] =
+#include "lua/kinds.inc"
+	;
 static const char log_text[] =
 #include "lua/log.inc"
 	;
@@ -52,6 +55,7 @@ const struct library libraries[] = {
 	LIBRARY(exec, exec_text),
 	LIBRARY(file_ops, file_ops_text),
 	LIBRARY(goroutine, goroutine_text),
+	LIBRARY(kinds, kinds_text),
 	LIBRARY(log, log_text),
 	LIBRARY(prelude, prelude_text),
 	LIBRARY(stack, stack_text),

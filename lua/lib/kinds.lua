@@ -1,0 +1,270 @@
+-- SPDX-License-Identifier: MIT
+-- What the words of a workflow take: each kind gives the value as it is kept, or nil and what it must be.
+local core = ...
+local kinds = {}
+
+local specs = setmetatable({}, { __mode = "k" }) -- task object → its table
+
+local function keys(t)
+	local list = {}
+	for key in pairs(t) do
+		list[#list + 1] = key
+	end
+	table.sort(list)
+	return list
+end
+
+local function suggest(word, list)
+	local near = core.nearest(tostring(word), list)
+	return near and ": did you mean '" .. near .. "'?" or ""
+end
+
+function kinds.text(v)
+	if type(v) == "number" then
+		v = tostring(v)
+	end
+	return type(v) == "string" and v or nil, "a string"
+end
+
+function kinds.number(v)
+	return math.type(v) == "integer" and v or nil, "a whole number"
+end
+
+function kinds.count(v)
+	return math.type(v) == "integer" and v >= 1 and v or nil, "a whole number above 0"
+end
+
+function kinds.duration(v)
+	local ms = core.duration(v)
+	return ms and ms > 0 and ms or nil, 'a duration ("30s", "5m", "1h30m", or seconds)'
+end
+
+function kinds.grace(v)
+	return core.duration(v), 'a duration ("30s", "5m", or seconds)'
+end
+
+-- A flag's method without an argument means true.
+function kinds.flag(v)
+	if v == nil then
+		v = true
+	end
+	if type(v) ~= "boolean" then
+		return nil, "true or false"
+	end
+	return v
+end
+
+function kinds.fn(v)
+	return type(v) == "function" and v or nil, "a function"
+end
+
+function kinds.table(v)
+	return type(v) == "table" and v or nil, "a table"
+end
+
+function kinds.condition(v)
+	local fits = type(v) == "function" or type(v) == "string" or type(v) == "boolean"
+	if not fits then
+		return nil, "a function, a shell command or a boolean"
+	end
+	return { check = v }
+end
+
+function kinds.command(v)
+	if specs[v] then
+		v = specs[v].command
+	end
+	return (type(v) == "function" or type(v) == "string") and v or nil, "a function or a string (a shell script)"
+end
+
+function kinds.env(v)
+	local list = {}
+	if type(v) ~= "table" then
+		return nil, "a table of names and values"
+	end
+	for name, value in pairs(v) do
+		if type(name) ~= "string" or name == "" or name:find("[=%z]") then
+			return nil, "a table of names and values"
+		end
+		local kind = type(value)
+		if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+			return nil, "a table of names and values ('" .. name .. "' is a " .. kind .. ")"
+		end
+		list[#list + 1] = name .. "=" .. tostring(value)
+	end
+	table.sort(list)
+	return list
+end
+
+function kinds.strings(...)
+	local list = {}
+	local function add(v)
+		if type(v) == "string" then
+			list[#list + 1] = v
+		elseif type(v) == "table" and not specs[v] then
+			for _, item in ipairs(v) do
+				if not add(item) then
+					return false
+				end
+			end
+		else
+			return false
+		end
+		return true
+	end
+	for i = 1, select("#", ...) do
+		if not add((select(i, ...))) then
+			return nil, "a string or a list of strings"
+		end
+	end
+	return core.mark_list(list)
+end
+
+-- Names of tasks: strings, task objects, plain tables with a name, lists of these, several arguments.
+function kinds.names(...)
+	local list = {}
+	local function add(v)
+		if type(v) == "string" then
+			list[#list + 1] = v
+		elseif specs[v] then
+			list[#list + 1] = specs[v].name
+		elseif type(v) == "table" and type(v.name) == "string" then
+			list[#list + 1] = v.name
+		elseif type(v) == "table" then
+			for _, item in ipairs(v) do
+				if not add(item) then
+					return false
+				end
+			end
+		else
+			return false
+		end
+		return true
+	end
+	for i = 1, select("#", ...) do
+		if not add((select(i, ...))) then
+			return nil, "a task, its name, or a list of these"
+		end
+	end
+	return list
+end
+
+-- Where tasks run: there is only this host.
+function kinds.host(v)
+	if type(v) ~= "string" then
+		return nil, "a host's name"
+	elseif not core.is_this_host(v) then
+		return nil, "'local', 'localhost' or this host's name: agents are not supported by this version"
+	end
+	return v
+end
+
+local strategies = { "exponential", "linear", "fixed" }
+local retry_words = { "count", "strategy", "base", "delay", "cap", "retry_on", "never" }
+
+local function check_words(t, words, what)
+	for key in pairs(t) do
+		local known = false
+		for _, word in ipairs(words) do
+			known = known or key == word
+		end
+		if not known then
+			return nil, what .. " without '" .. tostring(key) .. "'" .. suggest(key, words)
+		end
+	end
+	return true
+end
+
+-- retries(n [, strategy | table]) or retries{ count = n, … }
+function kinds.retries(count, how)
+	local policy = { strategy = "exponential", base = 1000, cap = 60000 }
+	if type(count) == "table" then
+		count, how = count.count, count
+	end
+	if math.type(count) ~= "integer" or count < 0 then
+		return nil, "the number of further tries"
+	end
+	if type(how) == "string" then
+		how = { strategy = how }
+	elseif how ~= nil and type(how) ~= "table" then
+		return nil, "a number, and the strategy or a table"
+	end
+	how = how or {}
+	local ok, what = check_words(how, retry_words, "a table")
+	if not ok then
+		return nil, what
+	end
+	policy.count = count
+	policy.strategy = how.strategy or policy.strategy
+	ok = false
+	for _, name in ipairs(strategies) do
+		ok = ok or name == policy.strategy
+	end
+	if not ok then
+		return nil, "'exponential', 'linear' or 'fixed', not '" .. tostring(policy.strategy) .. "'" .. suggest(policy.strategy, strategies)
+	end
+	for _, name in ipairs({ "base", "cap" }) do
+		local value = how[name]
+		if name == "base" and value == nil then
+			value = how.delay
+		end
+		if value ~= nil then
+			policy[name] = core.duration(value)
+			if not policy[name] then
+				return nil, "durations for base and cap"
+			end
+		end
+	end
+	if how.retry_on ~= nil then
+		if type(how.retry_on) ~= "table" then
+			return nil, "a table for retry_on"
+		end
+		ok, what = check_words(how.retry_on, { "exit", "timeout", "signal", "error" }, "a retry_on")
+		if not ok then
+			return nil, what
+		end
+	end
+	if how.never ~= nil then
+		if type(how.never) ~= "table" then
+			return nil, "a table for never"
+		end
+		ok, what = check_words(how.never, { "exit" }, "a never")
+		if not ok then
+			return nil, what
+		end
+	end
+	policy.retry_on, policy.never = how.retry_on, how.never
+	return policy
+end
+
+local policies = { "stop", "continue", "cancel", "rollback" }
+
+function kinds.policy(v)
+	if v == "rollback" then
+		return nil, "'stop', 'continue' or 'cancel': 'rollback' is not supported by this version"
+	end
+	for _, name in ipairs(policies) do
+		if v == name then
+			return v
+		end
+	end
+	return nil, "'stop', 'continue' or 'cancel'"
+end
+
+-- on_task_failure = "continue", or an old boolean: go on?
+function kinds.old_policy(v)
+	if type(v) == "boolean" then
+		return v and "continue" or "stop"
+	end
+	return kinds.policy(v)
+end
+
+-- What only the daemon could do, and does not do yet: its absence may be said, its presence not.
+function kinds.only_false(v)
+	if v == false then
+		return false
+	end
+	return nil, "false: this is not supported by this version"
+end
+
+return { kinds = kinds, specs = specs, keys = keys, suggest = suggest }
