@@ -44,10 +44,10 @@ free_port()
 	[[ $output == *completed* ]]
 	sloth umount "$T/two"
 
-	first=$(cat "$M/stacks/prod/outputs.d/pid")
+	first=$(cat "$M/stacks/prod/state/pid")
 	cp "$SLOTH_SOURCE/examples/webserver.sloth" "$M/stacks/prod/runs/"
 	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ]
-	[ "$(cat "$M/stacks/prod/outputs.d/pid")" != "$first" ]
+	[ "$(cat "$M/stacks/prod/state/pid")" != "$first" ]
 	curl -sS "http://127.0.0.1:$port/" >/dev/null
 }
 
