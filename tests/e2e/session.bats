@@ -28,7 +28,7 @@ free_port()
 	cp "$SLOTH_SOURCE/examples/webserver.sloth" "$M/stacks/prod/runs/"
 	run cat "$M/stacks/prod/runs/latest/wait"
 	[ "$output" = success ] || { cat "$M/runs/latest/log"; false; }
-	file_has "$M/stacks/prod/outputs" "url=http://127.0.0.1:$port/"
+	[ "$(cat "$M/stacks/prod/outputs")" = "url=http://127.0.0.1:$port/" ]
 	[[ $(curl -sS "$(cat "$M/stacks/prod/outputs.d/url")") == *'It works'* ]]
 	if [ "$(id -u)" -eq 0 ]; then
 		chmod 777 "$M/stacks/prod"
