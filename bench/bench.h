@@ -3,9 +3,9 @@
 /*
  * The benchmarks: `meson test --benchmark`, or `sloth-bench CASE …` (doc/benchmarks.md).
  *
- * A case is a row of the table in main.c and one function, which measures Sloth and its floor by turns and prints
- * a JSON object a line. Nothing passes or fails by time. What can't be measured at all ends the program: there
- * is nothing to save, and the servers and the folder are cleared away at exit.
+ * A case is a row of the table in main.c and one function, which measures Sloth and its floor by turns and
+ * prints a JSON object a line. Nothing passes or fails by time. What can't be measured at all ends the
+ * program: there is nothing to save, and the servers and the folder are cleared away at exit.
  */
 #include <stdbool.h>
 #include <stddef.h>

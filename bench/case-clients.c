@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* 1, 8 and 50 processes, each locking and unlocking a stack of its own: pairs a second, and the worst wait. */
+/* 1, 8 and 50 processes, each locking and unlocking a stack of its own: pairs a second, and the worst wait.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static const double SECONDS = 0.7; /* a measurement */
 static const struct crowd {
 	unsigned clients;
 	double aim; /* times one client's rate */
-} crowds[] = { { 1, 0 }, { 8, 0 }, { 50, 6 } };
+} crowds[] = {{1, 0}, {8, 0}, {50, 6}};
 
 enum { CROWDS = sizeof(crowds) / sizeof(crowds[0]) };
 
@@ -28,7 +29,8 @@ struct tally {
 	double worst; /* seconds */
 };
 
-/* A child: waits for the start, then locks until the time is over. _exit(2), since nothing here is its own. */
+/* A child: waits for the start, then locks until the time is over. _exit(2), since nothing here is its own.
+ */
 static void be_client(struct locker *locker, int start_fd, struct tally *tally)
 {
 	double end, begin;
@@ -48,7 +50,8 @@ static void be_client(struct locker *locker, int start_fd, struct tally *tally)
 }
 
 /* Pairs a second of them all. */
-static double measure_crowd(struct locker *lockers, unsigned clients, struct tally *tallies, double *ret_worst)
+static double measure_crowd(
+	struct locker *lockers, unsigned clients, struct tally *tallies, double *ret_worst)
 {
 	double total = 0, worst = 0, begin;
 	int ends[2];
@@ -95,14 +98,14 @@ static double measure_pairs(struct pair *pair)
 	return (double)count / (at - begin);
 }
 
-static void print_crowd(const struct bench *bench, const struct crowd *crowd, struct samples *ours, struct samples *floor,
-	struct samples *ratios, struct samples *worst)
+static void print_crowd(const struct bench *bench, const struct crowd *crowd, struct samples *ours,
+	struct samples *floor, struct samples *ratios, struct samples *worst)
 {
 	char *name = text_of("clients-%u%s", crowd->clients, bench->suffix);
-	char *more = text_of(
-		",\"worst_ms\":%.3f,\"worst_ms_median\":%.3f", samples_at(worst, 1) * 1e3, samples_at(worst, 0.5) * 1e3);
+	char *more = text_of(",\"worst_ms\":%.3f,\"worst_ms_median\":%.3f", samples_at(worst, 1) * 1e3,
+		samples_at(worst, 0.5) * 1e3);
 
-	figures_print(&(struct figures){ .name = name,
+	figures_print(&(struct figures){.name = name,
 		.against = crowd->clients == 1 ? "SQLite in-process, one thread" : "one client",
 		.unit = "pairs/s",
 		.ours = samples_at(ours, 0.5),
@@ -112,7 +115,7 @@ static void print_crowd(const struct bench *bench, const struct crowd *crowd, st
 		.samples = ours->count,
 		.p50 = samples_at(ours, 0.5),
 		.p99 = samples_at(ours, 0.01),
-		.more = more });
+		.more = more});
 	free(name);
 	free(more);
 }
@@ -121,7 +124,7 @@ void case_clients(const struct bench *bench)
 {
 	struct tally *tallies = mmap(NULL, CLIENTS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct samples rates[CROWDS] = { 0 }, floors[CROWDS] = { 0 }, ratios[CROWDS] = { 0 }, worsts[CROWDS] = { 0 };
+	struct samples rates[CROWDS] = {0}, floors[CROWDS] = {0}, ratios[CROWDS] = {0}, worsts[CROWDS] = {0};
 	struct pair *pair = pair_open(bench, "floor.db");
 	const char *mount = server_sloth(bench);
 	struct locker lockers[CLIENTS_MAX];

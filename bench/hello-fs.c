@@ -4,9 +4,9 @@
  *
  *     hello-fs KIND PATH CONTENT MOUNTPOINT
  *
- * Kinds: `plain` does what libfuse's own hello_ll example does (names and attributes are good for a second, pages for one
- * open), `tuned` lets the kernel keep everything and sends no flush, `uncached` has each stat(2) ask, which is one
- * round trip. The inode numbers are the depths, from 1 for the root.
+ * Kinds: `plain` does what libfuse's own hello_ll example does (names and attributes are good for a second,
+ * pages for one open), `tuned` lets the kernel keep everything and sends no flush, `uncached` has each
+ * stat(2) ask, which is one round trip. The inode numbers are the depths, from 1 for the root.
  */
 #define FUSE_USE_VERSION 312
 #include <errno.h>
@@ -27,9 +27,9 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ .name = "plain", .timeout = 1 },
-	{ .name = "tuned", .timeout = 86400, .keeps = true },
-	{ .name = "uncached", .timeout = 0 },
+	{.name = "plain", .timeout = 1},
+	{.name = "tuned", .timeout = 86400, .keeps = true},
+	{.name = "uncached", .timeout = 0},
 };
 
 struct hello {
@@ -136,7 +136,7 @@ static int serve(struct hello *hello, const char *mountpoint)
 
 int main(int argc, char **argv)
 {
-	struct hello hello = { .file = 1 };
+	struct hello hello = {.file = 1};
 
 	for (size_t i = 0; argc == 5 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kinds[i].name, argv[1]))

@@ -42,7 +42,7 @@ double samples_at(struct samples *samples, double share)
 void samples_done(struct samples *samples)
 {
 	free(samples->values);
-	*samples = (struct samples){ 0 };
+	*samples = (struct samples){0};
 }
 
 static void print_number(const char *key, double value)
@@ -62,7 +62,8 @@ void figures_print(const struct figures *figures)
 	print_number("ratio", figures->ratio);
 	if (figures->aim > 0)
 		print_number("aim", figures->aim);
-	printf(",\"unit\":\"%s\",\"against\":\"%s\",\"samples\":%zu", figures->unit, figures->against, figures->samples);
+	printf(",\"unit\":\"%s\",\"against\":\"%s\",\"samples\":%zu", figures->unit, figures->against,
+		figures->samples);
 	print_number("p50", figures->p50);
 	print_number("p99", figures->p99);
 	printf(",\"load\":%.2f%s}\n", load, figures->more ? figures->more : "");
@@ -73,7 +74,7 @@ void figures_print(const struct figures *figures)
 static double measure_round(const struct comparison *c, const struct side *side, struct samples *all)
 {
 	double scale = (!strcmp(c->unit, "ms") ? 1e3 : 1e6) / (c->batch ? c->batch : 1);
-	struct samples round = { 0 };
+	struct samples round = {0};
 	double median;
 
 	for (unsigned i = 0; i < c->samples; i++) {
@@ -102,12 +103,13 @@ static void warm_up(const struct side *side)
 
 void compare(const struct comparison *c)
 {
-	struct samples all = { 0 }, floor_all = { 0 }, ours = { 0 }, floor = { 0 }, ratios = { 0 };
+	struct samples all = {0}, floor_all = {0}, ours = {0}, floor = {0}, ratios = {0};
 
 	warm_up(&c->ours);
 	warm_up(&c->floor);
 	for (unsigned i = 0; i < c->rounds; i++) {
-		double mine = measure_round(c, &c->ours, &all), other = measure_round(c, &c->floor, &floor_all);
+		double mine = measure_round(c, &c->ours, &all),
+		       other = measure_round(c, &c->floor, &floor_all);
 
 		samples_add(&ours, mine);
 		samples_add(&floor, other);
@@ -134,7 +136,7 @@ void compare(const struct comparison *c)
 
 void measure_floor(const struct comparison *c)
 {
-	struct samples all = { 0 }, medians = { 0 };
+	struct samples all = {0}, medians = {0};
 
 	warm_up(&c->floor);
 	for (unsigned i = 0; i < c->rounds; i++)

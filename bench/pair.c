@@ -40,7 +40,8 @@ static sqlite3_stmt *statement_of(struct pair *pair, enum statement statement)
 	sqlite3_stmt **stmt = &pair->statements[statement];
 
 	if (!*stmt)
-		check(pair, sqlite3_prepare_v3(pair->db, statements[statement], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL));
+		check(pair, sqlite3_prepare_v3(pair->db, statements[statement], -1, SQLITE_PREPARE_PERSISTENT,
+				    stmt, NULL));
 	return *stmt;
 }
 
@@ -55,7 +56,8 @@ static void bind(struct pair *pair, sqlite3_stmt *stmt, const char *types, va_li
 		if (types[i] == 'i')
 			check(pair, sqlite3_bind_int64(stmt, place, va_arg(*ap, int64_t)));
 		else if (types[i] == 's')
-			check(pair, sqlite3_bind_text(stmt, place, va_arg(*ap, const char *), -1, SQLITE_STATIC));
+			check(pair,
+				sqlite3_bind_text(stmt, place, va_arg(*ap, const char *), -1, SQLITE_STATIC));
 		else
 			check(pair, sqlite3_bind_zeroblob(stmt, place, va_arg(*ap, int)));
 	}
@@ -96,8 +98,9 @@ static int64_t lock(struct pair *pair)
 	run(pair, SQL_LOCK_OF_STACK, "ii", pair->stack_id, time);
 	run(pair, SQL_CHANGE_BEGIN, "");
 	token = run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
-	run(pair, SQL_LOCK_ADD, "iisiiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0, (int64_t)1,
-		(int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock", "", "a benchmark");
+	run(pair, SQL_LOCK_ADD, "iisiiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0,
+		(int64_t)1, (int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock",
+		"", "a benchmark");
 	add_event(pair, "lock.acquired");
 	run(pair, SQL_CHANGE_END, "");
 	run(pair, SQL_COMMIT, "");
@@ -135,7 +138,7 @@ struct pair *pair_open(const struct bench *bench, const char *name)
 {
 	struct pair *pair = need(calloc(1, sizeof(*pair)));
 	char *path = text_of("%s/%s", bench->directory, name);
-	struct fault fault = { 0 };
+	struct fault fault = {0};
 	struct store *store;
 
 	/* Schema, page size and a WAL that is grown already: all as the daemon makes them. */
@@ -148,6 +151,7 @@ struct pair *pair_open(const struct bench *bench, const char *name)
 		check(pair, sqlite3_exec(pair->db, settings[i], NULL, NULL, NULL));
 	memset(pair->line, 'l', EVENT_LINE_SIZE);
 	memset(pair->json, 'j', EVENT_JSON_SIZE);
-	pair->stack_id = run(pair, SQL_STACK_ADD, "siiii", "bench", (int64_t)0, (int64_t)0, (int64_t)0755, time_now_ms());
+	pair->stack_id = run(
+		pair, SQL_STACK_ADD, "siiii", "bench", (int64_t)0, (int64_t)0, (int64_t)0755, time_now_ms());
 	return pair;
 }

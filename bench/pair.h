@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The floor under everything durable: the daemon's own statements (engine/store/statements.h), on a database that
- * the daemon's own code has made, run in this process. No words are parsed, no events hashed, no permissions
- * judged.
+ * The floor under everything durable: the daemon's own statements (engine/store/statements.h), on a database
+ * that the daemon's own code has made, run in this process. No words are parsed, no events hashed, no
+ * permissions judged.
  */
 #include "bench/bench.h"
 

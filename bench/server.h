@@ -5,8 +5,8 @@
 
 #include "bench/bench.h"
 
-/* A daemon of our own: its home and its mount are folders of the benchmark's. The path of the mount, which lives
- * until the end. */
+/* A daemon of our own: its home and its mount are folders of the benchmark's. The path of the mount, which
+ * lives until the end. */
 const char *server_sloth(const struct bench *bench);
 
 /* hello-fs in a `kind` ("plain", "tuned", "uncached") with one file, `path` ("/stacks/bench/outputs") with

@@ -59,13 +59,26 @@ static int may_change(struct call *call)
 		return fault_set(&call->fault, ESTALE, "the stack %s is gone", call->run.stack);
 	if (stack_access(&call->caller, &stack, MAY_WRITE) < 0)
 		return fault_set(&call->fault, EACCES, "you may not change the stack %s", stack.name);
+	/* As the submitter, not as the run: a run's lock is proved by its token only. */
 	if (!call->run.lock_token)
-		return lock_check(call->engine, &call->caller, stack.id, &call->fault);
+		return lock_check(call->engine, &call->runner->submitter, stack.id, &call->fault);
 	if (lock_get(call->engine, stack.id, &lock) == 1 && lock.token == call->run.lock_token)
 		return 0;
 	return fault_set(&call->fault, ESTALE,
 		"the lock with token %lld, under which run %lld changes the stack %s, is gone (the newest token is %lld)",
 		(long long)call->run.lock_token, (long long)call->run.id, stack.name, (long long)stack.token);
+}
+
+/* The run's stack, to read it: the submitter may have lost the right since he submitted. */
+static int own_stack(struct call *call, struct stack *ret_stack)
+{
+	int r = stack_get(call->engine, call->run.stack_id, ret_stack);
+
+	if (r < 0)
+		return fault_set(&call->fault, ESTALE, "the stack %s is gone", call->run.stack);
+	if (stack_access(&call->caller, ret_stack, MAY_READ) < 0)
+		return fault_set(&call->fault, EACCES, "you may not read the stack %s", ret_stack->name);
+	return 0;
 }
 
 /* Where the keys of a state.* call are: the run's stack, or a namespace, which is made when it is first written to. */
@@ -74,11 +87,12 @@ static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 	const char *name = get_text(call, "namespace");
 	struct kv_namespace ns;
 	struct folder folder;
+	struct stack stack;
 	int r;
 
 	*ret_scope = (struct kv_scope){ .stack_id = call->run.stack_id };
 	if (!name)
-		return want == MAY_WRITE ? may_change(call) : 0;
+		return want == MAY_WRITE ? may_change(call) : own_stack(call, &stack);
 	if (name_check(name) < 0)
 		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of a namespace", name);
 	r = kv_namespace_find(call->engine, name, &ns);
@@ -347,7 +361,7 @@ static int other_stack(struct call *call, struct stack *ret_stack)
 	int r;
 
 	if (!name)
-		return stack_get(call->engine, call->run.stack_id, ret_stack);
+		return own_stack(call, ret_stack);
 	r = stack_find(call->engine, name, ret_stack);
 	if (r == -ENOENT)
 		return fault_set(&call->fault, ENOENT, "there is no stack %s", name);

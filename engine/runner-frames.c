@@ -278,7 +278,7 @@ static int apply_finished(struct runner *runner, json_t *head, const struct fram
 		r = runner_finish(runner, status, status == RUN_CANCELLED ? TASK_CANCELLED : TASK_SKIPPED,
 			get_text(head, "error"));
 	if (r < 0)
-		return r;
+		return r == -EINVAL ? -EPROTO : r; /* no status that can follow */
 	ev_timer_stop(engine->loop, &runner->deadline);
 	/* Cancelled or finished while it was loading. */
 	runner_tell_loaded(runner, -ECANCELED, &(struct fault){ ECANCELED, "the run was cancelled" });

@@ -100,5 +100,8 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head);
 /* The stack's values with the run's own over them become the run's. */
 int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *fault);
 
+/* Tells the process that it is cancelled, and when it will be killed. */
+void runner_ask_to_end(struct runner *runner);
+
 /* Takes the reference to the head. */
 int runner_send(struct runner *runner, json_t *head, const char *body, size_t size);

@@ -59,6 +59,17 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 	return merged ? run_set_text(engine, runner->run_id, RUN_VALUES, merged, strlen(merged)) : -ENOMEM;
 }
 
+static int may_record(struct runners *runners, struct caller *caller, const struct submission *submission,
+	struct fault *fault)
+{
+	struct stack stack;
+	int r = submission->stack_id ? stack_get(runners->engine, submission->stack_id, &stack) : 0;
+
+	if (r == 0 && submission->stack_id && stack_access(caller, &stack, MAY_WRITE) < 0)
+		r = fault_set(fault, EACCES, "you may not change the stack %s", stack.name);
+	return r;
+}
+
 /* The row of the run, with what can be said before its process exists. */
 static int record(struct runner *runner, const struct submission *submission, struct fault *fault)
 {
@@ -102,6 +113,14 @@ static int check(struct runner *runner, const struct submission *submission, str
 	return r;
 }
 
+static int refused_at_once(struct runner *runner, struct fault *fault)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+
+	run_text(runner->of->engine, runner->run_id, RUN_ERROR, &text);
+	return fault_set(fault, EAGAIN, "%s", text.size ? buffer_text(&text) : "the run could not be started");
+}
+
 int runner_submit(struct runners *runners, struct caller *caller, const struct submission *submission,
 	struct fault *fault, int64_t *ret_run)
 {
@@ -110,6 +129,12 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 
 	if (r < 0)
 		return r;
+	/* In the stack of another there is no room for a record, not even of the refusal. */
+	r = may_record(runners, caller, submission, fault);
+	if (r < 0) {
+		runner_free(runner);
+		return r;
+	}
 	runner->options = json_incref(submission->options);
 	runner->retry_of = submission->retry_of;
 	snprintf(runner->stack, sizeof(runner->stack), "%s", submission->stack ? submission->stack : "");
@@ -128,9 +153,12 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 		runner_free(runner);
 		return r;
 	}
+	runner_start_queued(runners);
+	if (runner->state == RUNNER_FINISHED)
+		return refused_at_once(runner, fault); /* its process could not be started */
+	/* Nobody is told anything before he waits for it. */
 	runner->loaded = submission->loaded;
 	runner->userdata = submission->userdata;
-	runner_start_queued(runners);
 	return 0;
 }
 
@@ -149,6 +177,13 @@ static int may_control(struct caller *caller, const struct run *run, struct faul
 		return 0;
 	return fault_set(fault, EPERM, "run %lld is not yours: its submitter, the stack's owner and root control it",
 		(long long)run->id);
+}
+
+void runner_ask_to_end(struct runner *runner)
+{
+	runner_send(runner,
+		json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", runner->cancels > 1 ? 0 : GRACE_MS), NULL, 0);
+	runner_deadline(runner, runner->cancels > 1 ? AFTER_GRACE_SECONDS : GRACE_MS / 1000 + AFTER_GRACE_SECONDS);
 }
 
 int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id, struct fault *fault)
@@ -172,9 +207,8 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 	}
 	event_add(runners->engine, caller, "run.cancel_requested", run.stack_id, *run.stack ? run.stack : NULL, run_id,
 		NULL);
-	runner_send(runner,
-		json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", runner->cancels > 1 ? 0 : GRACE_MS), NULL, 0);
-	runner_deadline(runner, runner->cancels > 1 ? AFTER_GRACE_SECONDS : GRACE_MS / 1000 + AFTER_GRACE_SECONDS);
+	if (runner->state != RUNNER_AWAY) /* it is told when it is back */
+		runner_ask_to_end(runner);
 	return 0;
 }
 

@@ -233,6 +233,18 @@ int stack_rename(struct engine *engine, struct caller *caller, int64_t id, const
 		ASPECT_META | ASPECT_NAMES);
 }
 
+static int note_run(void *userdata, const struct run *run)
+{
+	engine_note(userdata, SUBJECT_RUN, run->id, ASPECT_META);
+	return 0;
+}
+
+/* Its runs have the stack's owner and mode. */
+static void note_runs(struct engine *engine, int64_t id)
+{
+	run_each(engine, id, 0, note_run, engine);
+}
+
 int stack_chmod(struct engine *engine, struct caller *caller, int64_t id, mode_t mode, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
@@ -253,8 +265,11 @@ int stack_chmod(struct engine *engine, struct caller *caller, int64_t id, mode_t
 	if (r < 0)
 		return r;
 	snprintf(text, sizeof(text), "%04o", (unsigned)mode);
-	return stack_changed(
+	r = stack_changed(
 		engine, caller, &change, &stack, "stack.updated", json_pack("{ss}", "mode", text), ASPECT_META);
+	if (r == 0)
+		note_runs(engine, id);
+	return r;
 }
 
 static int chown_check(struct caller *caller, const struct stack *stack, uid_t uid, gid_t gid, struct fault *fault)
@@ -287,8 +302,11 @@ int stack_chown(struct engine *engine, struct caller *caller, int64_t id, uid_t 
 			time_now_ms());
 	if (r < 0)
 		return r;
-	return stack_changed(engine, caller, &change, &stack, "stack.updated",
+	r = stack_changed(engine, caller, &change, &stack, "stack.updated",
 		json_pack("{sI sI}", "owner", (json_int_t)uid, "group", (json_int_t)gid), ASPECT_META);
+	if (r == 0)
+		note_runs(engine, id);
+	return r;
 }
 
 int stack_access(struct caller *caller, const struct stack *stack, int want)

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "engine/lock.h"
 #include "fs/content.h"
+#include "fs/scratch.h"
 
 static int wanted_access(int flags)
 {
@@ -233,6 +234,15 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 	return r < 0 ? r : (ssize_t)size;
 }
 
+/* Committing it takes a while, and needs a file that stays open. */
+static bool starts_runs(struct tree *tree, const struct handle *handle)
+{
+	const struct scratch *scratch =
+		handle->node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, handle->node.id) : NULL;
+
+	return handle->entry->takes || (scratch && scratch->maker && scratch->maker->takes);
+}
+
 int tree_truncate(struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size)
 {
 	CLEANUP(handle_freep) struct handle *own = NULL;
@@ -253,6 +263,8 @@ int tree_truncate(struct tree *tree, struct request *request, uint64_t number, s
 		handle = own;
 		if (size == 0)
 			return 0; /* a cut to nothing alone changes nothing: the shells' O_TRUNC */
+		if (starts_runs(tree, handle))
+			return fault_set(&request->fault, ENOTSUP, "write the workflow anew instead of truncating it");
 	}
 	if (handle->entry->kind != KIND_DOCUMENT)
 		return 0;
@@ -264,8 +276,7 @@ int tree_truncate(struct tree *tree, struct request *request, uint64_t number, s
 	handle->dirty = true;
 	if (!own)
 		return 0;
-	r = tree_flush(tree, request, handle);
-	return r == LATER ? fault_set(&request->fault, ENOTSUP, "write the workflow anew instead of truncating it") : r;
+	return tree_flush(tree, request, handle);
 }
 
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle)
@@ -301,16 +312,34 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	return r == 0 ? r2 : r;
 }
 
+static void flock_cancel(struct request *request)
+{
+	lock_wait_cancel(request->pending);
+}
+
+/* Who waits for a lock of a file that is closed, or for its content, waits in vain: a lock that is granted then would be
+ * nobody's. What was written is another matter: that goes on. */
+static void end_waits(struct handle *handle, struct tree *tree)
+{
+	struct request *waiting, *next;
+
+	for (waiting = TAILQ_FIRST(&tree->waits); waiting; waiting = next) {
+		next = TAILQ_NEXT(waiting, waiting);
+		if (waiting->handle != handle)
+			continue;
+		waiting->handle = NULL;
+		if (waiting->cancel == flock_cancel || handle->entry->kind == KIND_WAIT)
+			tree_cancel(waiting);
+	}
+}
+
 void tree_release(struct tree *tree, struct request *request, struct handle *handle)
 {
 	struct view view = tree_view(tree, request, node_resolve(tree, node_number(handle->node)));
 	const struct entry *entry = node_entry(view.node);
 	struct watch *watch, *next_watch;
-	struct request *waiting;
 
-	TAILQ_FOREACH(waiting, &tree->waits, waiting)
-		if (waiting->handle == handle)
-			waiting->handle = NULL;
+	end_waits(handle, tree);
 	if (handle_writes(handle) && entry->forget_options)
 		entry->forget_options(&view, NULL);
 	for (watch = TAILQ_FIRST(&tree->watches); watch; watch = next_watch) {
@@ -367,11 +396,6 @@ static void flock_granted(void *userdata, int result, int64_t token, const struc
 	if (fault)
 		request->fault = *fault;
 	request_finish(request, result);
-}
-
-static void flock_cancel(struct request *request)
-{
-	lock_wait_cancel(request->pending);
 }
 
 static int flock_unlock(struct tree *tree, struct handle *handle)

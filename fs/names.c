@@ -119,6 +119,8 @@ static int may_create(struct request *request, const struct directory *directory
 	bool documents = false;
 	uint8_t row;
 
+	if (!text_is_utf8(name, strlen(name)))
+		return fault_set(&request->fault, EINVAL, "a name must be valid UTF-8");
 	if (directory->scratch || putting_row(directory, name, &row))
 		return 0;
 	for (size_t i = 0; i < directory->count; i++)
@@ -302,19 +304,34 @@ static int rename_object(struct tree *tree, struct request *request, struct view
 	return r < 0 ? r : store_change_end(&change);
 }
 
-/* Drafts of a file that is renamed before it is closed count as its content. */
-static int settle_drafts(struct tree *tree, struct request *request, struct node node)
+/* Drafts of a file that is renamed before it is closed count as its content. They are committed under the new name
+ * only: under the old one nobody wants them any more. */
+static int settle_drafts(struct tree *tree, struct scratch *scratch)
+{
+	struct handle *handle;
+	int r = 0;
+
+	TAILQ_FOREACH(handle, &tree->handles, handles) {
+		if (handle->node.table != TABLE_SCRATCH || handle->node.id != scratch->id || !handle->dirty)
+			continue;
+		r = buffer_truncate(&scratch->content, 0);
+		if (r == 0)
+			r = buffer_append(&scratch->content, handle->content.data, handle->content.size);
+		if (r < 0)
+			return r;
+		scratch->mtime_ms = time_now_ms();
+	}
+	return 0;
+}
+
+/* What the rename has committed is not committed again when its file is closed. */
+static void drafts_done(struct tree *tree, int64_t scratch_id)
 {
 	struct handle *handle;
 
-	TAILQ_FOREACH(handle, &tree->handles, handles) {
-		if (handle->node.table != node.table || handle->node.id != node.id || !handle->dirty)
-			continue;
-		int r = tree_flush(tree, request, handle);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	TAILQ_FOREACH(handle, &tree->handles, handles)
+		if (handle->node.table == TABLE_SCRATCH && handle->node.id == scratch_id)
+			handle->dirty = false;
 }
 
 /* The scratch file has become the document. */
@@ -372,6 +389,7 @@ static int move_scratch(struct tree *tree, struct request *request, struct scrat
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct view view =
 		tree_view(tree, request, (struct node){ .id = scratch->id, .table = TABLE_SCRATCH });
+	struct scratch before = *scratch;
 	int r, r2;
 
 	snprintf(scratch->name, sizeof(scratch->name), "%s", new_name);
@@ -381,26 +399,29 @@ static int move_scratch(struct tree *tree, struct request *request, struct scrat
 	if (!scratch->maker || !scratch->content.size)
 		return 0;
 	r = store_change_begin(tree->engine->store, &change);
-	if (r < 0)
+	if (r == 0)
+		r = node_entry(view.node)->commit(&view, buffer_text(&scratch->content), scratch->content.size);
+	if (r < 0 && r != LATER && !request->started_run) {
+		/* It keeps the name that it had. */
+		memcpy(scratch->name, before.name, sizeof(scratch->name));
+		scratch->folder = before.folder;
+		scratch->maker = before.maker;
+		scratch->maker_row = before.maker_row;
+		scratch->maker_table = before.maker_table;
 		return r;
-	r = node_entry(view.node)->commit(&view, buffer_text(&scratch->content), scratch->content.size);
-	if (r < 0 && r != LATER && !request->started_run)
-		return r;
+	}
 	r2 = store_change_end(&change);
 	return r == 0 ? r2 : r;
 }
 
 /* Where a scratch file may be renamed to: a name that is free for scratch, or a document. */
-static int rename_scratch(struct tree *tree, struct request *request, struct scratch *scratch, struct view *folder,
+static int rename_settled(struct tree *tree, struct request *request, struct scratch *scratch, struct view *folder,
 	const struct entry *folder_entry, const char *new_name, bool noreplace)
 {
 	struct scratch *other;
 	struct node target;
 	int r;
 
-	r = settle_drafts(tree, request, (struct node){ .id = scratch->id, .table = TABLE_SCRATCH });
-	if (r < 0)
-		return r;
 	r = tree_find_child(tree, folder, folder_entry, new_name, &target);
 	if (r < 0 && r != -ENOENT)
 		return r;
@@ -431,14 +452,27 @@ static int rename_scratch(struct tree *tree, struct request *request, struct scr
 	}
 }
 
+static int rename_scratch(struct tree *tree, struct request *request, struct scratch *scratch, struct view *folder,
+	const struct entry *folder_entry, const char *new_name, bool noreplace)
+{
+	int64_t id = scratch->id;
+	int r = settle_drafts(tree, scratch);
+
+	if (r == 0)
+		r = rename_settled(tree, request, scratch, folder, folder_entry, new_name, noreplace);
+	if (r == 0 || r == LATER)
+		drafts_done(tree, id);
+	return r;
+}
+
 /* An editor keeps what it replaces under another name: a copy, and the document is hidden until it is made anew. */
 static int rename_document_away(struct tree *tree, struct request *request, struct view *view,
 	const struct entry *entry, struct view *folder, const struct entry *folder_entry, const char *new_name)
 {
 	CLEANUP(buffer_done) struct buffer content = { 0 };
+	struct attr attr, before;
 	struct scratch *scratch;
 	struct node target;
-	struct attr attr;
 	int r;
 
 	if (!folder_entry->directory->scratch)
@@ -453,12 +487,15 @@ static int rename_document_away(struct tree *tree, struct request *request, stru
 	}
 	r = entry_render(view, entry, &content);
 	if (r == 0)
-		r = entry_attr(view, entry, &attr);
+		r = entry_attr(view, entry, &before);
 	if (r == 0)
-		r = create_scratch(tree, request, folder, folder_entry->directory, new_name, attr.mode & 0777, &attr);
+		r = create_scratch(tree, request, folder, folder_entry->directory, new_name, before.mode & 0777, &attr);
 	if (r < 0)
 		return r;
 	scratch = scratch_get(tree->scratch, node_of(attr.number).id);
+	/* It stays whose it was: who may rename a file need not be one who may read it. */
+	scratch->uid = before.uid;
+	scratch->gid = before.gid;
 	r = buffer_append(&scratch->content, content.data, content.size);
 	if (r < 0) {
 		scratch_remove(tree->scratch, scratch);

@@ -61,6 +61,10 @@ struct op {
 	ssize_t (*then)(struct op *op, ssize_t result); /* what comes after LATER */
 };
 
+/* Ends what the client has open and waits for. It is freed with its last operation; `last`, which may be NULL, is the one
+ * that goes on. */
+void client_leave(struct client *client, struct op *last);
+
 /* One operation of the protocol: the result, or LATER. */
 struct operation {
 	const char *name;

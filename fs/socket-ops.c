@@ -616,8 +616,7 @@ static ssize_t do_runner(struct op *op, const struct frame *frame)
 		close(fd);
 		return r;
 	}
-	op->client->gone = true;
-	conn_done(&op->client->conn);
+	client_leave(op->client, op);
 	return 0;
 }
 

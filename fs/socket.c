@@ -151,19 +151,18 @@ static void client_frame(struct conn *conn, const struct frame *frame)
 	op_finish(op, op_run(op, frame));
 }
 
-static void client_closed(struct conn *conn, int error)
+void client_leave(struct client *client, struct op *last)
 {
-	struct client *client = conn->userdata;
 	struct tree *tree = client->door->tree;
 	struct request request = { .tree = tree, .caller = client->caller };
 	struct open_file *file;
 	struct op *op, *next;
 
 	client->gone = client->closing = true;
-	conn_done(conn);
+	conn_done(&client->conn);
 	for (op = TAILQ_FIRST(&client->ops); op; op = next) {
 		next = TAILQ_NEXT(op, ops);
-		if (op->request.is_waiting)
+		if (op != last && op->request.is_waiting)
 			tree_cancel(&op->request);
 	}
 	while ((file = TAILQ_FIRST(&client->files))) {
@@ -175,6 +174,11 @@ static void client_closed(struct conn *conn, int error)
 	client->closing = false;
 	if (TAILQ_EMPTY(&client->ops))
 		client_free(client);
+}
+
+static void client_closed(struct conn *conn, int error)
+{
+	client_leave(conn->userdata, NULL);
 }
 
 static const struct conn_callbacks client_callbacks = { client_frame, client_closed };

@@ -536,7 +536,10 @@ void tree_changed(void *userdata, const struct change *change)
 					.id = change->id, .table = table, .row = (uint8_t)row }));
 		}
 	}
-	if (change->subject == SUBJECT_STACK && (change->aspects & ASPECT_META))
+	/* A stack's mode, the stack of a run, the namespaces that there are: who sees which events. */
+	if ((change->subject == SUBJECT_STACK && (change->aspects & ASPECT_META)) ||
+		(change->subject == SUBJECT_RUN && (change->aspects & ASPECT_META) && change->aspects != ASPECT_ALL) ||
+		(change->subject == SUBJECT_SYSTEM && (change->aspects & ASPECT_STATE)))
 		tree->access_generation++;
 	wake_readers(tree, change);
 	for (watch = TAILQ_FIRST(&tree->watches); watch; watch = next) {

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "engine/event.h"
+#include "engine/kv.h"
+#include "engine/run.h"
 #include "engine/stack.h"
 #include "fs/tree.h"
 
@@ -44,17 +46,40 @@ static bool sees_all(const struct view *view)
 	return view->caller->uid == 0 || view->caller->uid == view->tree->uid;
 }
 
+/* Of a run that had no stack yet: it is as private as the stack that it got. */
+static bool run_event_visible(struct view *view, const struct event *event)
+{
+	struct run run;
+
+	return run_get(view->engine, event->run_id, &run) == 0 &&
+		caller_access(view->caller, run.owner_uid, run.owner_gid, run.mode, MAY_READ | MAY_EXECUTE) == 0;
+}
+
+/* Of a key: it is as private as its namespace. What is about neither is for all. */
+static bool namespace_event_visible(struct view *view, const struct event *event)
+{
+	json_auto_t *object = json_loads(event->json, 0, NULL);
+	const char *name = json_string_value(json_object_get(json_object_get(object, "data"), "namespace"));
+	struct kv_namespace ns;
+
+	if (strncmp(event->type, "state.", strlen("state.")) != 0)
+		return true;
+	return name && kv_namespace_find(view->engine, name, &ns) == 0 &&
+		caller_access(view->caller, ns.uid, ns.gid, ns.mode, MAY_READ | MAY_EXECUTE) == 0;
+}
+
 static bool event_visible(struct scan *scan, const struct event *event)
 {
 	struct stack stack;
 
-	if (scan->reader->stack_id || sees_all(scan->view) || event->stack_id == 0 ||
-		event->uid == scan->view->caller->uid)
+	if (scan->reader->stack_id || sees_all(scan->view) || event->uid == scan->view->caller->uid)
 		return true;
+	if (event->stack_id == 0)
+		return event->run_id ? run_event_visible(scan->view, event) : namespace_event_visible(scan->view, event);
 	if (event->stack_id != scan->last_stack) {
 		scan->last_stack = event->stack_id;
 		scan->last_visible = stack_get(scan->view->engine, event->stack_id, &stack) == 0 &&
-			stack_access(scan->view->caller, &stack, MAY_READ) == 0;
+			stack_access(scan->view->caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
 	}
 	return scan->last_visible;
 }

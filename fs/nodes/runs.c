@@ -115,6 +115,7 @@ static int all_each(struct view *folder, int (*emit)(void *userdata, const char 
 
 static int run_remove(struct view *view)
 {
+	view->tree->access_generation++; /* its events are nobody's then */
 	return run_delete(view->engine, view->caller, view->id, view->fault);
 }
 

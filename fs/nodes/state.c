@@ -38,12 +38,18 @@ static int may_change(struct view *view, struct kv_scope scope)
 
 static int note_event(struct view *view, const char *type, struct kv_scope scope, const char *key)
 {
-	struct stack stack = { 0 };
+	struct kv_namespace ns;
+	struct stack stack;
 
-	if (scope.stack_id && stack_get(view->engine, scope.stack_id, &stack) < 0)
+	if (scope.stack_id)
+		return stack_get(view->engine, scope.stack_id, &stack) < 0 ?
+			0 :
+			event_add(view->engine, view->caller, type, stack.id, stack.name, 0,
+				json_pack("{s:s}", "key", key));
+	if (kv_namespace_get(view->engine, scope.namespace_id, &ns) < 0)
 		return 0;
-	return event_add(view->engine, view->caller, type, scope.stack_id, scope.stack_id ? stack.name : NULL, 0,
-		json_pack("{s:s}", "key", key));
+	return event_add(view->engine, view->caller, type, 0, NULL, 0,
+		json_pack("{s:s, s:s}", "key", key, "namespace", ns.name));
 }
 
 static int key_find(struct view *folder, const char *name, int64_t *ret_id)

@@ -137,7 +137,7 @@ lock()
 	eventually file_has "$L" 'kind: session'
 	refused 'Device or resource busy' bash -c "echo x > '$M/stacks/prod/description'"
 	says sleep
-	cp "$M/version" text
+	echo text >text
 	refused busy cp text "$M/stacks/prod/outputs.d/x"
 	refused busy cp text "$M/stacks/prod/values.yaml"
 	[ "$(cat "$M/stacks/prod/description")" = mine ]
