@@ -73,6 +73,17 @@ int process_start_time(pid_t pid, uint64_t *ret_start)
 	return 0;
 }
 
+bool process_was_killed(pid_t pid)
+{
+	const unsigned long killed = 0x400; /* PF_SIGNALED of the kernel's sched.h; in proc(5): flags */
+	unsigned long flags;
+	char text[1024];
+	const char *p = NULL;
+
+	return stat_fields(pid, text, sizeof(text), &p) == 0 &&
+		sscanf(p, "%*c %*d %*d %*d %*d %*d %lu", &flags) == 1 && (flags & killed);
+}
+
 pid_t process_parent(pid_t pid)
 {
 	char text[1024], state;

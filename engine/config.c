@@ -24,9 +24,11 @@ static const struct row {
 	enum type type;
 	size_t offset;
 	int64_t initial, min, max;
+	bool of_stack; /* a stack's config.yaml may set it for that stack */
 } rows[] = {
-	{ "auto_lock", TYPE_BOOL, offsetof(struct config, auto_lock), 1, 0, 1 },
-	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000, INT64_C(3155760000000) },
+	{ "auto_lock", TYPE_BOOL, offsetof(struct config, auto_lock), 1, 0, 1, true },
+	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000, INT64_C(3155760000000),
+	  true },
 	{ "max_concurrent_executions", TYPE_NUMBER, offsetof(struct config, max_concurrent_executions), 10, 1, 10000 },
 	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024, 16 << 20 },
 	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
@@ -162,6 +164,7 @@ struct source {
 	const char *file;
 	const json_t *lines;
 	struct fault *fault;
+	bool of_stack;
 };
 
 static int unknown_key(const struct source *source, const char *key, long long line)
@@ -187,6 +190,10 @@ static int key_apply(const struct source *source, const char *section, const cha
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		if (strcmp(rows[i].name, key) != 0)
 			continue;
+		if (source->of_stack && !rows[i].of_stack)
+			return fault_set(source->fault, EINVAL,
+				"%s:%lld: %s is a setting of the daemon (/etc/sloth/config.yaml), not of one stack",
+				source->file, line, key);
 		if (value_parse(&rows[i], value, &number) < 0)
 			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be %s", source->file, line, key,
 				type_words[rows[i].type]);
@@ -217,11 +224,12 @@ static int section_apply(const struct source *source, const char *section, json_
 	return 0;
 }
 
-int config_parse(struct config *config, const char *file, const char *text, size_t size, struct fault *fault)
+static int parse(struct config *config, bool of_stack, const char *file, const char *text, size_t size,
+	struct fault *fault)
 {
 	json_auto_t *value = NULL, *lines = NULL;
 	struct config next = *config;
-	struct source source = { .file = file, .fault = fault };
+	struct source source = { .file = file, .fault = fault, .of_stack = of_stack };
 	int r;
 
 	r = yaml_parse_lines(file, text, size, fault, &value, &lines);
@@ -235,6 +243,16 @@ int config_parse(struct config *config, const char *file, const char *text, size
 		return r;
 	*config = next;
 	return 0;
+}
+
+int config_parse(struct config *config, const char *file, const char *text, size_t size, struct fault *fault)
+{
+	return parse(config, false, file, text, size, fault);
+}
+
+int config_parse_stack(struct config *config, const char *file, const char *text, size_t size, struct fault *fault)
+{
+	return parse(config, true, file, text, size, fault);
 }
 
 static int file_read(const char *path, struct buffer *ret_text, struct fault *fault)

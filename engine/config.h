@@ -27,6 +27,9 @@ void config_init(struct config *config);
 /* Parses `text` over `config`, all or nothing. `file` is for messages. -EINVAL with file:line and the sentence. */
 int config_parse(struct config *config, const char *file, const char *text, size_t size, struct fault *fault);
 
+/* The same for a stack's config.yaml: settings that are the daemon's alone are refused. */
+int config_parse_stack(struct config *config, const char *file, const char *text, size_t size, struct fault *fault);
+
 /* Reads the files named above over `config`; missing ones are fine. */
 int config_load(struct config *config, struct fault *fault);
 

@@ -101,6 +101,7 @@ void engine_note(struct engine *engine, enum subject subject, int64_t id, unsign
 {
 	size_t first = engine->change_count > CHANGES_LOOKED_BACK ? engine->change_count - CHANGES_LOOKED_BACK : 0;
 
+	engine->patient = false;
 	for (size_t i = first; i < engine->change_count; i++)
 		if (engine->changes[i].subject == subject && engine->changes[i].id == id) {
 			engine->changes[i].aspects |= aspects;
@@ -133,6 +134,7 @@ int engine_turn_end(struct engine *engine)
 {
 	int r = store_turn_end(engine->store);
 
+	engine->patient = false;
 	if (r < 0) {
 		engine->failed_turns++;
 		engine->turn_error = r;

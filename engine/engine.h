@@ -56,6 +56,10 @@ struct engine {
 	} event_tail;
 	char home[4096]; /* the folder that the database stands in */
 
+	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by who changes
+	 * something for a runner, undone by every other change and by turn_reply(). */
+	bool patient;
+
 	unsigned failed_turns; /* turns whose commit failed, since the start */
 	int turn_error;	       /* -errno of the last one */
 	gid_t folder_gid;      /* of the top folders, see folder.h */

@@ -289,9 +289,10 @@ static int apply_finished(struct runner *runner, json_t *head, const struct fram
 static const struct {
 	const char *op;
 	int (*apply)(struct runner *runner, json_t *head, const struct frame *frame);
+	bool patient; /* see struct engine: the runner goes on without waiting for the acknowledgement */
 } frame_rows[] = {
-	{ "log", apply_log },
-	{ "task", apply_task },
+	{ "log", apply_log, true },
+	{ "task", apply_task, true },
 	{ "call", apply_call },
 	{ "loaded", apply_loaded },
 	{ "refused", apply_refused },
@@ -301,17 +302,20 @@ static const struct {
 static int apply_frame(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct engine *engine = runner->of->engine;
+	bool patient = engine->patient || !store_turn_dirty(engine->store);
 	const char *op = get_text(head, "op");
 	int r = -EPROTO;
 
 	for (size_t i = 0; op && i < sizeof(frame_rows) / sizeof(frame_rows[0]); i++) {
 		if (strcmp(frame_rows[i].op, op))
 			continue;
-		r = store_change_begin(runner->of->engine->store, &change);
+		r = store_change_begin(engine->store, &change);
 		if (r == 0)
 			r = frame_rows[i].apply(runner, head, frame);
 		if (r == 0)
 			r = store_change_end(&change);
+		engine->patient = r == 0 && patient && frame_rows[i].patient;
 		return r;
 	}
 	return r;

@@ -118,7 +118,7 @@ static int refused_at_once(struct runner *runner, struct fault *fault)
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 
 	run_text(runner->of->engine, runner->run_id, RUN_ERROR, &text);
-	return fault_set(fault, EAGAIN, "%s", text.size ? buffer_text(&text) : "the run could not be started");
+	return fault_set(fault, EIO, "%s", text.size ? buffer_text(&text) : "the run could not be started");
 }
 
 int runner_submit(struct runners *runners, struct caller *caller, const struct submission *submission,

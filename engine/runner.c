@@ -261,6 +261,8 @@ static void turn_ends(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	struct runners *runners = prepare->data;
 	struct runner *runner;
 
+	if (runners->engine->patient)
+		return;
 	TAILQ_FOREACH(runner, &runners->list, runners) {
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 
@@ -324,6 +326,8 @@ static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	bool failed = runners->failed_turns != runners->engine->failed_turns;
 	struct runner *runner, *next;
 
+	if (runners->engine->patient)
+		return; /* the turn goes on */
 	runners->failed_turns = runners->engine->failed_turns;
 	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
 		next = TAILQ_NEXT(runner, runners);

@@ -21,7 +21,7 @@ static int check_config(struct engine *engine, const char *name, const char *tex
 {
 	struct config config = engine->config;
 
-	return config_parse(&config, name, text, size, fault);
+	return config_parse_stack(&config, name, text, size, fault);
 }
 
 static int check_values(struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
@@ -140,7 +140,7 @@ int stack_config(struct engine *engine, int64_t id, struct config *ret_config)
 	int r = text_get(engine, id, &rows[STACK_CONFIG], &text, NULL);
 
 	if (r == 0)
-		r = config_parse(&config, rows[STACK_CONFIG].name, buffer_text(&text), text.size, NULL);
+		r = config_parse_stack(&config, rows[STACK_CONFIG].name, buffer_text(&text), text.size, NULL);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*ret_config = config;

@@ -128,6 +128,9 @@ static void op_done(struct request *request, ssize_t result)
 		note_failure(op, result);
 	op->result = result;
 	op->reply.send = op_send;
+	/* The turn's changes are told to the kernel before its answers leave: what an answer says may be out of date when
+	 * it arrives, and must not be remembered. */
+	op->attr.postponed = store_turn_dirty(op->mount->context->turn->engine->store);
 	turn_reply(op->mount->context->turn, &op->reply);
 }
 
@@ -178,8 +181,9 @@ static void fill_entry(struct mount_context *context, const struct attr *attr, s
 	*entry = (struct fuse_entry_param){
 		.ino = attr->number,
 		.generation = 1,
-		.attr_timeout = attr->fleeting && attr->renamable ? ONE_USE : attr_timeout(context, attr),
-		.entry_timeout = attr->renamable ? 0 : CACHED_FOR,
+		.attr_timeout = attr->fleeting && attr->renamable && !attr->postponed ? ONE_USE :
+										      attr_timeout(context, attr),
+		.entry_timeout = attr->renamable || attr->postponed ? 0 : CACHED_FOR,
 	};
 	fill_stat(attr, &entry->attr);
 }
@@ -385,8 +389,12 @@ static void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct op *op = op_new(req, answer_nothing);
 
-	if (op)
-		op_finish(op, tree_flush(tree_of(req), &op->request, handle_of(fi)));
+	if (!op)
+		return;
+	/* The kernel closes the files of a process that was killed. What it had written by then is half of something. */
+	if (handle_dirty(handle_of(fi)) && process_was_killed(op->request.caller.pid))
+		handle_discard(handle_of(fi));
+	op_finish(op, tree_flush(tree_of(req), &op->request, handle_of(fi)));
 }
 
 static void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

@@ -64,7 +64,6 @@ static void handle_freep(struct handle **handle)
 
 int tree_open(struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle)
 {
-	CLEANUP(handle_freep) struct handle *handle = NULL;
 	struct view view = tree_view(tree, request, node_resolve(tree, number));
 	const struct entry *entry = node_entry(view.node);
 	struct attr attr;
@@ -85,11 +84,18 @@ int tree_open(struct tree *tree, struct request *request, uint64_t number, int f
 	if ((flags & O_ACCMODE) != O_RDONLY && !writable_kind(attr.kind))
 		return -EACCES; /* root, too: there is nothing behind it that could be written */
 
-	handle = calloc(1, sizeof(*handle));
+	return handle_open(tree, request, view.node, flags, ret_handle);
+}
+
+int handle_open(struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
+{
+	CLEANUP(handle_freep) struct handle *handle = calloc(1, sizeof(*handle));
+	int r;
+
 	if (!handle)
 		return -ENOMEM;
-	handle->node = view.node;
-	handle->entry = entry;
+	handle->node = node;
+	handle->entry = node_entry(node);
 	handle->flags = flags;
 	handle->door = request->door;
 	handle->opener = request->caller.pid;
@@ -443,6 +449,17 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 	handle->locked = true;
 	request->handle = handle;
 	return wait ? request_later(request, flock_cancel, wait) : 0;
+}
+
+bool handle_dirty(const struct handle *handle)
+{
+	return handle->dirty;
+}
+
+void handle_discard(struct handle *handle)
+{
+	handle->dirty = false;
+	buffer_done(&handle->content);
 }
 
 unsigned handle_hints(const struct handle *handle)

@@ -43,5 +43,8 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node);
 
+/* Opens without asking for the right: for whoever has just made the file (open(2), O_CREAT). */
+int handle_open(struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);
+
 /* Renders a row; the buffer is the caller's. */
 int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content);

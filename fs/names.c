@@ -185,7 +185,7 @@ int tree_create(struct tree *tree, struct request *request, uint64_t parent, con
 	}
 	if (r < 0)
 		return r;
-	return tree_open(tree, request, ret_attr->number, flags, ret_handle);
+	return handle_open(tree, request, node_of(ret_attr->number), flags, ret_handle);
 }
 
 /* The rule of the sticky bit: in such a folder only the owner of the thing or of the folder removes or renames. */

@@ -21,6 +21,7 @@ struct attr {
 	int64_t mtime_ms;
 	bool fleeting;	/* attributes must not be cached */
 	bool renamable; /* the name must not be cached: editors rename this about */
+	bool postponed; /* the door's: told late, so that nothing of it may be cached */
 };
 
 /* One operation of one caller. Made by a door; lives until it is answered. */
@@ -137,6 +138,9 @@ void tree_cancel(struct request *request);
  * whether it is the same as that of the open before. */
 enum { HANDLE_DIRECT = 1, HANDLE_SAME = 2, HANDLE_STREAM = 4, HANDLE_COMMITS = 8 };
 unsigned handle_hints(const struct handle *handle);
+/* A draft that nobody will finish is dropped: see ll_flush(). */
+bool handle_dirty(const struct handle *handle);
+void handle_discard(struct handle *handle);
 uint64_t handle_number(const struct handle *handle);
 uint64_t handle_serial(const struct handle *handle);
 int64_t handle_polled_offset(const struct handle *handle);

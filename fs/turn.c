@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 
+static const double PATIENCE = 0.003; /* seconds; a commit takes a tenth of it */
+
 void turn_end(struct turn *turn)
 {
 	struct turn_reply *reply;
@@ -26,7 +28,22 @@ void turn_end(struct turn *turn)
 
 static void turn_prepare(struct ev_loop *loop, ev_prepare *prepare, int revents)
 {
-	turn_end(prepare->data);
+	struct turn *turn = prepare->data;
+
+	if (!turn->engine->patient) {
+		ev_timer_stop(loop, &turn->patience);
+		turn_end(turn);
+	} else if (!ev_is_active(&turn->patience)) {
+		ev_timer_set(&turn->patience, PATIENCE, 0);
+		ev_timer_start(loop, &turn->patience);
+	}
+}
+
+static void turn_impatient(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct turn *turn = timer->data;
+
+	turn->engine->patient = false;
 }
 
 void turn_init(struct turn *turn, struct ev_loop *loop, struct engine *engine)
@@ -35,6 +52,8 @@ void turn_init(struct turn *turn, struct ev_loop *loop, struct engine *engine)
 	turn->loop = loop;
 	TAILQ_INIT(&turn->replies);
 	ev_prepare_init(&turn->prepare, turn_prepare);
+	ev_init(&turn->patience, turn_impatient);
+	turn->patience.data = turn;
 	turn->prepare.data = turn;
 	ev_prepare_start(loop, &turn->prepare);
 	ev_unref(loop);
@@ -45,6 +64,7 @@ void turn_done(struct turn *turn)
 	if (!turn->loop)
 		return;
 	turn_end(turn);
+	ev_timer_stop(turn->loop, &turn->patience);
 	ev_ref(turn->loop);
 	ev_prepare_stop(turn->loop, &turn->prepare);
 	turn->loop = NULL;
@@ -56,5 +76,6 @@ void turn_reply(struct turn *turn, struct turn_reply *reply)
 		reply->send(reply, 0);
 		return;
 	}
+	turn->engine->patient = false;
 	TAILQ_INSERT_TAIL(&turn->replies, reply, replies);
 }

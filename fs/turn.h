@@ -20,6 +20,7 @@ struct turn {
 	struct engine *engine;
 	struct ev_loop *loop;
 	ev_prepare prepare;
+	ev_timer patience; /* runs while the turn goes on although the loop blocks, see engine->patient */
 	TAILQ_HEAD(, turn_reply) replies;
 };
 

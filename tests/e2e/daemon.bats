@@ -193,3 +193,20 @@ after_end()
 	rm home/sloth.db
 	start_daemon
 }
+
+@test "a writer that is killed changes nothing and starts nothing" {
+	mkdir "$M/stacks/prod"
+	echo 'a: whole' >"$M/stacks/prod/values.yaml"
+	cat >die.py <<'X'
+import os, signal, sys
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+os.write(fd, sys.argv[2].encode())
+os.kill(os.getpid(), int(sys.argv[3]))
+X
+	for signal in 2 9 15; do
+		not python3 die.py "$M/stacks/prod/values.yaml" $'a: half\n' $signal
+		[ "$(cat "$M/stacks/prod/values.yaml")" = 'a: whole' ]
+		not python3 die.py "$M/runs/half.sloth" $'workflow.define("half")\n' $signal
+		[ -z "$(ls "$M/runs" | grep '^[0-9]')" ]
+	done
+}

@@ -123,6 +123,19 @@ static void test_config(void **state)
 	assert_memory_equal(&again, &config, sizeof(config));
 }
 
+static void test_config_of_one_stack(void **state)
+{
+	const char *daemons = "auto_lock: false\nmax_log_size: 1MB\n";
+	struct config config;
+	struct fault fault = { 0 };
+
+	config_init(&config);
+	assert_int_equal(config_parse_stack(&config, "c.yaml", "auto_lock: false\n", 17, &fault), 0);
+	assert_false(config.auto_lock);
+	assert_int_equal(config_parse_stack(&config, "c.yaml", daemons, strlen(daemons), &fault), -EINVAL);
+	assert_contains(fault.text, "c.yaml:2: max_log_size is a setting of the daemon");
+}
+
 static void test_config_refusals(void **state)
 {
 	static const struct {
@@ -153,7 +166,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values), cmocka_unit_test(test_refusals), cmocka_unit_test(test_bombs),
-		cmocka_unit_test(test_config), cmocka_unit_test(test_config_refusals),
+		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_config_of_one_stack), cmocka_unit_test(test_config_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

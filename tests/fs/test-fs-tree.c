@@ -18,6 +18,8 @@
 
 #include "base/cleanup.h"
 #include "engine/event.h"
+#include "engine/run.h"
+#include "engine/stack.h"
 #include "fs/nodes/nodes.h"
 #include "fs/tree.h"
 
@@ -361,6 +363,19 @@ static void test_how_editors_save(void **state)
 	assert_string_equal(read_path(0, "/stacks/prod/values.yaml"), "a: 4\n");
 }
 
+/* open(2): whoever makes a file may write to it, whatever mode it gets. */
+static void test_made_read_only(void **state)
+{
+	struct attr folder, attr;
+	struct handle *handle;
+
+	assert_int_equal(make_stack(0, "prod", 0777), 0);
+	assert_int_equal(walk(0, "/stacks/prod", &folder), 0);
+	assert_int_equal(tree_create(world.tree, as(ALICE), folder.number, ".tmp", 0444, O_WRONLY | O_EXCL, &handle, &attr), 0);
+	tree_release(world.tree, &world.request, handle);
+	assert_int_equal(open_path(ALICE, "/stacks/prod/.tmp", O_WRONLY, &handle), -EACCES);
+}
+
 /* A value comes into being with its content: nobody sees it empty. */
 static void test_files_that_become(void **state)
 {
@@ -440,6 +455,112 @@ static void test_lock_waits_and_interrupts(void **state)
 	assert_int_equal(open_path(ALICE, "/stacks/prod/status", O_RDONLY, &other), 0);
 	assert_int_equal(tree_flock(world.tree, as(ALICE), other, LOCK_EX), -ENOTSUP);
 	tree_release(world.tree, &world.request, other);
+}
+
+/* Who closes the file on whose lock or content he waits is told so, and is given nothing later. */
+static void test_closing_ends_waits(void **state)
+{
+	struct request waiting = { .tree = world.tree, .done = answered,
+		.caller = { .uid = BOB, .gid = BOB, .groups_known = true } };
+	struct handle *alice, *bob;
+
+	assert_int_equal(make_stack(0, "prod", 0777), 0);
+	assert_int_equal(open_path(ALICE, "/stacks/prod/lock", O_RDWR, &alice), 0);
+	assert_int_equal(open_path(BOB, "/stacks/prod/lock", O_RDWR, &bob), 0);
+	as(ALICE)->caller.pid = 0;
+	assert_int_equal(tree_flock(world.tree, &world.request, alice, LOCK_EX), 0);
+	world.answers = 0;
+	assert_int_equal(tree_flock(world.tree, &waiting, bob, LOCK_EX), LATER);
+	tree_release(world.tree, as(BOB), bob);
+	assert_int_equal(world.answers, 1);
+	assert_int_equal(world.answered, -EINTR);
+	tree_release(world.tree, as(ALICE), alice);
+	assert_int_equal(engine_turn_end(world.engine), 0);
+	ev_run(world.loop, EVRUN_NOWAIT);
+	assert_string_equal(read_path(0, "/stacks/prod/lock"), "unlocked\n");
+}
+
+static int rename_to(uid_t uid, const char *folder_path, const char *name, const char *new_folder_path,
+	const char *new_name)
+{
+	struct attr folder, new_folder;
+
+	assert_int_equal(walk(uid, folder_path, &folder), 0);
+	assert_int_equal(walk(uid, new_folder_path, &new_folder), 0);
+	return tree_rename(
+		world.tree, as(uid), folder.number, name, new_folder.number, new_name, false);
+}
+
+/* What is renamed before it is closed is committed under its new name, once, and stays what it was when that fails. */
+static void test_renaming_drafts(void **state)
+{
+	struct handle *handle;
+	struct attr attr;
+
+	assert_int_equal(make_stack(0, "prod", 0777), 0);
+	assert_int_equal(create(0, "/stacks/prod", ".a", &handle), 0);
+	assert_int_equal(tree_write(world.tree, as(0), handle, 0, "one", 3), 3);
+	assert_int_equal(rename_to(0, "/stacks/prod", ".a", "/stacks/prod/state", "b"), 0);
+	assert_string_equal(read_path(0, "/stacks/prod/state/b"), "one\n");
+	assert_int_equal(write_path(0, "/stacks/prod/state/b", "newer"), 0);
+	assert_int_equal(tree_flush(world.tree, as(0), handle), 0);
+	tree_release(world.tree, &world.request, handle);
+	assert_int_equal(walk(0, "/stacks/prod/.a", &attr), -ENOENT);
+	assert_string_equal(read_path(0, "/stacks/prod/state/b"), "newer\n");
+	/* Refused: it is where it was. */
+	assert_int_equal(create(0, "/stacks/prod", ".x", &handle), 0);
+	assert_int_equal(tree_write(world.tree, as(0), handle, 0, "\xff", 1), 1);
+	assert_int_equal(rename_to(0, "/stacks/prod", ".x", "/stacks/prod/state", "c"), -EINVAL);
+	tree_release(world.tree, &world.request, handle);
+	assert_int_equal(walk(0, "/stacks/prod/state/c", &attr), -ENOENT);
+	assert_int_equal(walk(0, "/stacks/prod/.x", &attr), 0);
+}
+
+/* To rename a file gives no right to read it. */
+static void test_renaming_gives_no_rights(void **state)
+{
+	assert_int_equal(make_stack(0, "box", 0733), 0);
+	assert_int_equal(write_path(0, "/stacks/box/values.yaml", "a: secret\n"), 0);
+	assert_int_equal(rename_name(BOB, "/stacks/box", "values.yaml", "mine"), 0);
+	assert_string_equal(read_path(BOB, "/stacks/box/mine"), strerror(EACCES));
+	assert_string_equal(read_path(0, "/stacks/box/mine"), "a: secret\n");
+}
+
+/* The keys of a private namespace, and a run that is bound to a private stack after it was submitted. */
+static void test_events_without_stack_are_private(void **state)
+{
+	struct handle *handle;
+	struct attr folder, attr;
+	struct stack stack;
+	struct run run;
+
+	assert_int_equal(walk(0, "/state", &folder), 0);
+	assert_int_equal(tree_mkdir(world.tree, as(0), folder.number, "vault", 0700, &attr), 0);
+	assert_int_equal(create(0, "/state/vault", "combination", &handle), 0);
+	assert_int_equal(tree_write(world.tree, as(0), handle, 0, "1", 1), 1);
+	assert_int_equal(tree_flush(world.tree, as(0), handle), 0);
+	tree_release(world.tree, &world.request, handle);
+	assert_int_equal(make_stack(0, "secret", 0700), 0);
+	assert_int_equal(stack_find(world.engine, "secret", &stack), 0);
+	assert_int_equal(run_create(world.engine, &as(0)->caller, "hush.sloth", 0, "", 0, &run), 0);
+	assert_int_equal(run_set_stack(world.engine, run.id, stack.id), 0);
+	assert_int_equal(engine_turn_end(world.engine), 0);
+	assert_non_null(strstr(read_path(0, "/events"), "key=combination namespace=vault"));
+	assert_non_null(strstr(read_path(0, "/events"), "hush.sloth"));
+	assert_null(strstr(read_path(BOB, "/events"), "combination"));
+	assert_null(strstr(read_path(BOB, "/events"), "hush"));
+	assert_int_equal(walk(BOB, "/events", &attr), 0);
+	assert_int_equal(attr.size, strlen(read_path(BOB, "/events")));
+	/* Runs have their stack's mode: what the kernel knows of them is out of date when that changes. */
+	world.stale_count = 0;
+	assert_int_equal(stack_chmod(world.engine, NULL, stack.id, 0755, NULL), 0);
+	assert_int_equal(engine_turn_end(world.engine), 0);
+	assert_int_equal(walk(0, "/runs/1", &attr), 0);
+	for (size_t i = 0; i <= world.stale_count; i++) {
+		assert_int_not_equal(i, world.stale_count);
+		if (world.stale[i] == attr.number)
+			break;
+	}
 }
 
 /* Events of a stack that one may not read are not there for him; sizes are true for everybody. */
@@ -547,10 +668,15 @@ int main(void)
 		TREE_TEST(test_append_goes_to_the_end),
 		TREE_TEST(test_limits),
 		TREE_TEST(test_how_editors_save),
+		TREE_TEST(test_made_read_only),
 		TREE_TEST(test_files_that_become),
 		TREE_TEST(test_changes_tell_what_is_stale),
 		TREE_TEST(test_lock_waits_and_interrupts),
+		TREE_TEST(test_closing_ends_waits),
+		TREE_TEST(test_renaming_drafts),
+		TREE_TEST(test_renaming_gives_no_rights),
 		TREE_TEST(test_events_are_private),
+		TREE_TEST(test_events_without_stack_are_private),
 		TREE_TEST(test_list),
 		TREE_TEST(test_names_from_outside),
 	};

@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# What nobody does by accident, or hardly anybody: the daemon goes on, and nobody gets what is not his.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+@test "truncating a workflow starts nothing and is refused" {
+	echo 'task("t"):command("true")' >"$M/runs/w.sloth"
+	[ "$(cat "$M/runs/w/wait")" = success ]
+	refused 'not supported' truncate -s 5 "$M/runs/w.sloth"
+	says 'write the workflow anew'
+	[ ! -e "$M/runs/2" ]
+	[ "$(cat "$M/health")" = ok ]
+}
+
+@test "without the spawner a run is refused with a sentence, each time" {
+	mkdir "$M/stacks/prod"
+	kill -KILL "$(pgrep -P "$daemon")"
+	for name in one two; do
+		echo 'task("t"):command("true")' >w.sloth
+		refused '' cp w.sloth "$M/runs/$name.sloth"
+		says "can't be started"
+		[ "$(cat "$M/runs/$name/status")" = failed ]
+	done
+	[ "$(cat "$M/health")" = ok ]
+}
+
+@test "a name that is no UTF-8 is refused" {
+	refused 'Invalid argument' bash -c ": >'$M/runs/'$'.\xff\xfe'"
+	says UTF-8
+}
+
+@test "nobody leaves a record in the stack of another" {
+	need_root
+	chmod 1777 "$M/stacks" "$M/runs"
+	mkdir -m 700 "$M/stacks/private"
+	echo 'task("t"):command("true")' >w.sloth
+	run as_other sloth run -s private "$T/w.sloth"
+	[ "$status" -eq 12 ]
+	[ -z "$(ls "$M/stacks/private/runs")" ]
+	[ "$(grep -c run "$M/stacks/private/activity")" -eq 0 ]
+}
+
+@test "a run whose stack was made private is private at once" {
+	need_root
+	mkdir "$M/stacks/prod"
+	echo 'task("t"):command("echo text")' >"$M/stacks/prod/runs/w.sloth"
+	[ "$(cat "$M/runs/1/wait")" = success ]
+	as_other cat "$M/runs/1/log"
+	as_other ls -l "$M/runs/1" "$M/runs/1/tasks/t"
+	chmod 700 "$M/stacks/prod"
+	[ "$(stat -c %a "$M/runs/1")" = 700 ]
+	run ! as_other stat "$M/runs/1/log"
+	run ! as_other stat "$M/runs/1/tasks/t/log"
+	run ! as_other readlink "$M/runs/1/stack"
+}
+
+@test "a run without a lock does not change a stack that somebody else has locked since" {
+	need_root
+	chmod 1777 "$M/stacks" "$M/runs"
+	mkdir -m 777 "$M/stacks/prod"
+	cat >w.sloth <<-'END'
+		workflow.define("w", {
+			config = { require_lock = false },
+			tasks = { task("t"):command(function()
+				while not fs.exists(values.go) do sleep(0.1) end
+				stack.set_output("taken", "1")
+			end):build() },
+		})
+	END
+	echo "go: $T/go" >"$M/stacks/prod/values.yaml"
+	cp w.sloth "$M/stacks/prod/runs/w.sloth"
+	as_other bash -c "echo mine >'$M/stacks/prod/lock'"
+	touch go
+	[ "$(cat "$M/runs/1/wait")" = failed ]
+	[ -z "$(cat "$M/stacks/prod/outputs")" ]
+}
