@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -71,6 +72,14 @@ int process_start_time(pid_t pid, uint64_t *ret_start)
 	}
 	*ret_start = strtoull(p, NULL, 10);
 	return 0;
+}
+
+uint64_t process_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) / (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 bool process_was_killed(pid_t pid)

@@ -12,6 +12,9 @@
 /* Clock ticks since boot at which `pid` started: (pid, start) names a process for ever. 0 or -ENOENT. */
 int process_start_time(pid_t pid, uint64_t *ret_start);
 
+/* Now, in the same clock: whatever process a pid is by now, one that started later is another. */
+uint64_t process_clock(void);
+
 /* The parent's pid; 0 when there is none or `pid` is gone. */
 pid_t process_parent(pid_t pid);
 

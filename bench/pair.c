@@ -98,8 +98,8 @@ static int64_t lock(struct pair *pair)
 	run(pair, SQL_LOCK_OF_STACK, "ii", pair->stack_id, time);
 	run(pair, SQL_CHANGE_BEGIN, "");
 	token = run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
-	run(pair, SQL_LOCK_ADD, "iisiiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0,
-		(int64_t)1, (int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock",
+	run(pair, SQL_LOCK_ADD, "iisiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0,
+		(int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock",
 		"", "a benchmark");
 	add_event(pair, "lock.acquired");
 	run(pair, SQL_CHANGE_END, "");

@@ -48,6 +48,10 @@ static void write_value(const json_t *value, FILE *out)
 		write_word(json_string_value(value), out);
 		return;
 	}
+	if (json_is_integer(value)) {
+		fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		return;
+	}
 	text = json_dumps(value, EVENT_JSON_FLAGS | JSON_ENCODE_ANY);
 	if (text && (json_is_object(value) || json_is_array(value)))
 		write_word(text, out);

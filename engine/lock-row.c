@@ -44,16 +44,15 @@ static void lock_load(struct query *query, struct lock *ret_lock)
 		.owner = (uint64_t)query_int(query, 3),
 		.uid = (uid_t)query_int(query, 4),
 		.pid = (pid_t)query_int(query, 5),
-		.pid_start = (uint64_t)query_int(query, 6),
-		.opener = (pid_t)query_int(query, 7),
-		.opener_start = (uint64_t)query_int(query, 8),
-		.since_ms = query_int(query, 9),
-		.expires_ms = query_int(query, 10),
+		.opener = (pid_t)query_int(query, 6),
+		.known_at = (uint64_t)query_int(query, 7),
+		.since_ms = query_int(query, 8),
+		.expires_ms = query_int(query, 9),
 	};
-	snprintf(ret_lock->by, LOCK_WORD_MAX, "%s", query_text(query, 11));
-	snprintf(ret_lock->command, LOCK_WORD_MAX, "%s", query_text(query, 12));
-	snprintf(ret_lock->operation, LOCK_WORD_MAX, "%s", query_text(query, 13));
-	snprintf(ret_lock->reason, LOCK_WORD_MAX, "%s", query_text(query, 14));
+	snprintf(ret_lock->by, LOCK_WORD_MAX, "%s", query_text(query, 10));
+	snprintf(ret_lock->command, LOCK_WORD_MAX, "%s", query_text(query, 11));
+	snprintf(ret_lock->operation, LOCK_WORD_MAX, "%s", query_text(query, 12));
+	snprintf(ret_lock->reason, LOCK_WORD_MAX, "%s", query_text(query, 13));
 }
 
 void lock_rows_done(struct lock_rows *rows)
@@ -97,6 +96,12 @@ int lock_rows_get(struct engine *engine, int64_t stack_id, struct lock_rows *ret
 	return rows_read(query_begin(engine->store, SQL_LOCK_OF_STACK, "ii", stack_id, time_now_ms()), ret_rows);
 }
 
+/* The end of a lock by its holder needs no more words than its token: the rest stands at its beginning. */
+static json_t *release_data(const struct lock *lock)
+{
+	return json_pack("{ss sI}", "kind", kind_names[lock->kind], "token", (json_int_t)lock->token);
+}
+
 static json_t *lock_data(const struct lock *lock, const char *reason)
 {
 	json_t *data = json_pack("{ss sI ss}", "kind", kind_names[lock->kind], "token", (json_int_t)lock->token, "holder",
@@ -127,9 +132,9 @@ int lock_row_add(struct engine *engine, struct caller *caller, const struct stac
 	if (r < 0)
 		return r;
 	lock->token = token;
-	r = store_run(store, SQL_LOCK_ADD, "iisiiiiiiiissss", lock->stack_id, token, kind_names[lock->kind],
-		(int64_t)lock->owner, (int64_t)lock->uid, (int64_t)lock->pid, (int64_t)lock->pid_start,
-		(int64_t)lock->opener, (int64_t)lock->opener_start, lock->since_ms, lock->expires_ms, lock->by, lock->command,
+	r = store_run(store, SQL_LOCK_ADD, "iisiiiiiiissss", lock->stack_id, token, kind_names[lock->kind],
+		(int64_t)lock->owner, (int64_t)lock->uid, (int64_t)lock->pid, (int64_t)lock->opener,
+		(int64_t)lock->known_at, lock->since_ms, lock->expires_ms, lock->by, lock->command,
 		lock->operation, lock->reason);
 	if (r == 0)
 		r = event_add(engine, caller, "lock.acquired", stack->id, stack->name,
@@ -153,7 +158,8 @@ int lock_row_delete(struct engine *engine, struct caller *caller, const struct l
 		r = store_run(engine->store, SQL_LOCK_DELETE, "ii", lock->stack_id, lock->token);
 	if (r == 0 && event)
 		r = event_add(engine, caller, event, stack.id, stack.name,
-			lock->kind == LOCK_RUN ? (int64_t)lock->owner : 0, lock_data(lock, reason));
+			lock->kind == LOCK_RUN ? (int64_t)lock->owner : 0,
+			*reason ? lock_data(lock, reason) : release_data(lock));
 	if (r < 0)
 		return r;
 	engine_note(engine, SUBJECT_STACK, lock->stack_id, ASPECT_LOCK);

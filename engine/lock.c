@@ -35,13 +35,9 @@ static void draft_processes(struct lock *lock, pid_t pid, pid_t opener)
 	lock->opener = opener;
 	if (pid > 0)
 		process_command(pid, lock->command, sizeof(lock->command));
-	/* A durable lock is its user's, whichever process asks: the start, which costs, is asked for by nobody. */
-	if (pid > 0 && lock->kind != LOCK_DURABLE)
-		process_start_time(pid, &lock->pid_start);
-	if (opener == pid)
-		lock->opener_start = lock->pid_start;
-	else if (opener > 0 && lock->kind != LOCK_DURABLE)
-		process_start_time(opener, &lock->opener_start);
+	/* Both live now, so that now is an upper bound of their starts. To read the starts themselves costs more than all
+	 * else that a grant does besides the commit. */
+	lock->known_at = process_clock();
 	/* A command line may be any bytes; JSON wants UTF-8, and so do terminals. */
 	if (!text_is_utf8(lock->command, strlen(lock->command)))
 		for (char *p = lock->command; *p; p++)
@@ -405,11 +401,11 @@ int lock_force(struct engine *engine, struct caller *caller, int64_t stack_id, c
 }
 
 /* `pid` is that process, or came from it. */
-static bool is_process(pid_t pid, pid_t ancestor, uint64_t start)
+static bool is_process(pid_t pid, pid_t ancestor, uint64_t known_at)
 {
-	uint64_t now;
+	uint64_t start;
 
-	return pid > 0 && ancestor > 0 && process_start_time(ancestor, &now) == 0 && now == start &&
+	return pid > 0 && ancestor > 0 && process_start_time(ancestor, &start) == 0 && start <= known_at &&
 		process_descends(pid, ancestor);
 }
 
@@ -417,7 +413,7 @@ static bool row_is_callers(const struct lock *row, const struct caller *caller)
 {
 	if (row->kind == LOCK_DURABLE)
 		return row->uid == caller->uid;
-	if (is_process(caller->pid, row->pid, row->pid_start) || is_process(caller->pid, row->opener, row->opener_start))
+	if (is_process(caller->pid, row->pid, row->known_at) || is_process(caller->pid, row->opener, row->known_at))
 		return true;
 	/* Where the kernel tells no pids (another pid namespace), the user has to do. */
 	return lock_is_session(row) && !row->pid && !row->opener && row->uid == caller->uid;
@@ -482,7 +478,7 @@ int lock_set_run_pid(struct engine *engine, int64_t stack_id, int64_t run_id, pi
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_LOCK_SET_PROCESS, "iiiis", stack_id, run_id, (int64_t)pid,
-			(int64_t)lock.pid_start, lock.command);
+			(int64_t)lock.known_at, lock.command);
 	if (r == 0 && store_changed_rows(engine->store) == 0)
 		r = -ENOENT;
 	if (r == 0)

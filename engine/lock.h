@@ -32,7 +32,7 @@ struct lock {
 	uint64_t owner; /* session: the door's name for the open file; run: the run's id; durable: 0 */
 	uid_t uid;
 	pid_t pid, opener; /* 0: unknown */
-	uint64_t pid_start, opener_start;
+	uint64_t known_at; /* when these were they, in clock ticks since boot: see process_clock() */
 	int64_t since_ms, expires_ms; /* expires 0: never */
 	char by[LOCK_WORD_MAX];	      /* whom the holder names; "" : the user's name */
 	char command[LOCK_WORD_MAX];

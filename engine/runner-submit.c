@@ -59,6 +59,7 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 	return merged ? run_set_text(engine, runner->run_id, RUN_VALUES, merged, strlen(merged)) : -ENOMEM;
 }
 
+/* A refusal is recorded where the submitter could have run, and nowhere else. */
 static int may_record(struct runners *runners, struct caller *caller, const struct submission *submission,
 	struct fault *fault)
 {
@@ -129,7 +130,6 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 
 	if (r < 0)
 		return r;
-	/* In the stack of another there is no room for a record, not even of the refusal. */
 	r = may_record(runners, caller, submission, fault);
 	if (r < 0) {
 		runner_free(runner);

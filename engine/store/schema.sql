@@ -53,9 +53,8 @@ CREATE TABLE locks (
 	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; durable: 0
 	uid BIGINT NOT NULL,            -- holder
 	pid BIGINT NOT NULL,            -- the process that locked, 0: unknown
-	pid_start BIGINT NOT NULL,      -- its start in clock ticks since boot: pids come again, (pid, start) does not
 	opener BIGINT NOT NULL,         -- the process that opened the file, 0: unknown
-	opener_start BIGINT NOT NULL,   -- its start
+	known_at BIGINT NOT NULL,       -- when these pids were theirs, in clock ticks since boot: pids come again
 	since_ms BIGINT NOT NULL,       -- when it was granted
 	expires_ms BIGINT NOT NULL,     -- when it ends by itself, 0: never
 	holder TEXT NOT NULL,           -- whom the holder names (by=), '': the user's name

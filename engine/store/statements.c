@@ -5,7 +5,7 @@
 #define STACK_COLUMNS "id, name, uid, gid, mode, status, created_ms, updated_ms, token, run_count, last_run"
 
 #define LOCK_COLUMNS                                                                                         \
-	"stack_id, token, kind, owner, uid, pid, pid_start, opener, opener_start, since_ms, expires_ms, holder, "    \
+	"stack_id, token, kind, owner, uid, pid, opener, known_at, since_ms, expires_ms, holder, "                   \
 	"command, operation, reason"
 
 #define EVENT_COLUMNS "id, time_ms, stack_id, run_id, uid, type, line, json"
@@ -68,11 +68,11 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_LOCK_EXPIRED] = "SELECT " LOCK_COLUMNS " FROM locks WHERE expires_ms > 0 AND expires_ms <= $1",
 	[SQL_LOCK_NEXT_EXPIRY] = "SELECT MIN(expires_ms) FROM locks WHERE expires_ms > 0",
 	[SQL_LOCK_ADD] = "INSERT INTO locks (" LOCK_COLUMNS ") "
-			 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+			 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 	[SQL_LOCK_DELETE] = "DELETE FROM locks WHERE stack_id = $1 AND token = $2",
 	[SQL_LOCK_RENEW] = "UPDATE locks SET expires_ms = $3, holder = $4, operation = $5, reason = $6 "
 			   "WHERE stack_id = $1 AND token = $2",
-	[SQL_LOCK_SET_PROCESS] = "UPDATE locks SET pid = $3, pid_start = $4, command = $5 "
+	[SQL_LOCK_SET_PROCESS] = "UPDATE locks SET pid = $3, known_at = $4, command = $5 "
 				 "WHERE stack_id = $1 AND kind = 'run' AND owner = $2",
 
 	[SQL_EVENT_TAIL] = "SELECT id, line_end, json_end, hash FROM events ORDER BY id DESC LIMIT 1",

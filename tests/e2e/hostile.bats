@@ -7,7 +7,7 @@ load lib
 @test "truncating a workflow starts nothing and is refused" {
 	echo 'task("t"):command("true")' >"$M/runs/w.sloth"
 	[ "$(cat "$M/runs/w/wait")" = success ]
-	refused 'not supported' truncate -s 5 "$M/runs/w.sloth"
+	refused 'not supported' perl -e 'truncate($ARGV[0], 5) or die "$!\n"' "$M/runs/w.sloth"
 	says 'write the workflow anew'
 	[ ! -e "$M/runs/2" ]
 	[ "$(cat "$M/health")" = ok ]
@@ -35,7 +35,8 @@ load lib
 	chmod 1777 "$M/stacks" "$M/runs"
 	mkdir -m 700 "$M/stacks/private"
 	echo 'task("t"):command("true")' >w.sloth
-	run as_other sloth run -s private "$T/w.sloth"
+	chmod 644 w.sloth
+	run as $other "$(command -v sloth)" run -s private "$T/w.sloth"
 	[ "$status" -eq 12 ]
 	[ -z "$(ls "$M/stacks/private/runs")" ]
 	[ "$(grep -c run "$M/stacks/private/activity")" -eq 0 ]
@@ -46,13 +47,13 @@ load lib
 	mkdir "$M/stacks/prod"
 	echo 'task("t"):command("echo text")' >"$M/stacks/prod/runs/w.sloth"
 	[ "$(cat "$M/runs/1/wait")" = success ]
-	as_other cat "$M/runs/1/log"
-	as_other ls -l "$M/runs/1" "$M/runs/1/tasks/t"
+	as $other cat "$M/runs/1/log"
+	as $other ls -l "$M/runs/1" "$M/runs/1/tasks/t"
 	chmod 700 "$M/stacks/prod"
 	[ "$(stat -c %a "$M/runs/1")" = 700 ]
-	run ! as_other stat "$M/runs/1/log"
-	run ! as_other stat "$M/runs/1/tasks/t/log"
-	run ! as_other readlink "$M/runs/1/stack"
+	not as $other stat "$M/runs/1/log"
+	not as $other stat "$M/runs/1/tasks/t/log"
+	not as $other readlink "$M/runs/1/stack"
 }
 
 @test "a run without a lock does not change a stack that somebody else has locked since" {
@@ -60,17 +61,15 @@ load lib
 	chmod 1777 "$M/stacks" "$M/runs"
 	mkdir -m 777 "$M/stacks/prod"
 	cat >w.sloth <<-'END'
-		workflow.define("w", {
-			config = { require_lock = false },
-			tasks = { task("t"):command(function()
-				while not fs.exists(values.go) do sleep(0.1) end
-				stack.set_output("taken", "1")
-			end):build() },
-		})
+		local t = task("t"):command(function()
+			while not fs.exists(values.go) do sleep(0.1) end
+			stack.set_output("taken", "1")
+		end):build()
+		workflow.define("w"):config({ require_lock = false }):tasks({ t })
 	END
 	echo "go: $T/go" >"$M/stacks/prod/values.yaml"
 	cp w.sloth "$M/stacks/prod/runs/w.sloth"
-	as_other bash -c "echo mine >'$M/stacks/prod/lock'"
+	as $other bash -c "echo mine >'$M/stacks/prod/lock'"
 	touch go
 	[ "$(cat "$M/runs/1/wait")" = failed ]
 	[ -z "$(cat "$M/stacks/prod/outputs")" ]
