@@ -57,7 +57,7 @@ static int may_change(struct call *call)
 
 	if (r < 0)
 		return fault_set(&call->fault, ESTALE, "the stack %s is gone", call->run.stack);
-	if (stack_access(&call->caller, &stack, MAY_WRITE) < 0)
+	if (stack_access(&call->caller, &stack, MAY_WRITE | MAY_EXECUTE) < 0)
 		return fault_set(&call->fault, EACCES, "you may not change the stack %s", stack.name);
 	/* As the submitter, not as the run: a run's lock is proved by its token only. */
 	if (!call->run.lock_token)
@@ -436,12 +436,18 @@ static int stack_get_output(struct call *call)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* What the trail says of these, the daemon says. */
+static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "config.", "values." };
+
 static int add_event(struct call *call)
 {
 	json_t *data = json_object_get(call->args, "data");
 	const char *type;
 	int r = need_text(call, "type", &type);
 
+	for (size_t i = 0; r == 0 && i < sizeof(own_types) / sizeof(own_types[0]); i++)
+		if (!strncmp(own_types[i], type, strlen(own_types[i])))
+			r = fault_set(&call->fault, EPERM, "events of the type %s… are the daemon's own", own_types[i]);
 	if (r == 0 && (!strchr(type, '.') || name_check(type) < 0))
 		r = fault_set(&call->fault, EINVAL, "a type of event is words with dots, like deploy.done");
 	call->value = json_true();

@@ -42,9 +42,15 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 	CLEANUP(cleanup_json) json_t *values = NULL;
 	CLEANUP(cleanup_json) json_t *over = NULL;
 	CLEANUP(cleanup_free) char *merged = NULL;
+	struct stack stack;
 	int r;
 
-	r = stack_text(engine, stack_id, STACK_VALUES, &text, NULL);
+	r = stack_get(engine, stack_id, &stack);
+	if (r == 0)
+		r = stack_text(engine, stack_id, STACK_VALUES, &text, NULL);
+	/* The run shows them to its submitter. */
+	if (r == 0 && text.size && stack_access(&runner->submitter, &stack, MAY_READ | MAY_EXECUTE) < 0)
+		return fault_set(fault, EACCES, "you may not read the values of the stack %s", stack.name);
 	if (r == 0)
 		r = yaml_parse("values.yaml", buffer_text(&text), text.size, fault, &values);
 	if (r == 0)
@@ -66,7 +72,7 @@ static int may_record(struct runners *runners, struct caller *caller, const stru
 	struct stack stack;
 	int r = submission->stack_id ? stack_get(runners->engine, submission->stack_id, &stack) : 0;
 
-	if (r == 0 && submission->stack_id && stack_access(caller, &stack, MAY_WRITE) < 0)
+	if (r == 0 && submission->stack_id && stack_access(caller, &stack, MAY_WRITE | MAY_EXECUTE) < 0)
 		r = fault_set(fault, EACCES, "you may not change the stack %s", stack.name);
 	return r;
 }

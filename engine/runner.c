@@ -26,6 +26,8 @@
 #include "engine/spawner.h"
 
 
+enum { UNSENT_MAX = 64 << 20 }; /* bytes for a process that does not read */
+
 struct runner *runner_find(struct runners *runners, int64_t run_id)
 {
 	struct runner *runner;
@@ -43,6 +45,9 @@ int runner_send(struct runner *runner, json_t *head, const char *body, size_t si
 	json_decref(head);
 	if (!text)
 		return -ENOMEM;
+	/* A process that asks and never reads would fill our memory. */
+	if (runner->connected && conn_pending(&runner->conn) > UNSENT_MAX)
+		runner_kill(runner);
 	return runner->connected ? conn_send(&runner->conn, text, strlen(text), body, size) : -ENOTCONN;
 }
 
@@ -302,6 +307,15 @@ static void step_back(struct runner *runner)
 	runner_deadline(runner, STALL_SECONDS);
 }
 
+/* Most runs leave nothing behind; what is left stays as long as the run is remembered. */
+static void remove_empty_work(const struct runner *runner)
+{
+	char work[4200];
+
+	snprintf(work, sizeof(work), "%s/%lld", runner->of->work, (long long)runner->run_id);
+	rmdir(work);
+}
+
 /* What is on disk is acknowledged, and what waited for that leaves. */
 static void go_on(struct runner *runner)
 {
@@ -315,8 +329,10 @@ static void go_on(struct runner *runner)
 		runner->stored_seq = runner->last_seq;
 		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq), NULL, 0);
 	}
-	if (runner->gone && runner->state == RUNNER_FINISHED)
+	if (runner->gone && runner->state == RUNNER_FINISHED) {
+		remove_empty_work(runner);
 		runner_free(runner);
+	}
 }
 
 /* After the commit, or after it failed. */
@@ -402,6 +418,16 @@ void runners_free(struct runners *runners)
 	ev_prepare_stop(runners->engine->loop, &runners->before);
 	ev_prepare_stop(runners->engine->loop, &runners->after);
 	free(runners);
+}
+
+void runners_remove_work(struct runners *runners, const struct run *run)
+{
+	char work[4200];
+
+	snprintf(work, sizeof(work), "%s/%lld", runners->work, (long long)run->id);
+	/* Whatever is in it is the user's, and so may be links: only with his rights. The folder itself goes with ours. */
+	if (rmdir(work) < 0 && errno == ENOTEMPTY)
+		spawner_remove(runners->spawner, work, run->uid, run->gid);
 }
 
 size_t runners_count(const struct runners *runners)

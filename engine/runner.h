@@ -57,5 +57,8 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 /* A runner came back after the daemon was restarted. Takes `fd` when it returns 0; -EACCES for a wrong secret or uid. */
 int runner_take_up(struct runners *runners, uid_t uid, int64_t run_id, const char *secret, int fd);
 
+/* Removes what the tasks of a run left in its work folder, as its user. For runs that are deleted. */
+void runners_remove_work(struct runners *runners, const struct run *run);
+
 /* Runs that are not over. */
 size_t runners_count(const struct runners *runners);

@@ -123,8 +123,15 @@ static void run_program(const struct wanted *wanted, int fd)
 
 static int make_work(const struct wanted *wanted)
 {
-	if (mkdir(wanted->work, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	struct stat st;
+
+	/* One that is there already, of a run whose number was given twice because its first owner was never stored,
+	 * must be the same user's. */
+	if (mkdir(wanted->work, 0700) < 0) {
+		if (errno != EEXIST || lstat(wanted->work, &st) < 0)
+			return -errno;
+		return S_ISDIR(st.st_mode) && st.st_uid == wanted->uid ? 0 : -EEXIST;
+	}
 	if (geteuid() == 0 && lchown(wanted->work, wanted->uid, wanted->gid) < 0)
 		return -errno;
 	return 0;
@@ -143,17 +150,25 @@ static pid_t serve_spawn(const struct wanted *wanted, int fd)
 	return pid < 0 ? -errno : pid;
 }
 
+/* The content with the user's rights, so that links in it lead nowhere; then the folder itself, which stands in ours. */
 static void serve_remove(const struct wanted *wanted)
 {
-	char *const argv[] = { (char *)"rm", (char *)"-rf", (char *)"--", (char *)(uintptr_t)wanted->work, NULL };
+	char *const argv[] = { (char *)"find", (char *)(uintptr_t)wanted->work, (char *)"-mindepth", (char *)"1",
+		(char *)"-delete", NULL };
 	pid_t pid = fork();
 
 	if (pid != 0)
 		return;
 	clean_signals();
-	if (become_user(wanted) == 0)
-		execvp(argv[0], argv);
-	_exit(127);
+	pid = fork();
+	if (pid == 0) {
+		if (become_user(wanted) == 0)
+			execvp(argv[0], argv);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	rmdir(wanted->work);
+	_exit(0);
 }
 
 static void serve_request(int fd)

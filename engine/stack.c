@@ -318,7 +318,7 @@ int stack_may_change(struct engine *engine, struct caller *caller, const struct 
 {
 	char owner[128];
 
-	if (stack_access(caller, stack, MAY_WRITE) < 0)
+	if (stack_access(caller, stack, MAY_WRITE | MAY_EXECUTE) < 0)
 		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it", stack->name,
 			caller_user_name(stack->uid, owner, sizeof(owner)), (unsigned)stack->mode);
 	return lock_check(engine, caller, stack->id, fault);

@@ -7,6 +7,7 @@
 #include "fs/socket.h"
 
 enum {
+	CLIENTS_PER_USER = 512,	      /* connections, root's excepted */
 	READ_MAX = 4 << 20,	      /* bytes that one answer carries at most */
 	UNSENT_MAX = 64 << 20,	      /* bytes for a client that does not read; then it is disconnected */
 	HANDLES_MAX = 1024,	      /* open files of a client */
@@ -28,6 +29,7 @@ struct door {
 	char *path;
 	int fd;
 	ev_io acceptable;
+	ev_timer pause; /* before connections are taken again, when there was no room for one */
 	TAILQ_HEAD(, client) clients;
 	size_t client_count;
 };

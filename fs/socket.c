@@ -210,16 +210,40 @@ static int peer_identify(int fd, struct caller *ret_caller)
 	return 0;
 }
 
+static bool too_many(struct door *door, uid_t uid)
+{
+	struct client *client;
+	size_t count = 0;
+
+	TAILQ_FOREACH(client, &door->clients, clients)
+		count += client->caller.uid == uid;
+	return uid != 0 && count >= CLIENTS_PER_USER;
+}
+
+static void door_paused(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct door *door = timer->data;
+
+	ev_io_start(loop, &door->acceptable);
+}
+
 static void door_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct door *door = io->data;
 	int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *client;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+		/* The connection stays in the queue and would wake us for ever. */
+		ev_io_stop(loop, io);
+		ev_timer_start(loop, &door->pause);
+	}
 	if (fd < 0)
 		return;
 	client = calloc(1, sizeof(*client));
-	if (!client || peer_identify(fd, &client->caller) < 0) {
+	if (!client || peer_identify(fd, &client->caller) < 0 || too_many(door, client->caller.uid)) {
+		if (client)
+			caller_done(&client->caller);
 		free(client);
 		close(fd);
 		return;
@@ -272,6 +296,8 @@ int door_open(const char *path, struct tree *tree, struct turn *turn, struct mou
 	door->fd = r;
 	ev_io_init(&door->acceptable, door_acceptable, door->fd, EV_READ);
 	door->acceptable.data = door;
+	ev_timer_init(&door->pause, door_paused, 1, 0);
+	door->pause.data = door;
 	ev_io_start(loop, &door->acceptable);
 	*ret_door = door;
 	return 0;
@@ -284,6 +310,7 @@ void door_free(struct door *door)
 	if (!door)
 		return;
 	ev_io_stop(door->loop, &door->acceptable);
+	ev_timer_stop(door->loop, &door->pause);
 	close(door->fd);
 	unlink(door->path);
 	while ((client = TAILQ_FIRST(&door->clients)) && !client->gone) {

@@ -115,8 +115,17 @@ static int all_each(struct view *folder, int (*emit)(void *userdata, const char 
 
 static int run_remove(struct view *view)
 {
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r == 0)
+		r = run_delete(view->engine, view->caller, view->id, view->fault);
+	if (r < 0)
+		return r;
 	view->tree->access_generation++; /* its events are nobody's then */
-	return run_delete(view->engine, view->caller, view->id, view->fault);
+	if (view->tree->runners)
+		runners_remove_work(view->tree->runners, &run);
+	return 0;
 }
 
 static const struct entry runs_entries[] = {

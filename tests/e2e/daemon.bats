@@ -210,3 +210,18 @@ X
 		[ -z "$(ls "$M/runs" | grep '^[0-9]')" ]
 	done
 }
+
+@test "what a run leaves in its work folder goes with the run" {
+	script leaves.sloth 'mkdir -p a/b; echo x > a/b/file; ln -s / a/root'
+	cp leaves.sloth "$M/runs/"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+	work=$SLOTH_HOME/work/1
+	[ -n "$(find "$work" -name file)" ]
+	rmdir "$M/runs/1"
+	eventually bash -c "[ ! -e '$work' ]"
+	[ -e /bin/sh ]
+	script nothing.sloth 'true'
+	cp nothing.sloth "$M/runs/"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+	eventually bash -c "[ -z \"\$(ls '$SLOTH_HOME/work')\" ]"
+}
