@@ -14,7 +14,7 @@
 
 /* The value of `var`, which forgets it: ownership moves to whoever takes the value. */
 #define TAKE(var)                                                                                            \
-	__extension__({                                                                                                \
+	__extension__({                                                                                      \
 		__typeof__(var) *take_ptr_ = &(var);                                                         \
 		__typeof__(var) take_val_ = *take_ptr_;                                                      \
 		*take_ptr_ = NULL;                                                                           \

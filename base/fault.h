@@ -18,9 +18,11 @@ struct fault {
 int fault_set(struct fault *fault, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Like fault_set(), but keeps a sentence that is already there. */
-int fault_default(struct fault *fault, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int fault_default(struct fault *fault, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/* "EBUSY" for 16, "E0" style numbers for the unknown; static storage. The reverse gives 0 for unknown names. */
+/* "EBUSY" for 16, "E0" style numbers for the unknown; static storage. The reverse gives 0 for unknown names.
+ */
 const char *fault_errno_name(int code);
 int fault_errno_value(const char *name);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames over a stream socket, blocking. A file of its own, so that a client is not linked with the event loop. */
+/* Frames over a stream socket, blocking. A file of its own, so that a client is not linked with the event
+ * loop. */
 #include "base/frame.h"
 
 #include <errno.h>

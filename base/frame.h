@@ -34,7 +34,7 @@ struct frame {
 /* 0 or -EPROTO. */
 int frame_sizes_check(const struct frame_sizes *sizes);
 
-/* Blocking: 0 or -errno; -ENOTCONN when the peer closed. frame_receive() keeps the bytes in `buffer`, which the
- * frame points into; it is consumed at the next call. */
+/* Blocking: 0 or -errno; -ENOTCONN when the peer closed. frame_receive() keeps the bytes in `buffer`, which
+ * the frame points into; it is consumed at the next call. */
 int frame_send(int fd, const char *head, size_t head_size, const void *body, size_t body_size);
 int frame_receive(int fd, struct buffer *buffer, struct frame *ret_frame);

@@ -79,7 +79,8 @@ uint64_t process_clock(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) / (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) /
+	       (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 bool process_was_killed(pid_t pid)
@@ -90,7 +91,7 @@ bool process_was_killed(pid_t pid)
 	const char *p = NULL;
 
 	return stat_fields(pid, text, sizeof(text), &p) == 0 &&
-		sscanf(p, "%*c %*d %*d %*d %*d %*d %lu", &flags) == 1 && (flags & killed);
+	       sscanf(p, "%*c %*d %*d %*d %*d %*d %lu", &flags) == 1 && (flags & killed);
 }
 
 pid_t process_parent(pid_t pid)

@@ -31,7 +31,8 @@ int process_groups(pid_t pid, gid_t **ret_groups, size_t *ret_count);
 /* The session (setsid(2)) of a process; 0 when it is gone. */
 pid_t process_session(pid_t pid);
 
-/* Whether a process (or thread) is ending because a signal killed it: it is closing its files. False when it is gone. */
+/* Whether a process (or thread) is ending because a signal killed it: it is closing its files. False when it
+ * is gone. */
 bool process_was_killed(pid_t pid);
 
 /* The kernel's id of this boot: 36 characters and NUL. 0 or -errno. */

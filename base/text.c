@@ -150,7 +150,8 @@ void text_write_safe(FILE *out, const char *text)
 	text_write_safe_n(out, text, strlen(text));
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) between two short words; beyond 63 letters nobody guesses. */
+/* Edits (insert, delete, replace, swap of neighbours) between two short words; beyond 63 letters nobody
+ * guesses. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
@@ -206,7 +207,11 @@ bool text_is_utf8(const char *text, size_t size)
 
 	while (p < end) {
 		unsigned char c = *p++;
-		int more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : -1;
+		int more = c < 0x80		   ? 0
+			   : c >= 0xc2 && c < 0xe0 ? 1
+			   : c >= 0xe0 && c < 0xf0 ? 2
+			   : c >= 0xf0 && c < 0xf5 ? 3
+						   : -1;
 
 		if (c == 0 || more < 0 || end - p < more)
 			return false;

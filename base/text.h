@@ -8,7 +8,8 @@
 
 enum { NAME_MAX_LENGTH = 128, NAME_SIZE = NAME_MAX_LENGTH + 1 };
 
-/* The rule for names of stacks, workflows, keys: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. 0, -EINVAL, -ENAMETOOLONG. */
+/* The rule for names of stacks, workflows, keys: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. 0, -EINVAL, -ENAMETOOLONG.
+ */
 int name_check(const char *name);
 
 /* Milliseconds since 1970, by the wall clock. */

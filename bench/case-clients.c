@@ -19,7 +19,7 @@ static const double SECONDS = 0.7; /* a measurement */
 static const struct crowd {
 	unsigned clients;
 	double aim; /* times one client's rate */
-} crowds[] = {{1, 0}, {8, 0}, {50, 6}};
+} crowds[] = { { 1, 0 }, { 8, 0 }, { 50, 6 } };
 
 enum { CROWDS = sizeof(crowds) / sizeof(crowds[0]) };
 
@@ -105,7 +105,7 @@ static void print_crowd(const struct bench *bench, const struct crowd *crowd, st
 	char *more = text_of(",\"worst_ms\":%.3f,\"worst_ms_median\":%.3f", samples_at(worst, 1) * 1e3,
 		samples_at(worst, 0.5) * 1e3);
 
-	figures_print(&(struct figures){.name = name,
+	figures_print(&(struct figures){ .name = name,
 		.against = crowd->clients == 1 ? "SQLite in-process, one thread" : "one client",
 		.unit = "pairs/s",
 		.ours = samples_at(ours, 0.5),
@@ -115,7 +115,7 @@ static void print_crowd(const struct bench *bench, const struct crowd *crowd, st
 		.samples = ours->count,
 		.p50 = samples_at(ours, 0.5),
 		.p99 = samples_at(ours, 0.01),
-		.more = more});
+		.more = more });
 	free(name);
 	free(more);
 }
@@ -124,7 +124,8 @@ void case_clients(const struct bench *bench)
 {
 	struct tally *tallies = mmap(NULL, CLIENTS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct samples rates[CROWDS] = {0}, floors[CROWDS] = {0}, ratios[CROWDS] = {0}, worsts[CROWDS] = {0};
+	struct samples rates[CROWDS] = { 0 }, floors[CROWDS] = { 0 }, ratios[CROWDS] = { 0 },
+		       worsts[CROWDS] = { 0 };
 	struct pair *pair = pair_open(bench, "floor.db");
 	const char *mount = server_sloth(bench);
 	struct locker lockers[CLIENTS_MAX];

@@ -43,16 +43,16 @@ static void start_once(void *argv)
 static void print_floor(
 	const struct bench *bench, const char *name, unsigned samples, void (*once)(void *data), void *data)
 {
-	measure_floor(&(struct comparison){.name = name,
+	measure_floor(&(struct comparison){ .name = name,
 		.unit = "us",
 		.rounds = bench->rounds,
 		.samples = samples,
-		.floor = {once, data}});
+		.floor = { once, data } });
 }
 
 void case_floors(const struct bench *bench)
 {
-	const char *hello[] = {bench->hello, NULL};
+	const char *hello[] = { bench->hello, NULL };
 	char *path = text_of("%s/block", bench->directory);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 

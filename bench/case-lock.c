@@ -13,21 +13,21 @@ void case_lock(const struct bench *bench)
 	struct locker locker;
 
 	locker_init(&locker, server_sloth(bench), "bench");
-	compare(&(struct comparison){.name = "lock-write",
+	compare(&(struct comparison){ .name = "lock-write",
 		.against = "SQLite in-process",
 		.unit = "us",
 		.aim = 1.25,
 		.rounds = bench->rounds,
 		.samples = PAIRS,
-		.ours = {locker_write, &locker},
-		.floor = {pair_lock_unlock, pair}});
-	compare(&(struct comparison){.name = "lock-flock",
+		.ours = { locker_write, &locker },
+		.floor = { pair_lock_unlock, pair } });
+	compare(&(struct comparison){ .name = "lock-flock",
 		.against = "SQLite in-process",
 		.unit = "us",
 		.aim = 1.25,
 		.rounds = bench->rounds,
 		.samples = PAIRS,
-		.ours = {locker_flock, &locker},
-		.floor = {pair_lock_unlock, pair}});
+		.ours = { locker_flock, &locker },
+		.floor = { pair_lock_unlock, pair } });
 	locker_done(&locker);
 }

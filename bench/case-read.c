@@ -50,25 +50,25 @@ static void compare_both(const struct bench *bench, const char *against, char *o
 {
 	char *name = text_of("read-%s", against), *floor_name = text_of("hello file system, %s", against);
 
-	compare(&(struct comparison){.name = name,
+	compare(&(struct comparison){ .name = name,
 		.against = floor_name,
 		.unit = "us",
 		.aim = aim,
 		.rounds = bench->rounds,
 		.samples = 2000,
-		.ours = {read_once, ours},
-		.floor = {read_once, floor}});
+		.ours = { read_once, ours },
+		.floor = { read_once, floor } });
 	free(name);
 	name = text_of("stat-%s", against);
-	compare(&(struct comparison){.name = name,
+	compare(&(struct comparison){ .name = name,
 		.against = floor_name,
 		.unit = "us",
 		.aim = aim,
 		.rounds = bench->rounds,
 		.samples = 200,
 		.batch = STATS,
-		.ours = {stat_many, ours},
-		.floor = {stat_many, floor}});
+		.ours = { stat_many, ours },
+		.floor = { stat_many, floor } });
 	free(name);
 	free(floor_name);
 }

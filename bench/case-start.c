@@ -12,24 +12,24 @@ static void start_once(void *argv)
 
 void case_start(const struct bench *bench)
 {
-	const char *hello[] = {bench->hello, NULL};
-	const char *version[] = {bench->sloth, "version", NULL};
-	const char *help[] = {bench->sloth, "--help", NULL};
+	const char *hello[] = { bench->hello, NULL };
+	const char *version[] = { bench->sloth, "version", NULL };
+	const char *help[] = { bench->sloth, "--help", NULL };
 
-	compare(&(struct comparison){.name = "start-version",
+	compare(&(struct comparison){ .name = "start-version",
 		.against = "hello world in C",
 		.unit = "us",
 		.aim = 1.5,
 		.rounds = bench->rounds,
 		.samples = STARTS,
-		.ours = {start_once, version},
-		.floor = {start_once, hello}});
-	compare(&(struct comparison){.name = "start-help",
+		.ours = { start_once, version },
+		.floor = { start_once, hello } });
+	compare(&(struct comparison){ .name = "start-help",
 		.against = "hello world in C",
 		.unit = "us",
 		.aim = 1.5,
 		.rounds = bench->rounds,
 		.samples = STARTS,
-		.ours = {start_once, help},
-		.floor = {start_once, hello}});
+		.ours = { start_once, help },
+		.floor = { start_once, hello } });
 }

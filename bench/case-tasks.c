@@ -29,14 +29,14 @@ static void write_ninja_file(const char *path)
 
 static void ninja_once(void *directory)
 {
-	const char *argv[] = {"ninja", "-C", directory, "-j2", NULL};
+	const char *argv[] = { "ninja", "-C", directory, "-j2", NULL };
 
 	process_wait(process_start(argv));
 }
 
 static void spawn_all(void *nothing)
 {
-	static const char *const argv[] = {"true", NULL};
+	static const char *const argv[] = { "true", NULL };
 
 	for (int i = 0; i < TASKS; i++) {
 		if (i >= AT_ONCE)
@@ -54,21 +54,21 @@ void case_tasks(const struct bench *bench)
 
 	write_ninja_file(ninja);
 	workflow_init(&workflow, server_sloth(bench), "thousand", text);
-	compare(&(struct comparison){.name = "tasks-1000",
+	compare(&(struct comparison){ .name = "tasks-1000",
 		.against = "ninja -j2",
 		.unit = "ms",
 		.aim = 1.3,
 		.rounds = bench->rounds,
 		.samples = 1,
-		.ours = {workflow_run, &workflow},
-		.floor = {ninja_once, (void *)bench->directory}});
-	compare(&(struct comparison){.name = "tasks-1000-spawn",
+		.ours = { workflow_run, &workflow },
+		.floor = { ninja_once, (void *)bench->directory } });
+	compare(&(struct comparison){ .name = "tasks-1000-spawn",
 		.against = "posix_spawn, two at a time",
 		.unit = "ms",
 		.rounds = bench->rounds,
 		.samples = 1,
-		.ours = {workflow_run, &workflow},
-		.floor = {spawn_all}});
+		.ours = { workflow_run, &workflow },
+		.floor = { spawn_all } });
 	workflow_done(&workflow);
 	free(ninja);
 }

@@ -22,7 +22,7 @@ static const char text[] = "local last\n"
 /* That a task runs is one commit, how it ended another. */
 static void floor_once(void *pair)
 {
-	static const char *const argv[] = {"sh", "-c", "true", NULL};
+	static const char *const argv[] = { "sh", "-c", "true", NULL };
 
 	for (int i = 0; i < TASKS; i++) {
 		for (int commit = 0; commit < COMMITS / TASKS; commit++)
@@ -38,13 +38,13 @@ void case_workflow(const struct bench *bench)
 	struct workflow workflow;
 
 	workflow_init(&workflow, server_sloth(bench), "five", text);
-	compare(&(struct comparison){.name = name,
+	compare(&(struct comparison){ .name = name,
 		.against = "five `sh -c true` and ten commits",
 		.unit = "ms",
 		.rounds = bench->rounds,
 		.samples = RUNS,
-		.ours = {workflow_run, &workflow},
-		.floor = {floor_once, pair}});
+		.ours = { workflow_run, &workflow },
+		.floor = { floor_once, pair } });
 	workflow_done(&workflow);
 	free(name);
 }

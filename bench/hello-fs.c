@@ -27,9 +27,9 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{.name = "plain", .timeout = 1},
-	{.name = "tuned", .timeout = 86400, .keeps = true},
-	{.name = "uncached", .timeout = 0},
+	{ .name = "plain", .timeout = 1 },
+	{ .name = "tuned", .timeout = 86400, .keeps = true },
+	{ .name = "uncached", .timeout = 0 },
 };
 
 struct hello {
@@ -136,7 +136,7 @@ static int serve(struct hello *hello, const char *mountpoint)
 
 int main(int argc, char **argv)
 {
-	struct hello hello = {.file = 1};
+	struct hello hello = { .file = 1 };
 
 	for (size_t i = 0; argc == 5 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kinds[i].name, argv[1]))

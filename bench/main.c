@@ -26,15 +26,15 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{.name = "floors", .run = case_floors, .rounds = 5},
-	{.name = "read", .run = case_read, .rounds = 15},
-	{.name = "lock", .run = case_lock, .rounds = 15},
-	{.name = "clients", .run = case_clients, .rounds = 7},
-	{.name = "clients-free", .run = case_clients, .free = true, .suffix = "-free", .rounds = 5},
-	{.name = "workflow", .run = case_workflow, .rounds = 9},
-	{.name = "workflow-free", .run = case_workflow, .free = true, .suffix = "-free", .rounds = 9},
-	{.name = "tasks", .run = case_tasks, .free = true, .suffix = "", .rounds = 5},
-	{.name = "start", .run = case_start, .rounds = 5},
+	{ .name = "floors", .run = case_floors, .rounds = 5 },
+	{ .name = "read", .run = case_read, .rounds = 15 },
+	{ .name = "lock", .run = case_lock, .rounds = 15 },
+	{ .name = "clients", .run = case_clients, .rounds = 7 },
+	{ .name = "clients-free", .run = case_clients, .free = true, .suffix = "-free", .rounds = 5 },
+	{ .name = "workflow", .run = case_workflow, .rounds = 9 },
+	{ .name = "workflow-free", .run = case_workflow, .free = true, .suffix = "-free", .rounds = 9 },
+	{ .name = "tasks", .run = case_tasks, .free = true, .suffix = "", .rounds = 5 },
+	{ .name = "start", .run = case_start, .rounds = 5 },
 };
 
 static char *directory;

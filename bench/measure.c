@@ -42,7 +42,7 @@ double samples_at(struct samples *samples, double share)
 void samples_done(struct samples *samples)
 {
 	free(samples->values);
-	*samples = (struct samples){0};
+	*samples = (struct samples){ 0 };
 }
 
 static void print_number(const char *key, double value)
@@ -74,7 +74,7 @@ void figures_print(const struct figures *figures)
 static double measure_round(const struct comparison *c, const struct side *side, struct samples *all)
 {
 	double scale = (!strcmp(c->unit, "ms") ? 1e3 : 1e6) / (c->batch ? c->batch : 1);
-	struct samples round = {0};
+	struct samples round = { 0 };
 	double median;
 
 	for (unsigned i = 0; i < c->samples; i++) {
@@ -103,7 +103,7 @@ static void warm_up(const struct side *side)
 
 void compare(const struct comparison *c)
 {
-	struct samples all = {0}, floor_all = {0}, ours = {0}, floor = {0}, ratios = {0};
+	struct samples all = { 0 }, floor_all = { 0 }, ours = { 0 }, floor = { 0 }, ratios = { 0 };
 
 	warm_up(&c->ours);
 	warm_up(&c->floor);
@@ -136,7 +136,7 @@ void compare(const struct comparison *c)
 
 void measure_floor(const struct comparison *c)
 {
-	struct samples all = {0}, medians = {0};
+	struct samples all = { 0 }, medians = { 0 };
 
 	warm_up(&c->floor);
 	for (unsigned i = 0; i < c->rounds; i++)

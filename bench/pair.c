@@ -99,8 +99,8 @@ static int64_t lock(struct pair *pair)
 	run(pair, SQL_CHANGE_BEGIN, "");
 	token = run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
 	run(pair, SQL_LOCK_ADD, "iisiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0,
-		(int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock",
-		"", "a benchmark");
+		(int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock", "",
+		"a benchmark");
 	add_event(pair, "lock.acquired");
 	run(pair, SQL_CHANGE_END, "");
 	run(pair, SQL_COMMIT, "");
@@ -138,7 +138,7 @@ struct pair *pair_open(const struct bench *bench, const char *name)
 {
 	struct pair *pair = need(calloc(1, sizeof(*pair)));
 	char *path = text_of("%s/%s", bench->directory, name);
-	struct fault fault = {0};
+	struct fault fault = { 0 };
 	struct store *store;
 
 	/* Schema, page size and a WAL that is grown already: all as the daemon makes them. */

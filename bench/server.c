@@ -78,7 +78,7 @@ static void wait_for_mount(const struct bench *bench, struct server *server, con
 			server->pid = 0;
 			break;
 		}
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
 	file_read(log, text, sizeof(text));
 	skip("nothing can be mounted here: %s", text);
@@ -111,7 +111,7 @@ static char *make_folder(const struct bench *bench, const char *name)
 const char *server_sloth(const struct bench *bench)
 {
 	char *home = make_folder(bench, "home"), *mount = make_folder(bench, "sloth");
-	const char *argv[] = {bench->slothd, "--mount", mount, NULL};
+	const char *argv[] = { bench->slothd, "--mount", mount, NULL };
 
 	if (setenv("SLOTH_HOME", home, 1) < 0)
 		die("out of memory");
@@ -122,7 +122,7 @@ const char *server_sloth(const struct bench *bench)
 const char *server_hello(const struct bench *bench, const char *kind, const char *path, const char *content)
 {
 	char *mount = make_folder(bench, kind);
-	const char *argv[] = {bench->hello_fs, kind, path, content, mount, NULL};
+	const char *argv[] = { bench->hello_fs, kind, path, content, mount, NULL };
 
 	return server_start(bench, argv, mount);
 }

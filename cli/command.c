@@ -60,8 +60,9 @@ static int unknown_verb(struct command *command, const struct verb *verbs, const
 		names[count++] = verbs->name;
 	nearest = text_nearest(word, names, count);
 	if (nearest)
-		return fault_set(&command->fault, EINVAL, "there is no command \"%s%s%s\"; did you mean \"%s%s%s\"?",
-			command->title, space, word, command->title, space, nearest);
+		return fault_set(&command->fault, EINVAL,
+			"there is no command \"%s%s%s\"; did you mean \"%s%s%s\"?", command->title, space,
+			word, command->title, space, nearest);
 	return fault_set(&command->fault, EINVAL, "there is no command \"%s%s%s\"; see \"sloth help%s%s\"",
 		command->title, space, word, space, command->title);
 }
@@ -80,8 +81,9 @@ static int unknown_option(struct command *command, const char *word)
 	if (nearest)
 		return fault_set(&command->fault, EINVAL, "%s%sthere is no option %s; did you mean --%s?",
 			command->title, *command->title ? ": " : "", word, nearest);
-	return fault_set(&command->fault, EINVAL, "%s%sthere is no option %s; see \"sloth help%s%s\"", command->title,
-		*command->title ? ": " : "", word, *command->title ? " " : "", command->title);
+	return fault_set(&command->fault, EINVAL, "%s%sthere is no option %s; see \"sloth help%s%s\"",
+		command->title, *command->title ? ": " : "", word, *command->title ? " " : "",
+		command->title);
 }
 
 static const struct option *find_long(const struct option *options, const char *name, size_t size)
@@ -132,7 +134,8 @@ static int parse_long(struct command *command, const char *word, char **next, in
 {
 	size_t size = strcspn(word + 2, "=");
 	const char *value = word[2 + size] ? word + 2 + size + 1 : NULL;
-	const struct option *option = find_long(command->verb ? command->verb->options : NULL, word + 2, size);
+	const struct option *option =
+		find_long(command->verb ? command->verb->options : NULL, word + 2, size);
 
 	if (!option)
 		option = find_long(common_options, word + 2, size);
@@ -162,8 +165,8 @@ static int parse_letters(struct command *command, const char *word, char **next,
 			return unknown_option(command, (char[]){ '-', *p, '\0' });
 		if (option->value) {
 			if (!p[1] && !*next)
-				return fault_set(
-					&command->fault, EINVAL, "-%c needs a value: -%c %s", *p, *p, option->value);
+				return fault_set(&command->fault, EINVAL, "-%c needs a value: -%c %s", *p, *p,
+					option->value);
 			*ret_used = p[1] ? 0 : 1;
 			return give(command, option, p[1] ? p + 1 : *next);
 		}
@@ -191,8 +194,8 @@ static int check_operands(struct command *command)
 	if (command->operand_count < min || (max == 0 && command->operand_count > 0) ||
 		(max > 0 && command->operand_count > max))
 		return fault_set(&command->fault, EINVAL, "%s: usage: sloth %s%s%s",
-			command->operand_count < min ? "something is missing" : "that is too much", command->title,
-			verb->operands ? " " : "", verb->operands ? verb->operands : "");
+			command->operand_count < min ? "something is missing" : "that is too much",
+			command->title, verb->operands ? " " : "", verb->operands ? verb->operands : "");
 	return 0;
 }
 
@@ -290,8 +293,8 @@ int command_duration(struct command *command, const char *name, int64_t *ret_ms)
 	const char *text = command_option(command, name);
 
 	if (text && duration_parse(text, ret_ms) < 0)
-		return fault_set(
-			&command->fault, EINVAL, "--%s %s: it must be a duration like 30s, 5m or 1h30m", name, text);
+		return fault_set(&command->fault, EINVAL,
+			"--%s %s: it must be a duration like 30s, 5m or 1h30m", name, text);
 	return 0;
 }
 
@@ -303,8 +306,8 @@ int command_number(struct command *command, const char *name, int64_t min, int64
 	if (!text)
 		return 0;
 	if (parse_int64(text, &number) < 0 || number < min)
-		return fault_set(&command->fault, EINVAL, "--%s %s: it must be a number from %lld", name, text,
-			(long long)min);
+		return fault_set(&command->fault, EINVAL, "--%s %s: it must be a number from %lld", name,
+			text, (long long)min);
 	*ret_number = number;
 	return 0;
 }

@@ -3,8 +3,8 @@
 /*
  * Verbs and their options are tables; a command is one call of a verb, with what was given to it.
  *
- * A group of commands is one file with one table of verbs; a new command is one row there and one function. Help, the
- * completion of the shell and the check of what was given come from the rows.
+ * A group of commands is one file with one table of verbs; a new command is one row there and one function.
+ * Help, the completion of the shell and the check of what was given come from the rows.
  *
  * Nothing is opened before the verb's function asks for it: command_client() connects.
  */
@@ -61,8 +61,8 @@ struct command {
 
 extern const struct option common_options[];
 
-/* Finds the verb and checks options and operands. 0 or -EINVAL with a sentence in the fault. A group without a verb
- * below it is taken for a question for help, but only with --help. Owned: command_done(). */
+/* Finds the verb and checks options and operands. 0 or -EINVAL with a sentence in the fault. A group without
+ * a verb below it is taken for a question for help, but only with --help. Owned: command_done(). */
 int command_parse(struct command *command, const struct verb *verbs, int argc, char **argv);
 void command_done(struct command *command);
 
@@ -74,7 +74,8 @@ void verb_operands(const struct verb *verb, int *ret_min, int *ret_max);
 /* The value of an option that the verb's table has; the last one counts. NULL: not given. */
 const char *command_option(const struct command *command, const char *name);
 bool command_flag(const struct command *command, const char *name);
-/* The values of an option that may be repeated: the one at or after *position, which moves on; NULL: no more. */
+/* The values of an option that may be repeated: the one at or after *position, which moves on; NULL: no more.
+ */
 const char *command_next(const struct command *command, const char *name, int *position);
 /* Durations and numbers among the values: -EINVAL with a sentence; `ret_` untouched when not given. */
 int command_duration(struct command *command, const char *name, int64_t *ret_ms);

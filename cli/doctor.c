@@ -43,7 +43,8 @@ static void check_home(struct command *command, struct finding *finding)
 	else if (access(command->place.home, W_OK | X_OK) < 0 && command->place.system && geteuid() != 0)
 		find(finding, GOOD, "%s belongs to the machine's daemon", command->place.home);
 	else if (access(command->place.home, W_OK | X_OK) < 0)
-		find(finding, BAD, "you may not write to %s (%s): chown it, or set SLOTH_HOME to another folder",
+		find(finding, BAD,
+			"you may not write to %s (%s): chown it, or set SLOTH_HOME to another folder",
 			command->place.home, strerror(errno));
 	else
 		find(finding, GOOD, "%s", command->place.home);
@@ -54,8 +55,8 @@ static void check_daemon(struct command *command, struct finding *finding)
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	const char *version;
 
-	if (!command_client(command) ||
-		client_call(&command->client, "hello", json_object(), NULL, 0, &command->fault, &answer) < 0) {
+	if (!command_client(command) || client_call(&command->client, "hello", json_object(), NULL, 0,
+						&command->fault, &answer) < 0) {
 		find(finding, BAD, "%s", command->fault.text);
 		command->fault = (struct fault){ 0 };
 		return;
@@ -66,7 +67,8 @@ static void check_daemon(struct command *command, struct finding *finding)
 			SLOTH_VERSION);
 	else
 		find(finding, GOOD, "slothd %s, process %lld, at %s", version,
-			(long long)json_integer_value(json_object_get(answer.head, "pid")), command->place.socket);
+			(long long)json_integer_value(json_object_get(answer.head, "pid")),
+			command->place.socket);
 }
 
 static void check_space(struct command *command, struct finding *finding)
@@ -84,7 +86,8 @@ static void check_space(struct command *command, struct finding *finding)
 	if (free_mb < NEED_MB)
 		find(finding, BAD, "%s has %llu MB left; Sloth wants %d", path, free_mb, NEED_MB);
 	else if (fs.f_files && fs.f_favail < 1000)
-		find(finding, WARN, "%s has room for %llu more files only", path, (unsigned long long)fs.f_favail);
+		find(finding, WARN, "%s has room for %llu more files only", path,
+			(unsigned long long)fs.f_favail);
 	else
 		find(finding, GOOD, "%llu MB free", free_mb);
 }
@@ -151,7 +154,8 @@ static void check_allow_other(struct command *command, struct finding *finding)
 	else if (file_has_line("/etc/fuse.conf", "user_allow_other"))
 		find(finding, GOOD, "user_allow_other is set in /etc/fuse.conf");
 	else
-		find(finding, WARN, "other users can't see your mount: write user_allow_other into /etc/fuse.conf");
+		find(finding, WARN,
+			"other users can't see your mount: write user_allow_other into /etc/fuse.conf");
 }
 
 static void check_cgroup(struct command *command, struct finding *finding)
@@ -161,7 +165,8 @@ static void check_cgroup(struct command *command, struct finding *finding)
 	else if (access("/sys/fs/cgroup/unified/cgroup.controllers", F_OK) == 0)
 		find(finding, GOOD, "cgroup v2 at /sys/fs/cgroup/unified");
 	else
-		find(finding, WARN, "no cgroup v2: processes that a task left behind are looked for one by one");
+		find(finding, WARN,
+			"no cgroup v2: processes that a task left behind are looked for one by one");
 }
 
 static const struct {
@@ -202,8 +207,8 @@ int doctor_run(struct command *command)
 						    verdicts[finding.verdict].name, "text", finding.text));
 		if (command->format == FORMAT_TEXT)
 			printf("%s%s%s  %-15s %s\n", print_style(stdout, verdicts[finding.verdict].style),
-				verdicts[finding.verdict].sign, print_style(stdout, STYLE_END), checks[i].title,
-				finding.text);
+				verdicts[finding.verdict].sign, print_style(stdout, STYLE_END),
+				checks[i].title, finding.text);
 	}
 	if (command->format != FORMAT_TEXT)
 		r = print_value(command, json_incref(list));

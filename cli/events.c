@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* events: what happened, from /events.json. The newest stand at the end of the file, so it is read from there. */
+/* events: what happened, from /events.json. The newest stand at the end of the file, so it is read from
+ * there. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static bool wanted(const struct reader *reader, const json_t *event)
 /* "2026-11-21 14:03:05  lock.acquired  production  alice  {…}" */
 static void print_line(const json_t *event)
 {
-	static const char *const shown[] = { "time", "type", "stack", "run", "user", "id", "uid", "stack_id" };
+	static const char *const shown[] = { "time", "type", "stack", "run", "user", "id", "uid",
+		"stack_id" };
 	json_t *rest = json_deep_copy(event), *run = json_object_get(event, "run");
 	json_t *time = json_object_get(event, "time");
 	CLEANUP(cleanup_free) char *text = NULL;
@@ -88,9 +90,10 @@ static size_t print_lines(const struct reader *reader, const char *text, size_t 
 	return used;
 }
 
-/* How many wanted lines there are in text, of those that are complete at their start; and where the limit-th from the
- * end begins. */
-static bool find_start(const struct reader *reader, const char *text, size_t size, bool whole, size_t *ret_start)
+/* How many wanted lines there are in text, of those that are complete at their start; and where the limit-th
+ * from the end begins. */
+static bool find_start(
+	const struct reader *reader, const char *text, size_t size, bool whole, size_t *ret_start)
 {
 	int64_t found = 0;
 	size_t end = size;
@@ -122,7 +125,8 @@ static int read_block(const struct reader *reader, int64_t offset, size_t size, 
 	while (content->size < size) {
 		CLEANUP(answer_done) struct answer answer = { 0 };
 		json_t *fields = json_pack("{sIsIsI}", "handle", (json_int_t)reader->handle, "offset",
-			(json_int_t)offset + (json_int_t)content->size, "size", (json_int_t)(size - content->size));
+			(json_int_t)offset + (json_int_t)content->size, "size",
+			(json_int_t)(size - content->size));
 		int r = client_call(&command->client, "pread", fields, NULL, 0, &command->fault, &answer);
 
 		r = r < 0 ? r : buffer_append(content, answer.body.data, answer.body.size);
@@ -165,8 +169,8 @@ static int print_future(const struct reader *reader)
 	for (;;) {
 		CLEANUP(answer_done) struct answer answer = { 0 };
 		ssize_t n;
-		json_t *fields =
-			json_pack("{sIsI}", "handle", (json_int_t)reader->handle, "offset", (json_int_t)offset);
+		json_t *fields = json_pack(
+			"{sIsI}", "handle", (json_int_t)reader->handle, "offset", (json_int_t)offset);
 		int r;
 
 		fflush(stdout);
@@ -196,7 +200,8 @@ int events_run(struct command *command)
 	client = command_client(command);
 	if (!client)
 		return -command->fault.code;
-	r = client_file_open(client, "/events.json", json_pack("[s]", "read"), &command->fault, &reader.handle);
+	r = client_file_open(
+		client, "/events.json", json_pack("[s]", "read"), &command->fault, &reader.handle);
 	r = r < 0 ? r : client_stat(client, "/events.json", &command->fault, &attr);
 	if (r < 0)
 		return r;

@@ -28,7 +28,8 @@ static int resolve(struct command *command, const char *path, bool follow, char 
 {
 	struct client *client = command_client(command);
 
-	return client ? client_resolve(client, path, follow, &command->fault, ret_path) : -command->fault.code;
+	return client ? client_resolve(client, path, follow, &command->fault, ret_path)
+		      : -command->fault.code;
 }
 
 static void mode_text(const char *type, unsigned mode, char ret_text[11])
@@ -81,9 +82,10 @@ static int long_row(struct command *command, struct table *table, const char *fo
 		return -ENOMEM;
 	mode_text(type, (unsigned)json_integer_value(json_object_get(attr, "mode")), mode);
 	snprintf(size, sizeof(size), "%lld", (long long)json_integer_value(json_object_get(attr, "size")));
-	return table_row(table, (const char *[]){ mode, user_text(json_object_get(attr, "uid"), user, sizeof(user)),
-					group_text(json_object_get(attr, "gid"), group, sizeof(group)), size,
-					print_time(mtime, time), shown });
+	return table_row(
+		table, (const char *[]){ mode, user_text(json_object_get(attr, "uid"), user, sizeof(user)),
+			       group_text(json_object_get(attr, "gid"), group, sizeof(group)), size,
+			       print_time(mtime, time), shown });
 }
 
 static int show_long(struct command *command, const char *folder, json_t *entries)
@@ -116,7 +118,8 @@ static void show_names(json_t *entries)
 		bool folder = !strcmp(print_text(entry, "type"), "dir");
 
 		printf("%s%s%s%s\n", folder ? print_style(stdout, STYLE_BOLD) : "", print_text(entry, "name"),
-			folder ? print_style(stdout, STYLE_END) : "", folder && print_is_terminal(stdout) ? "/" : "");
+			folder ? print_style(stdout, STYLE_END) : "",
+			folder && print_is_terminal(stdout) ? "/" : "");
 	}
 }
 
@@ -133,7 +136,8 @@ static int list_entries(struct command *command, const char *path, json_t **ret_
 	r = client_stat(client, path, &command->fault, &attr);
 	if (r < 0)
 		return r;
-	*ret_entries = json_pack("[{sssOso}]", "name", path, "type", json_object_get(attr, "type"), "attr", attr);
+	*ret_entries =
+		json_pack("[{sssOso}]", "name", path, "type", json_object_get(attr, "type"), "attr", attr);
 	return *ret_entries ? 0 : fault_set(&command->fault, ENOMEM, "no memory");
 }
 
@@ -213,8 +217,8 @@ int cat_run(struct command *command)
 		int r = resolve(command, command->operands[i], true, &path);
 
 		if (r == 0)
-			r = command->format == FORMAT_TEXT ? copy_out(command, path) :
-							     cat_value(command, command->operands[i], path);
+			r = command->format == FORMAT_TEXT ? copy_out(command, path)
+							   : cat_value(command, command->operands[i], path);
 		if (r < 0)
 			return r;
 	}
@@ -237,7 +241,8 @@ static int read_input(struct command *command, struct buffer *content)
 		if (r < 0)
 			return r;
 	}
-	return n < 0 ? fault_set(&command->fault, errno, "can't read standard input: %s", strerror(errno)) : 0;
+	return n < 0 ? fault_set(&command->fault, errno, "can't read standard input: %s", strerror(errno))
+		     : 0;
 }
 
 int write_run(struct command *command)
@@ -248,13 +253,14 @@ int write_run(struct command *command)
 	int r = read_input(command, &content);
 
 	r = r < 0 ? r : resolve(command, command->operands[0], true, &path);
-	r = r < 0 ? r :
-		    client_write(command_client(command), path, content.data, content.size, &command->fault, &run);
+	r = r < 0 ? r
+		  : client_write(
+			    command_client(command), path, content.data, content.size, &command->fault, &run);
 	if (r < 0)
 		return r;
 	if (command->format != FORMAT_TEXT)
-		return print_value(command, json_pack("{sssIsI}", "path", path, "size", (json_int_t)content.size,
-						    "run", (json_int_t)run));
+		return print_value(command, json_pack("{sssIsI}", "path", path, "size",
+						    (json_int_t)content.size, "run", (json_int_t)run));
 	if (run)
 		print_done("Run %lld started", (long long)run);
 	return 0;

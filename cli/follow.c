@@ -79,7 +79,8 @@ static void run_path(const struct follow *follow, const char *file, char *ret_pa
 
 static int ask(struct follow *follow, const char *op, json_t *fields, const char *body, int64_t *ret_id)
 {
-	int64_t id = client_send(&follow->command->client, op, fields, body, strlen(body), &follow->command->fault);
+	int64_t id = client_send(
+		&follow->command->client, op, fields, body, strlen(body), &follow->command->fault);
 
 	if (id < 0)
 		return (int)id;
@@ -90,8 +91,8 @@ static int ask(struct follow *follow, const char *op, json_t *fields, const char
 static int ask_watch(struct follow *follow)
 {
 	return ask(follow, "watch",
-		json_pack("{sIsI}", "handle", (json_int_t)follow->log, "offset", (json_int_t)follow->offset), "",
-		&follow->watch);
+		json_pack("{sIsI}", "handle", (json_int_t)follow->log, "offset", (json_int_t)follow->offset),
+		"", &follow->watch);
 }
 
 /* Opens the log and asks to be told of its growth and of the end. */
@@ -208,8 +209,9 @@ static int pass_signals(struct follow *follow)
 
 	if (follow->cancelled >= interrupts)
 		return 0;
-	progress_say(&follow->progress,
-		follow->cancelled ? "Cancelling at once" : "Cancelling the run; Ctrl-C again ends its tasks at once");
+	progress_say(&follow->progress, follow->cancelled
+						? "Cancelling at once"
+						: "Cancelling the run; Ctrl-C again ends its tasks at once");
 	follow->cancelled++;
 	run_path(follow, "ctl", path, sizeof(path));
 	return ask(follow, "write", json_pack("{ss}", "path", path), "cancel\n", &follow->cancel);
@@ -245,8 +247,8 @@ static int wait_for_end(struct follow *follow)
 		if (r < 0)
 			break;
 		/* A signal between the check and the wait is seen an interval later at most. */
-		r = client_next(
-			&follow->command->client, (int)(looks ? left : interval), &follow->command->fault, &answer);
+		r = client_next(&follow->command->client, (int)(looks ? left : interval),
+			&follow->command->fault, &answer);
 		if (r == 1)
 			r = handle(follow, &answer);
 		else if (r == -EINTR)

@@ -20,10 +20,10 @@ static void show_options(FILE *out, const struct option *options)
 		char left[128];
 		int n = 0;
 
-		n = options->letter ? snprintf(left, sizeof(left), "-%c, ", options->letter) :
-				      snprintf(left, sizeof(left), "    ");
-		snprintf(left + n, sizeof(left) - (size_t)n, "--%s%s%s", options->name, options->value ? " " : "",
-			options->value ? options->value : "");
+		n = options->letter ? snprintf(left, sizeof(left), "-%c, ", options->letter)
+				    : snprintf(left, sizeof(left), "    ");
+		snprintf(left + n, sizeof(left) - (size_t)n, "--%s%s%s", options->name,
+			options->value ? " " : "", options->value ? options->value : "");
 		show_row(out, left, options->help);
 	}
 }
@@ -49,7 +49,8 @@ void help_show(FILE *out, const struct verb *verbs, const struct command *comman
 		      "Commands:\n",
 			out);
 		show_verbs(out, verbs);
-		fputs("\n\"sloth help COMMAND\" tells more. Everything is also a file: \"sloth cat /README\".\n",
+		fputs("\n\"sloth help COMMAND\" tells more. Everything is also a file: \"sloth cat "
+		      "/README\".\n",
 			out);
 		return;
 	}

@@ -136,7 +136,8 @@ static int acquire_line(struct command *command, struct buffer *line)
 		int64_t ms;
 
 		r = words[i].duration ? command_duration(command, words[i].option, &ms) : 0;
-		r = r < 0 ? r : add_word(command, line, words[i].key, command_option(command, words[i].option));
+		r = r < 0 ? r
+			  : add_word(command, line, words[i].key, command_option(command, words[i].option));
 	}
 	/* An empty line is no command: without words, an empty reason. */
 	if (r == 0 && !line->size)
@@ -198,8 +199,8 @@ static int check_holder(struct command *command, const char *stack, const char *
 	holder = strdup(print_text(lock, "locked_by"));
 	json_decref(lock);
 	if (holder && *holder && strcmp(holder, name))
-		return fault_set(
-			&command->fault, EPERM, "stack \"%s\" is locked by %s, not by %s", stack, holder, name);
+		return fault_set(&command->fault, EPERM, "stack \"%s\" is locked by %s, not by %s", stack,
+			holder, name);
 	return 0;
 }
 
@@ -242,10 +243,11 @@ static int list_row(struct table *table, const json_t *lock)
 {
 	char time[32];
 
-	return table_row(table,
-		(const char *[]){ print_text(lock, "stack"), is_locked(lock) ? "LOCKED" : "unlocked",
-			print_text(lock, "locked_by"), print_time(print_ms(json_object_get(lock, "since")), time),
-			print_text(lock, "operation"), print_text(lock, "reason") });
+	return table_row(
+		table, (const char *[]){ print_text(lock, "stack"), is_locked(lock) ? "LOCKED" : "unlocked",
+			       print_text(lock, "locked_by"),
+			       print_time(print_ms(json_object_get(lock, "since")), time),
+			       print_text(lock, "operation"), print_text(lock, "reason") });
 }
 
 static int list_table(json_t *locks)
@@ -297,8 +299,8 @@ const struct verb lock_verbs[] = {
 	{ "status", .operands = "NAME", .help = "Show who holds the lock of a stack", .run = status_run },
 	{ "release", .operands = "NAME", .help = "Release a lock of your own", .options = release_options,
 		.run = release_run },
-	{ "force-release", .operands = "NAME", .help = "Release somebody else's lock", .options = force_options,
-		.run = force_run },
+	{ "force-release", .operands = "NAME", .help = "Release somebody else's lock",
+		.options = force_options, .run = force_run },
 	{ "list", .help = "List what is locked", .options = lock_list_options, .run = lock_list_run },
 	{ NULL },
 };

@@ -36,17 +36,19 @@ int machine_check_fuse(struct fault *fault)
 {
 	if (access("/dev/fuse", F_OK) < 0)
 		return fault_set(fault, ENODEV,
-			"there is no /dev/fuse: load the kernel's module (modprobe fuse); in a container, give it "
+			"there is no /dev/fuse: load the kernel's module (modprobe fuse); in a container, "
+			"give it "
 			"the device "
-			"(--device /dev/fuse --cap-add SYS_ADMIN). Without a mount, every command of sloth works as "
+			"(--device /dev/fuse --cap-add SYS_ADMIN). Without a mount, every command of sloth "
+			"works as "
 			"well");
 	if (access("/dev/fuse", R_OK | W_OK) < 0)
-		return fault_set(
-			fault, EACCES, "you may not use /dev/fuse: %s (its mode should be 0666)", strerror(errno));
+		return fault_set(fault, EACCES, "you may not use /dev/fuse: %s (its mode should be 0666)",
+			strerror(errno));
 	/* root mounts by itself. */
 	if (geteuid() != 0 && !machine_has_program("fusermount3"))
-		return fault_set(
-			fault, ENOENT, "there is no fusermount3, which mounts for users: install the package fuse3");
+		return fault_set(fault, ENOENT,
+			"there is no fusermount3, which mounts for users: install the package fuse3");
 	return 0;
 }
 

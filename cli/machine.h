@@ -8,7 +8,8 @@
 /* Whether folders can be mounted: -ENODEV, -EACCES, -ENOENT (fusermount3) with what to do. */
 int machine_check_fuse(struct fault *fault);
 
-/* Whether a tree of ours is mounted on the path, also a dead one; by /proc/self/mountinfo, without touching it. */
+/* Whether a tree of ours is mounted on the path, also a dead one; by /proc/self/mountinfo, without touching
+ * it. */
 bool machine_is_mounted(const char *path);
 
 /* Whether a program is in $PATH or in the folders of the system's programs. */

@@ -21,8 +21,8 @@ static const struct verb verbs[] = {
 	{ "run", .operands = "[FILE]", .help = "Run a workflow and follow it", .more = run_more,
 		.options = run_options, .run = run_run },
 	{ "stack", .help = "Stacks: list, show, new, delete, outputs, locks", .verbs = stack_verbs },
-	{ "ls", .operands = "[PATH...]", .help = "List what is in a folder of the tree", .options = ls_options,
-		.run = ls_run },
+	{ "ls", .operands = "[PATH...]", .help = "List what is in a folder of the tree",
+		.options = ls_options, .run = ls_run },
 	{ "cat", .operands = "PATH...", .help = "Print files of the tree", .run = cat_run },
 	{ "write", .operands = "PATH", .help = "Write standard input or a text into a file of the tree",
 		.options = write_options, .run = write_run },
@@ -30,10 +30,12 @@ static const struct verb verbs[] = {
 		.run = events_run },
 	{ "mount", .operands = "[DIR]", .help = "Show the tree as a folder, /sloth if none is named",
 		.options = mount_options, .run = mount_run },
-	{ "umount", .alias = "unmount", .operands = "DIR", .help = "Take the folder away again", .run = umount_run },
+	{ "umount", .alias = "unmount", .operands = "DIR", .help = "Take the folder away again",
+		.run = umount_run },
 	{ "doctor", .help = "Look for what is missing on this machine", .run = doctor_run },
 	{ "version", .help = "Print the version", .run = version_run },
-	{ "help", .operands = "[COMMAND...]", .help = "Explain a command", .options = help_options, .run = help_run },
+	{ "help", .operands = "[COMMAND...]", .help = "Explain a command", .options = help_options,
+		.run = help_run },
 	{ NULL },
 };
 
@@ -60,8 +62,8 @@ static int help_run(struct command *command)
 		size_t n = strlen(about.title);
 
 		if (!verb)
-			return fault_set(&command->fault, EINVAL, "there is no command \"%s%s%s\"", about.title,
-				n ? " " : "", word);
+			return fault_set(&command->fault, EINVAL, "there is no command \"%s%s%s\"",
+				about.title, n ? " " : "", word);
 		snprintf(about.title + n, sizeof(about.title) - n, "%s%s", n ? " " : "", verb->name);
 		about.verb = verb;
 		below = verb->verbs;
@@ -70,14 +72,14 @@ static int help_run(struct command *command)
 	return 0;
 }
 
-/* Output that was lost (a full disk, a closed descriptor) is a failure, except into a pipe whose reader has seen
- * enough: then SIGPIPE ends us before. */
+/* Output that was lost (a full disk, a closed descriptor) is a failure, except into a pipe whose reader has
+ * seen enough: then SIGPIPE ends us before. */
 static int finish_output(struct command *command, int r)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return r;
-	return r < 0 ? r :
-		       fault_set(&command->fault, errno ? errno : EIO, "can't write the output: %s",
+	return r < 0 ? r
+		     : fault_set(&command->fault, errno ? errno : EIO, "can't write the output: %s",
 			       strerror(errno ? errno : EIO));
 }
 

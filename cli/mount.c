@@ -28,7 +28,8 @@ static int absolute(struct command *command, const char *given, char *ret_path, 
 	int n;
 
 	if (*given != '/' && !folder)
-		return fault_set(&command->fault, errno, "can't tell the current folder: %s", strerror(errno));
+		return fault_set(
+			&command->fault, errno, "can't tell the current folder: %s", strerror(errno));
 	n = snprintf(ret_path, size, "%s%s%s", folder ? folder : "", folder ? "/" : "", given);
 	if (n < 0 || (size_t)n >= size)
 		return fault_set(&command->fault, ENAMETOOLONG, "the path %s is too long", given);
@@ -45,12 +46,14 @@ static int make_folder(struct command *command, const char *path)
 		return 0;
 	if (errno == EACCES || errno == EPERM || errno == EROFS)
 		return fault_set(&command->fault, EACCES,
-			"there is no folder %s, and you may not make it: choose one of yours (sloth mount ~/sloth), "
+			"there is no folder %s, and you may not make it: choose one of yours (sloth mount "
+			"~/sloth), "
 			"or let root "
 			"make it: mkdir %s && chown %u %s",
 			path, path, geteuid(), path);
 	if (errno != EEXIST)
-		return fault_set(&command->fault, errno, "can't make the folder %s: %s", path, strerror(errno));
+		return fault_set(
+			&command->fault, errno, "can't make the folder %s: %s", path, strerror(errno));
 	/* A dead mount gives ENOTCONN; the daemon knows what to do with it. */
 	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
 		return fault_set(&command->fault, ENOTDIR, "%s is not a folder", path);
@@ -86,14 +89,16 @@ int mount_run(struct command *command)
 /* What a dead daemon leaves behind, taken away without it. */
 static int detach(struct command *command, const char *path)
 {
-	char *argv[] = { (char *)"fusermount3", (char *)"-u", (char *)"-z", (char *)"--", (char *)path, NULL };
+	char *argv[] = { (char *)"fusermount3", (char *)"-u", (char *)"-z", (char *)"--", (char *)path,
+		NULL };
 	int status, r;
 	pid_t pid;
 
 	if (geteuid() == 0)
-		return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ?
-			       0 :
-			       fault_set(&command->fault, errno, "can't unmount %s: %s", path, strerror(errno));
+		return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0
+			       ? 0
+			       : fault_set(&command->fault, errno, "can't unmount %s: %s", path,
+					 strerror(errno));
 	r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
 	if (r)
 		return fault_set(&command->fault, r, "can't start fusermount3: %s", strerror(r));
@@ -111,8 +116,8 @@ static int umount_path(struct command *command, const char *path)
 	/* No daemon is started for this: it would have nothing to unmount. */
 	r = client_open(&command->client, &command->place, false, &command->fault);
 	if (r == 0)
-		r = client_call(
-			&command->client, "umount", json_pack("{ss}", "dir", path), NULL, 0, &command->fault, NULL);
+		r = client_call(&command->client, "umount", json_pack("{ss}", "dir", path), NULL, 0,
+			&command->fault, NULL);
 	if (r == 0 || (r != -ENOTCONN && r != -ENOENT && r != -EINVAL))
 		return r;
 	if (machine_is_mounted(path))

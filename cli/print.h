@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * How results look: colours on a terminal (not with NO_COLOR, see no-color.org), plain lines in a pipe, and JSON or
- * YAML where that was asked for.
+ * How results look: colours on a terminal (not with NO_COLOR, see no-color.org), plain lines in a pipe, and
+ * JSON or YAML where that was asked for.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -36,7 +36,8 @@ void print_detail(const char *label, const char *text);
 
 /* Milliseconds of a time in an answer: an integer, or RFC 3339 in UTC; 0: none. */
 int64_t print_ms(const json_t *time);
-/* "2026-11-21 14:03:05" in local time on a terminal, RFC 3339 in a pipe; "-" for none. The buffer must have 32 bytes.
+/* "2026-11-21 14:03:05" in local time on a terminal, RFC 3339 in a pipe; "-" for none. The buffer must have
+ * 32 bytes.
  */
 const char *print_time(int64_t ms, char ret_text[32]);
 /* The same without regard to the output: local time. */

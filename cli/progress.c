@@ -35,7 +35,8 @@ static void erase(struct progress *progress)
 	progress->drawn = 0;
 }
 
-/* The sequences that only colour (SGR) may pass, all else that moves the cursor or more is shown, not done. */
+/* The sequences that only colour (SGR) may pass, all else that moves the cursor or more is shown, not done.
+ */
 static size_t harmless_sequence(const char *text, size_t size)
 {
 	size_t n = 2;
@@ -87,7 +88,8 @@ static void write_line(const struct progress *progress, const char *line, size_t
 		return;
 	}
 	if (has_time(line, size)) {
-		printf("%s%.*s%s ", print_style(stdout, STYLE_DIM), PREFIX, line, print_style(stdout, STYLE_END));
+		printf("%s%.*s%s ", print_style(stdout, STYLE_DIM), PREFIX, line,
+			print_style(stdout, STYLE_END));
 		line += PREFIX + 1;
 		size -= PREFIX + 1;
 		if (size && *line == '[')
@@ -109,7 +111,8 @@ void progress_log(struct progress *progress, const char *text, size_t size)
 	if (progress->quiet || !size || buffer_append(&progress->partial, text, size) < 0)
 		return;
 	erase(progress);
-	while (progress->partial.size && (newline = memchr(progress->partial.data, '\n', progress->partial.size))) {
+	while (progress->partial.size &&
+		(newline = memchr(progress->partial.data, '\n', progress->partial.size))) {
 		size_t n = (size_t)(newline - progress->partial.data);
 
 		write_line(progress, progress->partial.data, n);
@@ -146,7 +149,8 @@ static bool task_over(const json_t *task)
 	return true;
 }
 
-/* "  ⠹ build              2.1s  (try 2)", cut to the screen: a line that wrapped could not be taken away again. */
+/* "  ⠹ build              2.1s  (try 2)", cut to the screen: a line that wrapped could not be taken away
+ * again. */
 static void draw_task(struct progress *progress, const json_t *task, int columns)
 {
 	static const char *const frames[] = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" };
@@ -157,7 +161,8 @@ static void draw_task(struct progress *progress, const json_t *task, int columns
 
 	if (tries > 1)
 		snprintf(more, sizeof(more), "  (try %lld)", (long long)tries);
-	snprintf(tail, sizeof(tail), "%s%s", started > 0 ? duration_format(time_now_ms() - started, took) : "", more);
+	snprintf(tail, sizeof(tail), "%s%s",
+		started > 0 ? duration_format(time_now_ms() - started, took) : "", more);
 	room = columns - 4 - 2 - (int)strlen(tail) - 1;
 	if (room < 8)
 		return;

@@ -48,7 +48,8 @@ static int read_whole(struct command *command, const char *path, struct buffer *
 			return fault_set(&command->fault, errno, "can't read %s: %s", path, strerror(errno));
 		r = buffer_append(content, piece, (size_t)n);
 		if (content->size > INPUT_MAX)
-			return fault_set(&command->fault, EFBIG, "%s is larger than %d MiB", path, INPUT_MAX >> 20);
+			return fault_set(
+				&command->fault, EFBIG, "%s is larger than %d MiB", path, INPUT_MAX >> 20);
 	}
 	return r < 0 ? fault_set(&command->fault, -r, "%s", strerror(-r)) : 0;
 }
@@ -83,8 +84,8 @@ struct draft {
 
 static int open_file(struct command *command, struct draft *draft)
 {
-	return client_file_open(&command->client, draft->path, json_pack("[sss]", "write", "create", "truncate"),
-		&command->fault, &draft->handle);
+	return client_file_open(&command->client, draft->path,
+		json_pack("[sss]", "write", "create", "truncate"), &command->fault, &draft->handle);
 }
 
 /* In the stack's folder, which is made where there is none. */
@@ -119,8 +120,8 @@ static int open_draft(struct command *command, const char *name, struct draft *d
 static int set_option(
 	struct command *command, const struct draft *draft, const char *name, const char *value, size_t size)
 {
-	return client_call(&command->client, "setxattr", json_pack("{ssss}", "path", draft->path, "name", name),
-		value, size, &command->fault, NULL);
+	return client_call(&command->client, "setxattr",
+		json_pack("{ssss}", "path", draft->path, "name", name), value, size, &command->fault, NULL);
 }
 
 /* Each goes over the ones before. The sentence of a bad one gets the name of its file. */
@@ -142,7 +143,9 @@ static int set_values(struct command *command, const struct draft *draft, const 
 			return fault_set(&command->fault, fault.code, "%s: %s", file, fault.text);
 		}
 	}
-	return r < 0 || !assigned ? r : set_option(command, draft, "user.sloth.values", assigned, strlen(assigned));
+	return r < 0 || !assigned
+		       ? r
+		       : set_option(command, draft, "user.sloth.values", assigned, strlen(assigned));
 }
 
 static int set_tasks(struct command *command, const struct draft *draft)
@@ -157,8 +160,8 @@ static int set_tasks(struct command *command, const struct draft *draft)
 	options = json_pack("{so}", "tasks", names);
 	text = json_dumps(options, JSON_COMPACT);
 	json_decref(options);
-	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text)) :
-		      fault_set(&command->fault, EINVAL, "--task: a name must be valid UTF-8");
+	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text))
+		    : fault_set(&command->fault, EINVAL, "--task: a name must be valid UTF-8");
 }
 
 static int set_options(struct command *command, const struct draft *draft, const char *assigned)
@@ -178,9 +181,9 @@ static int submit(struct command *command, const char *name, const struct buffer
 
 	r = r < 0 ? r : open_draft(command, name, &draft);
 	r = r < 0 ? r : set_options(command, &draft, assigned);
-	r = r < 0 ? r :
-		    client_file_write(
-			    &command->client, draft.handle, 0, workflow->data, workflow->size, &command->fault);
+	r = r < 0 ? r
+		  : client_file_write(&command->client, draft.handle, 0, workflow->data, workflow->size,
+			    &command->fault);
 	if (r < 0)
 		return r;
 	/* From here on an interrupt is meant for the run. */

@@ -57,7 +57,8 @@ static int64_t ask(struct command *command, const json_t *entry, const char *fil
 	char path[NAME_SIZE + 64];
 
 	snprintf(path, sizeof(path), "/stacks/%s/%s", print_text(entry, "name"), file);
-	return client_send(&command->client, "read", json_pack("{ss}", "path", path), NULL, 0, &command->fault);
+	return client_send(
+		&command->client, "read", json_pack("{ss}", "path", path), NULL, 0, &command->fault);
 }
 
 /* A stack that went away meanwhile, or that we may not see, is left out. */
@@ -122,8 +123,10 @@ static int list_row(struct table *table, const json_t *stack)
 
 	snprintf(runs, sizeof(runs), "%lld", (long long)json_integer_value(json_object_get(stack, "runs")));
 	return table_row(table,
-		(const char *[]){ print_text(stack, "name"), print_text(stack, "status"), print_time(started, time),
-			print_duration(json_is_integer(duration) ? json_integer_value(duration) : -1, took), runs });
+		(const char *[]){ print_text(stack, "name"), print_text(stack, "status"),
+			print_time(started, time),
+			print_duration(json_is_integer(duration) ? json_integer_value(duration) : -1, took),
+			runs });
 }
 
 static int list_table(json_t *stacks)
@@ -263,7 +266,8 @@ static void show_lock(const json_t *stack)
 	lock_print(json_object_get(stack, "lock"));
 }
 
-static void (*const sections[])(const json_t *stack) = { show_general, show_last_run, show_outputs, show_lock };
+static void (*const sections[])(
+	const json_t *stack) = { show_general, show_last_run, show_outputs, show_lock };
 
 static int show_run(struct command *command)
 {
@@ -280,7 +284,8 @@ static int show_run(struct command *command)
 	if (r == 0 && command->format != FORMAT_TEXT)
 		return print_value(command, stack);
 	if (r == 0) {
-		printf("Stack: %s%s%s\n", print_style(stdout, STYLE_BOLD), name, print_style(stdout, STYLE_END));
+		printf("Stack: %s%s%s\n", print_style(stdout, STYLE_BOLD), name,
+			print_style(stdout, STYLE_END));
 		for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
 			sections[i](stack);
 	}
@@ -312,7 +317,8 @@ static int new_run(struct command *command)
 	return 0;
 }
 
-static void output_line(const char *indent, const char *key, int width, const json_t *value, const char *equals)
+static void output_line(
+	const char *indent, const char *key, int width, const json_t *value, const char *equals)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
 
@@ -335,7 +341,8 @@ void outputs_print(json_t *outputs, const char *indent)
 		if ((int)strlen(key) > width)
 			width = (int)strlen(key);
 	json_object_foreach (outputs, key, value)
-		output_line(indent, key, terminal || *indent ? width : 0, value, terminal || *indent ? " = " : "=");
+		output_line(indent, key, terminal || *indent ? width : 0, value,
+			terminal || *indent ? " = " : "=");
 }
 
 /* One value, as the file outputs.d/KEY has it. */
@@ -364,7 +371,8 @@ static int output_one(struct command *command, const char *stack, const char *ke
 
 static int output_run(struct command *command)
 {
-	const char *stack = command->operands[0], *key = command->operand_count > 1 ? command->operands[1] : NULL;
+	const char *stack = command->operands[0],
+		   *key = command->operand_count > 1 ? command->operands[1] : NULL;
 	json_t *outputs, *value;
 	int r;
 
@@ -376,8 +384,9 @@ static int output_run(struct command *command)
 	if (key) {
 		value = json_incref(json_object_get(outputs, key));
 		json_decref(outputs);
-		return value ? print_value(command, value) :
-			       fault_set(&command->fault, ENOENT, "stack \"%s\" has no output \"%s\"", stack, key);
+		return value ? print_value(command, value)
+			     : fault_set(&command->fault, ENOENT, "stack \"%s\" has no output \"%s\"", stack,
+				       key);
 	}
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, outputs);
@@ -393,8 +402,8 @@ int confirm_name(struct command *command, const char *what, const char *name)
 	char line[NAME_SIZE + 2] = "";
 
 	if (!isatty(STDIN_FILENO))
-		return fault_set(&command->fault, EPERM, "this destroys the %s \"%s\": say --force if you mean it",
-			what, name);
+		return fault_set(&command->fault, EPERM,
+			"this destroys the %s \"%s\": say --force if you mean it", what, name);
 	fprintf(stderr, "This destroys the %s \"%s\". Type its name to go on: ", what, name);
 	if (!fgets(line, sizeof(line), stdin))
 		line[0] = '\0';
@@ -420,9 +429,9 @@ static int delete_run(struct command *command)
 			r = confirm_name(command, "stack", name);
 		}
 	}
-	r = r < 0 ? r :
-		    client_call(&command->client, "rmdir", json_pack("{ss}", "path", path), NULL, 0, &command->fault,
-			    NULL);
+	r = r < 0 ? r
+		  : client_call(&command->client, "rmdir", json_pack("{ss}", "path", path), NULL, 0,
+			    &command->fault, NULL);
 	if (r < 0)
 		return r;
 	if (command->format != FORMAT_TEXT)
@@ -433,13 +442,14 @@ static int delete_run(struct command *command)
 
 const struct verb stack_verbs[] = {
 	{ "list", .alias = "ls", .help = "List the stacks", .options = list_options, .run = list_run },
-	{ "show", .operands = "NAME", .help = "Show one stack: status, latest run, outputs, lock", .run = show_run },
+	{ "show", .operands = "NAME", .help = "Show one stack: status, latest run, outputs, lock",
+		.run = show_run },
 	{ "new", .alias = "create", .operands = "NAME", .help = "Create a stack", .options = new_options,
 		.run = new_run },
 	{ "output", .alias = "outputs", .operands = "NAME [KEY]",
 		.help = "Print the outputs of a stack, or one of them", .run = output_run },
-	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack", .options = delete_options,
-		.run = delete_run },
+	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
+		.options = delete_options, .run = delete_run },
 	{ "lock", .help = "Acquire, show and release the locks of stacks", .verbs = lock_verbs },
 	{ NULL },
 };

@@ -9,7 +9,8 @@
 int stack_path(struct command *command, const char *name, const char *file, char **ret_path);
 /* A file of JSON of one stack: a new reference. */
 int stack_json(struct command *command, const char *name, const char *file, json_t **ret_value);
-/* The same file of every stack that we may read, as a list in the order of names; many are asked for at a time. */
+/* The same file of every stack that we may read, as a list in the order of names; many are asked for at a
+ * time. */
 int stack_each_json(struct command *command, const char *file, json_t **ret_values);
 
 /* "key = value" lines on a terminal, "key=value" in a pipe. */
@@ -17,5 +18,6 @@ void outputs_print(json_t *outputs, const char *indent);
 /* The lines about a lock.json: "  Status:  LOCKED" and who, since when, why. */
 void lock_print(const json_t *lock);
 
-/* Asks on the terminal for the name of what is to be destroyed: -ECANCELED; -EPERM where nobody can be asked. */
+/* Asks on the terminal for the name of what is to be destroyed: -ECANCELED; -EPERM where nobody can be asked.
+ */
 int confirm_name(struct command *command, const char *what, const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Rows and columns on standard output, by libsmartcols: fitted to a terminal's width with a bold heading; in a
- * pipe the same columns, nothing cut off.
+ * Rows and columns on standard output, by libsmartcols: fitted to a terminal's width with a bold heading; in
+ * a pipe the same columns, nothing cut off.
  */
 #include <stdbool.h>
 #include <stddef.h>

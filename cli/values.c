@@ -48,18 +48,20 @@ int values_set(json_t *object, const char *assignment, struct fault *fault)
 		if (key > equals) {
 			value = value_of(equals + 1);
 			if (!value || json_object_set_new(object, part, value) < 0)
-				return fault_set(fault, EINVAL, "--set %s: it must be valid UTF-8", assignment);
+				return fault_set(
+					fault, EINVAL, "--set %s: it must be valid UTF-8", assignment);
 			return 0;
 		}
 		below = json_object_get(object, part);
 		if (!below) {
 			below = json_object();
 			if (!below || json_object_set_new(object, part, below) < 0)
-				return fault_set(fault, EINVAL, "--set %s: it must be valid UTF-8", assignment);
+				return fault_set(
+					fault, EINVAL, "--set %s: it must be valid UTF-8", assignment);
 		}
 		if (!json_is_object(below))
-			return fault_set(
-				fault, EINVAL, "--set %s: \"%s\" was set to a plain value before", assignment, part);
+			return fault_set(fault, EINVAL, "--set %s: \"%s\" was set to a plain value before",
+				assignment, part);
 		object = below;
 	}
 }

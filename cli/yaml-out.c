@@ -17,13 +17,16 @@ static int emit_scalar(yaml_emitter_t *emitter, const char *text, size_t size, y
 	yaml_event_t event;
 
 	return emit(emitter, &event,
-		yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text, (int)size, 1, 1, style));
+		yaml_scalar_event_initialize(
+			&event, NULL, NULL, (const yaml_char_t *)text, (int)size, 1, 1, style));
 }
 
-/* Whether a reader would take the bare word for a number, a boolean, null or syntax. Quotes too many do no harm. */
+/* Whether a reader would take the bare word for a number, a boolean, null or syntax. Quotes too many do no
+ * harm. */
 static bool needs_quotes(const char *text, size_t size)
 {
-	static const char *const words[] = { "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~" };
+	static const char *const words[] = { "true", "false", "null", "yes", "no", "on", "off", "y", "n",
+		"~" };
 
 	if (size == 0 || strchr("0123456789+-.=<", text[0]))
 		return true;
@@ -46,8 +49,8 @@ static int emit_object(yaml_emitter_t *emitter, const json_t *object)
 	yaml_event_t event;
 	const char *key;
 	json_t *value;
-	int r = emit(
-		emitter, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_ANY_MAPPING_STYLE));
+	int r = emit(emitter, &event,
+		yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_ANY_MAPPING_STYLE));
 
 	json_object_foreach ((json_t *)object, key, value) {
 		r = r < 0 ? r : emit_string(emitter, key, strlen(key));
@@ -105,7 +108,8 @@ static int emit_document(yaml_emitter_t *emitter, const json_t *value)
 	yaml_event_t event;
 	int r = emit(emitter, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING));
 
-	r = r < 0 ? r : emit(emitter, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1));
+	r = r < 0 ? r
+		  : emit(emitter, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1));
 	r = r < 0 ? r : emit_value(emitter, value);
 	r = r < 0 ? r : emit(emitter, &event, yaml_document_end_event_initialize(&event, 1));
 	return r < 0 ? r : emit(emitter, &event, yaml_stream_end_event_initialize(&event));

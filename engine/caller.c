@@ -75,7 +75,8 @@ bool caller_owns(const struct caller *caller, uid_t uid)
 	return caller->uid == 0 || caller->uid == uid;
 }
 
-/* Names that were looked up, by uid modulo the size. A name that changes while the daemon runs is no concern. */
+/* Names that were looked up, by uid modulo the size. A name that changes while the daemon runs is no concern.
+ */
 static struct {
 	bool known;
 	uid_t uid;

@@ -27,13 +27,17 @@ static const struct row {
 	bool of_stack; /* a stack's config.yaml may set it for that stack */
 } rows[] = {
 	{ "auto_lock", TYPE_BOOL, offsetof(struct config, auto_lock), 1, 0, 1, true },
-	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000, INT64_C(3155760000000),
-	  true },
-	{ "max_concurrent_executions", TYPE_NUMBER, offsetof(struct config, max_concurrent_executions), 10, 1, 10000 },
-	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024, 16 << 20 },
+	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000,
+		INT64_C(3155760000000), true },
+	{ "max_concurrent_executions", TYPE_NUMBER, offsetof(struct config, max_concurrent_executions), 10, 1,
+		10000 },
+	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024,
+		16 << 20 },
 	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
-	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096, INT64_C(1) << 40 },
-	{ "idle_timeout", TYPE_DURATION, offsetof(struct config, idle_timeout_ms), 300000, 100, INT64_C(3155760000000) },
+	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096,
+		INT64_C(1) << 40 },
+	{ "idle_timeout", TYPE_DURATION, offsetof(struct config, idle_timeout_ms), 300000, 100,
+		INT64_C(3155760000000) },
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -66,10 +70,14 @@ static const struct {
 	const char *name;
 	int64_t bytes;
 } sizes[] = {
-	{ "GB", INT64_C(1) << 30 }, { "G", INT64_C(1) << 30 },
-	{ "MB", 1 << 20 }, { "M", 1 << 20 },
-	{ "KB", 1 << 10 }, { "K", 1 << 10 },
-	{ "B", 1 }, { "", 1 },
+	{ "GB", INT64_C(1) << 30 },
+	{ "G", INT64_C(1) << 30 },
+	{ "MB", 1 << 20 },
+	{ "M", 1 << 20 },
+	{ "KB", 1 << 10 },
+	{ "K", 1 << 10 },
+	{ "B", 1 },
+	{ "", 1 },
 };
 
 static int size_parse(const char *text, int64_t *ret_bytes)
@@ -108,7 +116,8 @@ static int value_parse(const struct row *row, const json_t *value, int64_t *ret_
 		return json_is_boolean(value) ? 0 : -EINVAL;
 	}
 	if (json_is_integer(value))
-		return __builtin_mul_overflow((int64_t)json_integer_value(value), scale, ret_value) ? -EINVAL : 0;
+		return __builtin_mul_overflow((int64_t)json_integer_value(value), scale, ret_value) ? -EINVAL
+												    : 0;
 	return json_is_string(value) ? text_parse(json_string_value(value), row->type, ret_value) : -EINVAL;
 }
 
@@ -117,7 +126,8 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 	static const struct {
 		const char *name;
 		int64_t ms;
-	} units[] = { { "d", 24 * 3600 * 1000 }, { "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 }, { "ms", 1 } };
+	} units[] = { { "d", 24 * 3600 * 1000 }, { "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 },
+		{ "ms", 1 } };
 	size_t i = 0;
 
 	switch (row->type) {
@@ -174,8 +184,8 @@ static int unknown_key(const struct source *source, const char *key, long long l
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		names[i] = rows[i].name;
 	near = text_nearest(key, names, ROW_COUNT);
-	return fault_set(source->fault, EINVAL, "%s:%lld: there is no setting %s%s%s%s", source->file, line, key,
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return fault_set(source->fault, EINVAL, "%s:%lld: there is no setting %s%s%s%s", source->file, line,
+		key, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 static int key_apply(const struct source *source, const char *section, const char *key, const json_t *value,
@@ -192,14 +202,16 @@ static int key_apply(const struct source *source, const char *section, const cha
 			continue;
 		if (source->of_stack && !rows[i].of_stack)
 			return fault_set(source->fault, EINVAL,
-				"%s:%lld: %s is a setting of the daemon (/etc/sloth/config.yaml), not of one stack",
+				"%s:%lld: %s is a setting of the daemon (/etc/sloth/config.yaml), not of one "
+				"stack",
 				source->file, line, key);
 		if (value_parse(&rows[i], value, &number) < 0)
-			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be %s", source->file, line, key,
-				type_words[rows[i].type]);
+			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be %s", source->file, line,
+				key, type_words[rows[i].type]);
 		range_show(&rows[i], range, sizeof(range));
 		if (number < rows[i].min || number > rows[i].max)
-			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be within %s", source->file, line, key, range);
+			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be within %s", source->file,
+				line, key, range);
 		row_store(&rows[i], config, number);
 		return 0;
 	}
@@ -207,13 +219,14 @@ static int key_apply(const struct source *source, const char *section, const cha
 }
 
 /* Settings stand under `stacks:`, or bare, as in a stack's own file. */
-static int section_apply(const struct source *source, const char *section, json_t *object, struct config *config)
+static int section_apply(
+	const struct source *source, const char *section, json_t *object, struct config *config)
 {
 	const char *key;
 	json_t *value;
 	int r;
 
-	json_object_foreach(object, key, value) {
+	json_object_foreach (object, key, value) {
 		if (!*section && !strcmp(key, "stacks") && (json_is_object(value) || json_is_null(value)))
 			r = section_apply(source, key, value, config);
 		else
@@ -250,7 +263,8 @@ int config_parse(struct config *config, const char *file, const char *text, size
 	return parse(config, false, file, text, size, fault);
 }
 
-int config_parse_stack(struct config *config, const char *file, const char *text, size_t size, struct fault *fault)
+int config_parse_stack(
+	struct config *config, const char *file, const char *text, size_t size, struct fault *fault)
 {
 	return parse(config, true, file, text, size, fault);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Configuration: rows of one table (name, type, default, range). Read from /etc/sloth/config.yaml, then the user's
- * $XDG_CONFIG_HOME/sloth/config.yaml (default ~/.config); a stack's config.yaml overrides for that stack. Unknown
- * keys are refused with the nearest known one and the line.
+ * Configuration: rows of one table (name, type, default, range). Read from /etc/sloth/config.yaml, then the
+ * user's $XDG_CONFIG_HOME/sloth/config.yaml (default ~/.config); a stack's config.yaml overrides for that
+ * stack. Unknown keys are refused with the nearest known one and the line.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,11 +24,13 @@ struct config {
 /* The defaults. */
 void config_init(struct config *config);
 
-/* Parses `text` over `config`, all or nothing. `file` is for messages. -EINVAL with file:line and the sentence. */
+/* Parses `text` over `config`, all or nothing. `file` is for messages. -EINVAL with file:line and the
+ * sentence. */
 int config_parse(struct config *config, const char *file, const char *text, size_t size, struct fault *fault);
 
 /* The same for a stack's config.yaml: settings that are the daemon's alone are refused. */
-int config_parse_stack(struct config *config, const char *file, const char *text, size_t size, struct fault *fault);
+int config_parse_stack(
+	struct config *config, const char *file, const char *text, size_t size, struct fault *fault);
 
 /* Reads the files named above over `config`; missing ones are fine. */
 int config_load(struct config *config, struct fault *fault);

@@ -66,7 +66,8 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	if (r == 0)
 		r = engine_turn_end(engine);
 	if (r < 0)
-		return fault_set(fault, -r, "%s: the locks of the last daemon cannot be released: %s", home, strerror(-r));
+		return fault_set(fault, -r, "%s: the locks of the last daemon cannot be released: %s", home,
+			strerror(-r));
 	*ret_engine = TAKE(engine);
 	return 0;
 }
@@ -99,7 +100,8 @@ static bool changes_grow(struct engine *engine)
 
 void engine_note(struct engine *engine, enum subject subject, int64_t id, unsigned aspects)
 {
-	size_t first = engine->change_count > CHANGES_LOOKED_BACK ? engine->change_count - CHANGES_LOOKED_BACK : 0;
+	size_t first =
+		engine->change_count > CHANGES_LOOKED_BACK ? engine->change_count - CHANGES_LOOKED_BACK : 0;
 
 	engine->patient = false;
 	for (size_t i = first; i < engine->change_count; i++)
@@ -132,8 +134,11 @@ static void changes_tell(struct engine *engine)
 
 int engine_turn_end(struct engine *engine)
 {
-	int r = store_turn_end(engine->store);
+	int r;
 
+	if (engine->turn_ends)
+		engine->turn_ends(engine->turn_userdata);
+	r = store_turn_end(engine->store);
 	engine->patient = false;
 	if (r < 0) {
 		engine->failed_turns++;

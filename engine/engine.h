@@ -34,7 +34,15 @@ enum aspect {
 	ASPECT_ALL = (1 << 11) - 1,
 };
 
-enum subject { SUBJECT_SYSTEM, SUBJECT_STACK, SUBJECT_RUN, SUBJECT_TASK, SUBJECT_OUTPUT, SUBJECT_KEY, SUBJECT_FILE };
+enum subject {
+	SUBJECT_SYSTEM,
+	SUBJECT_STACK,
+	SUBJECT_RUN,
+	SUBJECT_TASK,
+	SUBJECT_OUTPUT,
+	SUBJECT_KEY,
+	SUBJECT_FILE
+};
 
 struct change {
 	enum subject subject;
@@ -47,7 +55,8 @@ struct engine {
 	struct ev_loop *loop;
 	struct config config;
 	struct lock_table *locks;
-	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone something. */
+	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone
+	 * something. */
 	struct event_tail {
 		bool known;
 		uint64_t undo_count; /* the store's, when this was read */
@@ -56,8 +65,8 @@ struct engine {
 	} event_tail;
 	char home[4096]; /* the folder that the database stands in */
 
-	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by who changes
-	 * something for a runner, undone by every other change and by turn_reply(). */
+	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by
+	 * who changes something for a runner, undone by every other change and by turn_reply(). */
 	bool patient;
 
 	unsigned failed_turns; /* turns whose commit failed, since the start */
@@ -70,10 +79,14 @@ struct engine {
 	size_t change_count, change_capacity;
 	void (*changed)(void *userdata, const struct change *change);
 	void *userdata;
+	/* Called by engine_turn_end() before the commit: what has to go with the turn, whoever ends it. NULL:
+	 * none. */
+	void (*turn_ends)(void *userdata);
+	void *turn_userdata;
 };
 
-/* Opens the store in `home`/sloth.db, loads the configuration, drops session locks of a former daemon and starts
- * the expiry timer of durable ones. The loop is borrowed. */
+/* Opens the store in `home`/sloth.db, loads the configuration, drops session locks of a former daemon and
+ * starts the expiry timer of durable ones. The loop is borrowed. */
 int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, struct engine **ret_engine);
 void engine_free(struct engine *engine);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An event as a line for people. It is made from the JSON alone, so that checking the JSON's hash checks it too. */
+/* An event as a line for people. It is made from the JSON alone, so that checking the JSON's hash checks it
+ * too. */
 #include "engine/event-text.h"
 
 #include <ctype.h>
@@ -9,7 +10,8 @@
 
 #include "base/cleanup.h"
 
-/* The words that stand in every line. A key of the data that is called like one of them cannot pass for it. */
+/* The words that stand in every line. A key of the data that is called like one of them cannot pass for it.
+ */
 static const char *const fixed[] = { "stack", "run", "user", "uid" };
 
 static bool is_plain(const char *text)
@@ -76,7 +78,7 @@ static void write_data(const json_t *data, FILE *out)
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach((json_t *)data, key, value)
+	json_object_foreach ((json_t *)data, key, value)
 		if (keys)
 			keys[n++] = key;
 	for (size_t i = 1; i < n; i++)

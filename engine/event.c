@@ -13,7 +13,8 @@
 
 _Static_assert(sizeof(((struct event_tail *)0)->hash) == crypto_hash_sha256_BYTES, "the hash is SHA-256");
 
-/* The newest row as it is in this turn. Read again after anything was undone, because it may have been among that. */
+/* The newest row as it is in this turn. Read again after anything was undone, because it may have been among
+ * that. */
 static int tail_get(struct engine *engine, struct event_tail **ret_tail)
 {
 	CLEANUP(query_endp) struct query *query = NULL;
@@ -57,7 +58,8 @@ static json_t *event_object(const struct event *event, const char *stack, const 
 {
 	char time[32];
 	json_t *object = json_pack("{sI ss ss ss sI}", "id", (json_int_t)event->id, "time",
-		time_format(event->time_ms, time), "type", event->type, "user", user, "uid", (json_int_t)event->uid);
+		time_format(event->time_ms, time), "type", event->type, "user", user, "uid",
+		(json_int_t)event->uid);
 
 	if (!object)
 		return NULL;
@@ -95,8 +97,9 @@ static int event_insert(struct engine *engine, struct event_tail *tail, const st
 
 	chain_hash(tail->hash, json->data, json->size - 1, hash);
 	r = store_run(engine->store, SQL_EVENT_ADD, "iiiiiiisbtt", event->id, event->time_ms,
-		tail->line_end + (int64_t)line->size, tail->json_end + (int64_t)json->size, event->stack_id, event->run_id,
-		(int64_t)event->uid, event->type, hash, sizeof(hash), line->data, line->size, json->data, json->size);
+		tail->line_end + (int64_t)line->size, tail->json_end + (int64_t)json->size, event->stack_id,
+		event->run_id, (int64_t)event->uid, event->type, hash, sizeof(hash), line->data, line->size,
+		json->data, json->size);
 	if (r < 0)
 		return r;
 	tail->id = event->id;
@@ -106,8 +109,8 @@ static int event_insert(struct engine *engine, struct event_tail *tail, const st
 	return 0;
 }
 
-int event_add(struct engine *engine, struct caller *caller, const char *type, int64_t stack_id, const char *stack,
-	int64_t run_id, json_t *data)
+int event_add(struct engine *engine, struct caller *caller, const char *type, int64_t stack_id,
+	const char *stack, int64_t run_id, json_t *data)
 {
 	CLEANUP(buffer_done) struct buffer line = { 0 }, json = { 0 };
 	json_auto_t *owned = data, *object = NULL;
@@ -237,12 +240,12 @@ static bool columns_fit(const struct event *event, const json_t *object)
 	event_write_line(object, out);
 	if (buffer_stream_close(out, &line) < 0)
 		return false;
-	return time && type && !strcmp(time, time_format(event->time_ms, text)) && !strcmp(type, event->type) &&
-		!strcmp(buffer_text(&line), event->line) &&
-		json_integer_value(json_object_get(object, "id")) == event->id &&
-		json_integer_value(json_object_get(object, "uid")) == (json_int_t)event->uid &&
-		json_integer_value(json_object_get(object, "run")) == event->run_id &&
-		json_integer_value(json_object_get(object, "stack_id")) == event->stack_id;
+	return time && type && !strcmp(time, time_format(event->time_ms, text)) &&
+	       !strcmp(type, event->type) && !strcmp(buffer_text(&line), event->line) &&
+	       json_integer_value(json_object_get(object, "id")) == event->id &&
+	       json_integer_value(json_object_get(object, "uid")) == (json_int_t)event->uid &&
+	       json_integer_value(json_object_get(object, "run")) == event->run_id &&
+	       json_integer_value(json_object_get(object, "stack_id")) == event->stack_id;
 }
 
 static bool row_fits(struct query *query, struct event_tail *tail)
@@ -256,7 +259,8 @@ static bool row_fits(struct query *query, struct event_tail *tail)
 	event_load(query, &event);
 	kept = query_blob(query, 8, &size);
 	json_size = strlen(event.json);
-	if (event.id != tail->id + 1 || size != sizeof(hash) || json_size == 0 || event.json[json_size - 1] != '\n')
+	if (event.id != tail->id + 1 || size != sizeof(hash) || json_size == 0 ||
+		event.json[json_size - 1] != '\n')
 		return false;
 	chain_hash(tail->hash, event.json, json_size - 1, hash);
 	object = json_loads(event.json, 0, NULL);

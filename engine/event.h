@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The audit trail: append-only rows, each with SHA-256(hash of the one before ‖ its own canonical JSON), written in
- * the transaction of the change that they tell of.
+ * The audit trail: append-only rows, each with SHA-256(hash of the one before ‖ its own canonical JSON),
+ * written in the transaction of the change that they tell of.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -13,8 +13,8 @@
 #include "engine/caller.h"
 #include "engine/engine.h"
 
-/* Both forms are fixed when the event is written: a line of text and a line of JSON, and their places in the files
- * `events` and `events.json` when all events are visible. */
+/* Both forms are fixed when the event is written: a line of text and a line of JSON, and their places in the
+ * files `events` and `events.json` when all events are visible. */
 struct event {
 	int64_t id;
 	int64_t time_ms;
@@ -24,17 +24,17 @@ struct event {
 	const char *type, *line, *json; /* borrowed while `each` runs; line and json end with a newline */
 };
 
-/* `type` like "lock.acquired". `stack_id`/`stack` and `run_id` may be 0/NULL. `data` is stolen (NULL: none). caller NULL: the daemon.
- * Must stand in a change. Notes ASPECT_EVENTS for the system and the stack. */
-int event_add(struct engine *engine, struct caller *caller, const char *type, int64_t stack_id, const char *stack,
-	int64_t run_id, json_t *data);
+/* `type` like "lock.acquired". `stack_id`/`stack` and `run_id` may be 0/NULL. `data` is stolen (NULL: none).
+ * caller NULL: the daemon. Must stand in a change. Notes ASPECT_EVENTS for the system and the stack. */
+int event_add(struct engine *engine, struct caller *caller, const char *type, int64_t stack_id,
+	const char *stack, int64_t run_id, json_t *data);
 
 /* Events in order with id > after; stack_id 0: all. Until `each` returns non-zero, which is returned. */
 int event_each(struct engine *engine, int64_t after, int64_t stack_id,
 	int (*each)(void *userdata, const struct event *event), void *userdata);
 
-/* Bytes of `events` (json: of events.json) when all is visible, and the first event at or after the byte `offset`, with the
- * offset at which it starts: for readers that may see all. */
+/* Bytes of `events` (json: of events.json) when all is visible, and the first event at or after the byte
+ * `offset`, with the offset at which it starts: for readers that may see all. */
 int event_size(struct engine *engine, bool json, int64_t *ret_size);
 int event_seek(struct engine *engine, bool json, int64_t offset, int64_t *ret_id, int64_t *ret_start);
 

@@ -41,16 +41,16 @@ int folder_get(struct engine *engine, const char *name, struct folder *ret_folde
 
 int folder_set(struct engine *engine, const char *name, const struct folder *folder)
 {
-	int r = store_run(engine->store, SQL_FOLDER_SET, "siiii", name, (int64_t)folder->uid, (int64_t)folder->gid,
-		(int64_t)folder->mode, time_now_ms());
+	int r = store_run(engine->store, SQL_FOLDER_SET, "siiii", name, (int64_t)folder->uid,
+		(int64_t)folder->gid, (int64_t)folder->mode, time_now_ms());
 
 	if (r == 0)
 		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_META);
 	return r;
 }
 
-int folder_make_stack(struct engine *engine, struct caller *caller, const char *name, mode_t mode, struct fault *fault,
-	struct stack *ret_stack)
+int folder_make_stack(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
+	struct fault *fault, struct stack *ret_stack)
 {
 	struct folder folder;
 	int r = folder_get(engine, "stacks", &folder);
@@ -58,7 +58,8 @@ int folder_make_stack(struct engine *engine, struct caller *caller, const char *
 	if (r == 0)
 		r = caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_WRITE | MAY_EXECUTE);
 	if (r == -EACCES)
-		return fault_set(fault, EACCES, "you may not make the stack %s: the folder stacks/ does not let you", name);
+		return fault_set(fault, EACCES,
+			"you may not make the stack %s: the folder stacks/ does not let you", name);
 	if (r == 0)
 		r = stack_create(engine, caller, name, mode, fault, ret_stack);
 	if (r == 0 && (folder.mode & S_ISGID) && ret_stack->gid != folder.gid) {

@@ -22,7 +22,8 @@ static int scope_touch(struct engine *engine, struct kv_scope scope, int64_t now
 {
 	enum statement statement = scope.stack_id ? SQL_STACK_TOUCH : SQL_NAMESPACE_TOUCH;
 
-	return store_run(engine->store, statement, "ii", scope.stack_id ? scope.stack_id : scope.namespace_id, now);
+	return store_run(
+		engine->store, statement, "ii", scope.stack_id ? scope.stack_id : scope.namespace_id, now);
 }
 
 /* Expired rows are taken away whenever something is written. */
@@ -63,8 +64,8 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 	if (r == 0)
 		r = expired_delete(engine, now);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_KV_SET, "iissii", scope.stack_id, scope.namespace_id, name, text, now,
-			expires);
+		r = store_get_int(engine->store, &id, SQL_KV_SET, "iissii", scope.stack_id,
+			scope.namespace_id, name, text, now, expires);
 	if (r == 0)
 		r = scope_touch(engine, scope, now);
 	if (r == 0)
@@ -107,7 +108,8 @@ int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, i
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id, ttl_ms ? now + ttl_ms : INT64_C(0), now);
+		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id,
+			ttl_ms ? now + ttl_ms : INT64_C(0), now);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)
@@ -116,7 +118,8 @@ int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, i
 }
 
 /* The value now, or `missing` (a new reference, which is taken) when the key is not there. */
-static int value_get(struct engine *engine, struct kv_scope scope, const char *name, json_t *missing, json_t **ret_value)
+static int value_get(
+	struct engine *engine, struct kv_scope scope, const char *name, json_t *missing, json_t **ret_value)
 {
 	json_auto_t *spare = missing;
 	int r = kv_find(engine, scope, name, NULL, ret_value);
@@ -130,7 +133,8 @@ static int value_get(struct engine *engine, struct kv_scope scope, const char *n
 }
 
 /* Sets what was worked out, and gives it to the caller. */
-static int value_put(struct engine *engine, struct kv_scope scope, const char *name, json_t *value, json_t **ret_value)
+static int value_put(
+	struct engine *engine, struct kv_scope scope, const char *name, json_t *value, json_t **ret_value)
 {
 	int r;
 
@@ -142,8 +146,8 @@ static int value_put(struct engine *engine, struct kv_scope scope, const char *n
 	return r;
 }
 
-int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta, struct fault *fault,
-	json_t **ret_value)
+int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta,
+	struct fault *fault, json_t **ret_value)
 {
 	json_auto_t *old = NULL, *sum = NULL;
 	long long whole;
@@ -168,8 +172,8 @@ int kv_increment(struct engine *engine, struct kv_scope scope, const char *name,
 	return value_put(engine, scope, name, sum, ret_value);
 }
 
-int kv_append(struct engine *engine, struct kv_scope scope, const char *name, const char *text, struct fault *fault,
-	json_t **ret_value)
+int kv_append(struct engine *engine, struct kv_scope scope, const char *name, const char *text,
+	struct fault *fault, json_t **ret_value)
 {
 	json_auto_t *old = NULL, *joined = NULL;
 	int r;
@@ -185,7 +189,8 @@ int kv_append(struct engine *engine, struct kv_scope scope, const char *name, co
 	return value_put(engine, scope, name, joined, ret_value);
 }
 
-int kv_compare_swap(struct engine *engine, struct kv_scope scope, const char *name, json_t *expected, json_t *value)
+int kv_compare_swap(
+	struct engine *engine, struct kv_scope scope, const char *name, json_t *expected, json_t *value)
 {
 	json_auto_t *old = NULL;
 	bool same;
@@ -217,8 +222,8 @@ static int list_get(struct engine *engine, struct kv_scope scope, const char *na
 	return 0;
 }
 
-int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name, json_t *item, struct fault *fault,
-	int64_t *ret_length)
+int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name, json_t *item,
+	struct fault *fault, int64_t *ret_length)
 {
 	json_auto_t *list = NULL;
 	int r = list_get(engine, scope, name, fault, &list);

@@ -8,7 +8,8 @@
 #include "base/cleanup.h"
 #include "engine/caller.h"
 
-int kv_namespace_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id)
+int kv_namespace_create(
+	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int64_t id;
@@ -88,7 +89,8 @@ int kv_namespace_delete(struct engine *engine, int64_t id)
 	return r;
 }
 
-int kv_namespace_each(struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata)
+int kv_namespace_each(
+	struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_NAMESPACE_EACH, "");
 	struct kv_namespace ns;
@@ -135,7 +137,8 @@ static int kv_one(struct query *query, struct kv_scope *ret_scope, struct kv *re
 	return 0;
 }
 
-int kv_find(struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv, json_t **ret_value)
+int kv_find(
+	struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv, json_t **ret_value)
 {
 	struct query *query = query_begin(
 		engine->store, SQL_KV_FIND, "iisi", scope.stack_id, scope.namespace_id, name, time_now_ms());
@@ -143,16 +146,19 @@ int kv_find(struct engine *engine, struct kv_scope scope, const char *name, stru
 	return kv_one(query, NULL, ret_kv, ret_value);
 }
 
-int kv_get_id(struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
+int kv_get_id(
+	struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
 {
-	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, time_now_ms()), ret_scope, ret_kv, ret_value);
+	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, time_now_ms()), ret_scope, ret_kv,
+		ret_value);
 }
 
 int kv_each(struct engine *engine, struct kv_scope scope,
 	int (*each)(void *userdata, const struct kv *kv, const char *value), void *userdata)
 {
-	CLEANUP(query_endp) struct query *query =
-		query_begin(engine->store, SQL_KV_EACH, "iii", scope.stack_id, scope.namespace_id, time_now_ms());
+	CLEANUP(query_endp)
+	struct query *query = query_begin(
+		engine->store, SQL_KV_EACH, "iii", scope.stack_id, scope.namespace_id, time_now_ms());
 	struct kv kv;
 	int r;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Keys and values: of a stack (stacks/S/state/KEY, scope = the stack's id) and shared ones (state/NAMESPACE/KEY, scope = the
- * namespace's id). Values are JSON and keep their type. Expired keys are not there for anybody; they are
- * removed by and by. The functions check no permission and no lock: the tree and the runner's door do.
+ * Keys and values: of a stack (stacks/S/state/KEY, scope = the stack's id) and shared ones
+ * (state/NAMESPACE/KEY, scope = the namespace's id). Values are JSON and keep their type. Expired keys are
+ * not there for anybody; they are removed by and by. The functions check no permission and no lock: the tree
+ * and the runner's door do.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -32,14 +33,18 @@ struct kv_namespace {
 	int64_t updated_ms;
 };
 
-int kv_namespace_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id);
+int kv_namespace_create(
+	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id);
 int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespace *ret);
 int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret);
 int kv_namespace_delete(struct engine *engine, int64_t id); /* -ENOTEMPTY */
-int kv_namespace_each(struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata);
+int kv_namespace_each(
+	struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata);
 
-int kv_find(struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv, json_t **ret_value);
-int kv_get_id(struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value);
+int kv_find(struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv,
+	json_t **ret_value);
+int kv_get_id(
+	struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value);
 int kv_each(struct engine *engine, struct kv_scope scope,
 	int (*each)(void *userdata, const struct kv *kv, const char *value), void *userdata);
 /* ttl_ms 0: for ever; -1: keeps what it had. */
@@ -47,16 +52,19 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 int kv_delete(struct engine *engine, struct kv_scope scope, const char *name); /* -ENOENT */
 int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, int64_t ttl_ms);
 
-/* Numbers: a missing key counts as 0; -EINVAL when the value is no number. The new value is returned (new reference). */
-int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta, struct fault *fault,
-	json_t **ret_value);
+/* Numbers: a missing key counts as 0; -EINVAL when the value is no number. The new value is returned (new
+ * reference). */
+int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta,
+	struct fault *fault, json_t **ret_value);
 /* Texts: a missing key counts as "". */
-int kv_append(struct engine *engine, struct kv_scope scope, const char *name, const char *text, struct fault *fault,
-	json_t **ret_value);
+int kv_append(struct engine *engine, struct kv_scope scope, const char *name, const char *text,
+	struct fault *fault, json_t **ret_value);
 /* 1: swapped; 0: the value was another. `expected` NULL or JSON null: the key must be missing. */
-int kv_compare_swap(struct engine *engine, struct kv_scope scope, const char *name, json_t *expected, json_t *value);
-/* Lists: push gives the new length; pop takes the last item (*ret_value NULL when empty). -EINVAL when it is no list. */
-int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name, json_t *item, struct fault *fault,
-	int64_t *ret_length);
+int kv_compare_swap(
+	struct engine *engine, struct kv_scope scope, const char *name, json_t *expected, json_t *value);
+/* Lists: push gives the new length; pop takes the last item (*ret_value NULL when empty). -EINVAL when it is
+ * no list. */
+int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name, json_t *item,
+	struct fault *fault, int64_t *ret_length);
 int kv_list_pop(struct engine *engine, struct kv_scope scope, const char *name, struct fault *fault,
 	json_t **ret_value);

@@ -11,7 +11,13 @@
 
 enum { LINE_MAX_SIZE = 2048 };
 
-enum { WORD_REASON = 1 << 0, WORD_OPERATION = 1 << 1, WORD_BY = 1 << 2, WORD_TTL = 1 << 3, WORD_WAIT = 1 << 4 };
+enum {
+	WORD_REASON = 1 << 0,
+	WORD_OPERATION = 1 << 1,
+	WORD_BY = 1 << 2,
+	WORD_TTL = 1 << 3,
+	WORD_WAIT = 1 << 4
+};
 
 struct command {
 	struct lock_request request;
@@ -49,10 +55,11 @@ static int run_acquire(struct command *command)
 	int64_t token;
 
 	if (command->wait_ms > 0)
-		return lock_wait(command->engine, command->caller, command->stack_id, &command->request, command->wait_ms,
-			command->done, command->userdata, command->fault, &token, command->ret_wait);
-	return lock_acquire(
-		command->engine, command->caller, command->stack_id, &command->request, command->fault, &token);
+		return lock_wait(command->engine, command->caller, command->stack_id, &command->request,
+			command->wait_ms, command->done, command->userdata, command->fault, &token,
+			command->ret_wait);
+	return lock_acquire(command->engine, command->caller, command->stack_id, &command->request,
+		command->fault, &token);
 }
 
 static int run_unlock(struct command *command)
@@ -62,12 +69,14 @@ static int run_unlock(struct command *command)
 
 static int run_renew(struct command *command)
 {
-	return lock_renew(command->engine, command->caller, command->stack_id, command->request.ttl_ms, command->fault);
+	return lock_renew(
+		command->engine, command->caller, command->stack_id, command->request.ttl_ms, command->fault);
 }
 
 static int run_force(struct command *command)
 {
-	return lock_force(command->engine, command->caller, command->stack_id, command->request.reason, command->fault);
+	return lock_force(
+		command->engine, command->caller, command->stack_id, command->request.reason, command->fault);
 }
 
 /* The first row is what a line without a verb does. */
@@ -135,7 +144,8 @@ static int duration_word(struct command *command, const struct word *word, const
 	int64_t ms;
 
 	if (duration_parse(value, &ms) < 0)
-		return fault_set(command->fault, EINVAL, "%s=%.100s: a duration is like 30s, 5m, 1h30m", word->name, value);
+		return fault_set(command->fault, EINVAL, "%s=%.100s: a duration is like 30s, 5m, 1h30m",
+			word->name, value);
 	if (ms == 0 && word->bit == WORD_TTL)
 		return fault_set(command->fault, EINVAL, "ttl=%.100s: a lock must last for a while", value);
 	*(int64_t *)((char *)command + word->offset) = ms;
@@ -147,7 +157,8 @@ static int text_word(struct command *command, const struct word *word, const cha
 	size_t n = strlen(value);
 
 	if (n >= LOCK_WORD_MAX)
-		return fault_set(command->fault, EINVAL, "%s has %zu bytes, and may have %d", word->name, n, LOCK_WORD_MAX - 1);
+		return fault_set(command->fault, EINVAL, "%s has %zu bytes, and may have %d", word->name, n,
+			LOCK_WORD_MAX - 1);
 	memcpy((char *)command + word->offset, value, n + 1);
 	return 0;
 }
@@ -160,7 +171,8 @@ static int unknown_word(struct command *command, const char *text)
 		names[i] = words[i].name;
 	near = text_nearest(text, names, WORD_COUNT);
 	return fault_set(command->fault, EINVAL,
-		"%.100s= is unknown%s%s%s. The words are reason= operation= ttl= by= wait=, their values in quotes where "
+		"%.100s= is unknown%s%s%s. The words are reason= operation= ttl= by= wait=, their values in "
+		"quotes where "
 		"there are blanks",
 		text, near ? "; did you mean " : "", near ? near : "", near ? "=?" : "");
 }
@@ -170,8 +182,8 @@ static int assign(struct command *command, const struct verb *verb, char *text)
 	char *value = strchr(text, '=');
 
 	if (!value)
-		return fault_set(command->fault, EINVAL, "%.100s: this word has no name=; put quotes around values with blanks",
-			text);
+		return fault_set(command->fault, EINVAL,
+			"%.100s: this word has no name=; put quotes around values with blanks", text);
 	*value++ = '\0';
 	for (size_t i = 0; i < WORD_COUNT; i++) {
 		if (strcmp(words[i].name, text) != 0)
@@ -181,7 +193,8 @@ static int assign(struct command *command, const struct verb *verb, char *text)
 		if (command->given & words[i].bit)
 			return fault_set(command->fault, EINVAL, "%s= stands there twice", text);
 		command->given |= words[i].bit;
-		return words[i].is_duration ? duration_word(command, &words[i], value) : text_word(command, &words[i], value);
+		return words[i].is_duration ? duration_word(command, &words[i], value)
+					    : text_word(command, &words[i], value);
 	}
 	return unknown_word(command, text);
 }
@@ -214,9 +227,9 @@ static int line_run(struct command *command, const char *line)
 	return r < 0 ? r : verb->run(command);
 }
 
-int lock_command(struct engine *engine, struct caller *caller, int64_t stack_id, const char *line, size_t size,
-	void (*done)(void *userdata, int result, int64_t token, const struct fault *fault), void *userdata,
-	struct fault *fault, struct lock_wait **ret_wait)
+int lock_command(struct engine *engine, struct caller *caller, int64_t stack_id, const char *line,
+	size_t size, void (*done)(void *userdata, int result, int64_t token, const struct fault *fault),
+	void *userdata, struct fault *fault, struct lock_wait **ret_wait)
 {
 	struct command command = {
 		.request = { .kind = LOCK_DURABLE },

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who waits for locks, and the clock of those that expire. All of it is memory: a waiter is a request, and ends
- * with the daemon.
+ * Who waits for locks, and the clock of those that expire. All of it is memory: a waiter is a request, and
+ * ends with the daemon.
  *
- * What a release makes possible happens in a callback of the loop of its own, right after the one that released:
- * inside of the same turn, so that release and next grant share their fsync, and never inside a caller's call.
+ * What a release makes possible happens in a callback of the loop of its own, right after the one that
+ * released: inside of the same turn, so that release and next grant share their fsync, and never inside a
+ * caller's call.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -43,7 +44,7 @@ static struct lock_queue *queue_find(struct lock_table *table, int64_t stack_id)
 {
 	struct lock_queue *queue;
 
-	TAILQ_FOREACH(queue, &table->queues, entry) {
+	TAILQ_FOREACH (queue, &table->queues, entry) {
 		if (queue->stack_id == stack_id)
 			return queue;
 	}
@@ -133,8 +134,8 @@ static void kick_fired(struct ev_loop *loop, ev_timer *watcher, int events)
 			free(queue);
 		}
 	}
-	/* The turn may have ended before this ran: the loop must come round again, and not sleep on a grant that is
-	 * not committed. */
+	/* The turn may have ended before this ran: the loop must come round again, and not sleep on a grant
+	 * that is not committed. */
 	if (events & EV_CUSTOM) {
 		ev_timer_set(watcher, 0, 0);
 		ev_timer_start(loop, watcher);
@@ -150,9 +151,11 @@ static void deadline_fired(struct ev_loop *loop, ev_timer *watcher, int events)
 	int64_t stack_id = wait->queue->stack_id, token = 0;
 	int r;
 
-	r = lock_try(table->engine, &wait->caller, &wait->draft, wait == TAILQ_FIRST(&wait->queue->waits), &busy, &token);
+	r = lock_try(table->engine, &wait->caller, &wait->draft, wait == TAILQ_FIRST(&wait->queue->waits),
+		&busy, &token);
 	if (r == -EBUSY)
-		r = fault_set(&fault, ETIMEDOUT, "waited %s in vain. %s", duration_format(wait->wait_ms, waited), busy.text);
+		r = fault_set(&fault, ETIMEDOUT, "waited %s in vain. %s",
+			duration_format(wait->wait_ms, waited), busy.text);
 	else
 		fault = busy;
 	wait_finish(wait, r, token, &fault);
@@ -201,9 +204,10 @@ static void deadline_start(struct lock_wait *wait, int64_t wait_ms)
 	ev_timer_start(loop, &wait->deadline);
 }
 
-int lock_wait(struct engine *engine, struct caller *caller, int64_t stack_id, const struct lock_request *request,
-	int64_t wait_ms, void (*done)(void *userdata, int result, int64_t token, const struct fault *fault),
-	void *userdata, struct fault *fault, int64_t *ret_token, struct lock_wait **ret_wait)
+int lock_wait(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct lock_request *request, int64_t wait_ms,
+	void (*done)(void *userdata, int result, int64_t token, const struct fault *fault), void *userdata,
+	struct fault *fault, int64_t *ret_token, struct lock_wait **ret_wait)
 {
 	struct fault busy = { 0 };
 	struct lock_draft draft;
@@ -218,12 +222,13 @@ int lock_wait(struct engine *engine, struct caller *caller, int64_t stack_id, co
 		*ret_wait = NULL;
 		return r < 0 ? fault_set(fault, -r, "%s", busy.text) : 0;
 	}
-	/* As flock(2): who converts a lock and has to wait gives up what he has. Two that wait for each other's
-	 * shared lock would wait for ever. */
+	/* As flock(2): who converts a lock and has to wait gives up what he has. Two that wait for each
+	 * other's shared lock would wait for ever. */
 	if (lock_is_session(&draft.lock)) {
 		r = lock_release_owner(engine, stack_id, draft.lock.kind, draft.lock.owner);
 		if (r < 0)
-			return fault_set(fault, -r, "the lock that is held already cannot be released: %s", strerror(-r));
+			return fault_set(fault, -r, "the lock that is held already cannot be released: %s",
+				strerror(-r));
 	}
 	r = wait_new(engine->locks, caller, &draft, &wait);
 	if (r < 0)
@@ -352,7 +357,8 @@ static void retry_fired(struct ev_loop *loop, ev_timer *watcher, int events)
 	bool all = true;
 
 	for (size_t i = 0; i < table->release_count; i++) {
-		table->releases[i].done = table->releases[i].done || release_again(table->engine, &table->releases[i]) == 0;
+		table->releases[i].done =
+			table->releases[i].done || release_again(table->engine, &table->releases[i]) == 0;
 		all = all && table->releases[i].done;
 	}
 	if (!all) {

@@ -93,7 +93,8 @@ static int rows_read(struct query *query, struct lock_rows *ret_rows)
 
 int lock_rows_get(struct engine *engine, int64_t stack_id, struct lock_rows *ret_rows)
 {
-	return rows_read(query_begin(engine->store, SQL_LOCK_OF_STACK, "ii", stack_id, time_now_ms()), ret_rows);
+	return rows_read(
+		query_begin(engine->store, SQL_LOCK_OF_STACK, "ii", stack_id, time_now_ms()), ret_rows);
 }
 
 /* The end of a lock by its holder needs no more words than its token: the rest stands at its beginning. */
@@ -104,13 +105,12 @@ static json_t *release_data(const struct lock *lock)
 
 static json_t *lock_data(const struct lock *lock, const char *reason)
 {
-	json_t *data = json_pack("{ss sI ss}", "kind", kind_names[lock->kind], "token", (json_int_t)lock->token, "holder",
-		caller_login(lock->uid));
+	json_t *data = json_pack("{ss sI ss}", "kind", kind_names[lock->kind], "token",
+		(json_int_t)lock->token, "holder", caller_login(lock->uid));
 	const struct {
 		const char *key, *value;
-	} words[] = {
-		{ "by", lock->by }, { "command", lock->command }, { "operation", lock->operation }, { "reason", reason }
-	};
+	} words[] = { { "by", lock->by }, { "command", lock->command }, { "operation", lock->operation },
+		{ "reason", reason } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (data && words[i].value[0])

@@ -12,7 +12,9 @@
 #include "base/text.h"
 #include "engine/lock-table.h"
 
-enum { SENTENCE_WORD_MAX = 120 }; /* bytes of a user's word in a sentence, so that the advice at its end stays */
+enum {
+	SENTENCE_WORD_MAX = 120
+}; /* bytes of a user's word in a sentence, so that the advice at its end stays */
 
 static void write_line(FILE *out, const char *name, const char *text)
 {
@@ -59,7 +61,7 @@ void lock_show(struct engine *engine, int64_t stack_id, FILE *out)
 		show_lock(&rows.rows[i], out);
 	if (!queue)
 		return;
-	TAILQ_FOREACH(wait, &queue->waits, entry) {
+	TAILQ_FOREACH (wait, &queue->waits, entry) {
 		caller_user_name(wait->draft.lock.uid, user, sizeof(user));
 		user[strcspn(user, ")")] = '\0';
 		fprintf(out, "waiting: %s, pid %d) since %s\n", user, (int)wait->draft.lock.pid,
@@ -71,11 +73,12 @@ static json_t *lock_json(const struct lock *lock)
 {
 	char since[32], expires[32];
 
-	return json_pack("{ss sI si ss ss so ss ss sI ss}", "locked_by", holder_name(lock), "uid", (json_int_t)lock->uid,
-		"pid", (int)lock->pid, "command", lock->command, "since", time_format(lock->since_ms, since), "expires",
-		lock->expires_ms ? json_string(time_format(lock->expires_ms, expires)) : json_null(), "operation",
-		lock->operation, "reason", lock->reason, "token", (json_int_t)lock->token, "kind",
-		lock_kind_name(lock->kind));
+	return json_pack("{ss sI si ss ss so ss ss sI ss}", "locked_by", holder_name(lock), "uid",
+		(json_int_t)lock->uid, "pid", (int)lock->pid, "command", lock->command, "since",
+		time_format(lock->since_ms, since), "expires",
+		lock->expires_ms ? json_string(time_format(lock->expires_ms, expires)) : json_null(),
+		"operation", lock->operation, "reason", lock->reason, "token", (json_int_t)lock->token,
+		"kind", lock_kind_name(lock->kind));
 }
 
 static json_t *waiters_json(struct engine *engine, int64_t stack_id)
@@ -87,16 +90,17 @@ static json_t *waiters_json(struct engine *engine, int64_t stack_id)
 
 	if (!queue)
 		return list;
-	TAILQ_FOREACH(wait, &queue->waits, entry) {
-		json_array_append_new(list,
-			json_pack("{ss sI si ss}", "user", caller_login(wait->draft.lock.uid), "uid",
-				(json_int_t)wait->draft.lock.uid, "pid", (int)wait->draft.lock.pid, "since",
-				time_format(wait->since_ms, time)));
+	TAILQ_FOREACH (wait, &queue->waits, entry) {
+		json_array_append_new(
+			list, json_pack("{ss sI si ss}", "user", caller_login(wait->draft.lock.uid), "uid",
+				      (json_int_t)wait->draft.lock.uid, "pid", (int)wait->draft.lock.pid,
+				      "since", time_format(wait->since_ms, time)));
 	}
 	return list;
 }
 
-/* The first holder's words at the top, as in the file for people; the rest of shared holders under "others". */
+/* The first holder's words at the top, as in the file for people; the rest of shared holders under "others".
+ */
 static json_t *locked_json(struct engine *engine, int64_t stack_id, const struct lock_rows *rows)
 {
 	json_t *object = lock_json(&rows->rows[0]);
@@ -174,7 +178,8 @@ int lock_busy_fault(const struct stack *stack, const struct lock_rows *rows, str
 	lock_write_holder(&rows->rows[0], out);
 	if (rows->count > 1)
 		fprintf(out, " (and %zu more)", rows->count - 1);
-	fputs(". To wait for it: echo 'wait=60s reason=…' > lock, or flock -w 60 lock COMMAND. To take it away, as the "
+	fputs(". To wait for it: echo 'wait=60s reason=…' > lock, or flock -w 60 lock COMMAND. To take it "
+	      "away, as the "
 	      "stack's owner or root: echo 'force reason=…' > lock",
 		out);
 	if (buffer_stream_close(out, &text) < 0)

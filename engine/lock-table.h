@@ -36,8 +36,8 @@ int lock_rows_expire(struct engine *engine);
 int lock_rows_drop_sessions(struct engine *engine);
 
 /* lock.c */
-int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_id, const struct lock_request *request,
-	struct fault *fault, struct lock_draft *ret_draft);
+int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct lock_request *request, struct fault *fault, struct lock_draft *ret_draft);
 /* lock_acquire() for a waiter that is next (`first`), or for one who just came. */
 int lock_try(struct engine *engine, struct caller *caller, const struct lock_draft *draft, bool first,
 	struct fault *fault, int64_t *ret_token);

@@ -14,8 +14,8 @@
 #include "engine/event.h"
 #include "engine/lock-table.h"
 
-static int lock_stack(struct engine *engine, struct caller *caller, int64_t stack_id, int want, struct fault *fault,
-	struct stack *ret_stack)
+static int lock_stack(struct engine *engine, struct caller *caller, int64_t stack_id, int want,
+	struct fault *fault, struct stack *ret_stack)
 {
 	char owner[128];
 	int r = stack_get(engine, stack_id, ret_stack);
@@ -23,8 +23,9 @@ static int lock_stack(struct engine *engine, struct caller *caller, int64_t stac
 	if (r < 0)
 		return fault_set(fault, -r, r == -ENOENT ? "the stack is gone" : "the stack cannot be read");
 	if (stack_access(caller, ret_stack, want) < 0)
-		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not lock it", ret_stack->name,
-			caller_user_name(ret_stack->uid, owner, sizeof(owner)), (unsigned)ret_stack->mode);
+		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not lock it",
+			ret_stack->name, caller_user_name(ret_stack->uid, owner, sizeof(owner)),
+			(unsigned)ret_stack->mode);
 	return 0;
 }
 
@@ -35,8 +36,8 @@ static void draft_processes(struct lock *lock, pid_t pid, pid_t opener)
 	lock->opener = opener;
 	if (pid > 0)
 		process_command(pid, lock->command, sizeof(lock->command));
-	/* Both live now, so that now is an upper bound of their starts. To read the starts themselves costs more than all
-	 * else that a grant does besides the commit. */
+	/* Both live now, so that now is an upper bound of their starts. To read the starts themselves costs
+	 * more than all else that a grant does besides the commit. */
 	lock->known_at = process_clock();
 	/* A command line may be any bytes; JSON wants UTF-8, and so do terminals. */
 	if (!text_is_utf8(lock->command, strlen(lock->command)))
@@ -53,8 +54,8 @@ static int draft_word(char ret_word[LOCK_WORD_MAX], const char *word, const char
 	return 0;
 }
 
-int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_id, const struct lock_request *request,
-	struct fault *fault, struct lock_draft *ret_draft)
+int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct lock_request *request, struct fault *fault, struct lock_draft *ret_draft)
 {
 	struct lock_draft draft = { .ttl_ms = request->ttl_ms };
 	struct lock *lock = &draft.lock;
@@ -127,15 +128,16 @@ static int draft_expiry(struct engine *engine, const struct lock_draft *draft, i
 }
 
 /* One's own durable lock again: other words and a new end, but the same grant. */
-static int row_renew(struct engine *engine, struct caller *caller, const struct stack *stack, const struct lock *row,
-	const struct lock *words, int64_t expires_ms)
+static int row_renew(struct engine *engine, struct caller *caller, const struct stack *stack,
+	const struct lock *row, const struct lock *words, int64_t expires_ms)
 {
-	int r = store_run(engine->store, SQL_LOCK_RENEW, "iiisss", stack->id, row->token, expires_ms, words->by,
-		words->operation, words->reason);
+	int r = store_run(engine->store, SQL_LOCK_RENEW, "iiisss", stack->id, row->token, expires_ms,
+		words->by, words->operation, words->reason);
 
 	if (r == 0)
 		r = event_add(engine, caller, "lock.renewed", stack->id, stack->name, 0,
-			json_pack("{sI sI}", "token", (json_int_t)row->token, "expires_ms", (json_int_t)expires_ms));
+			json_pack("{sI sI}", "token", (json_int_t)row->token, "expires_ms",
+				(json_int_t)expires_ms));
 	if (r < 0)
 		return r;
 	lock_expiry_note(engine->locks, expires_ms);
@@ -202,11 +204,13 @@ int lock_try(struct engine *engine, struct caller *caller, const struct lock_dra
 		return 0;
 	}
 	r = lock_grant(engine, caller, &stack, draft, again ? &mine : NULL, ret_token);
-	return r < 0 ? fault_default(fault, -r, "the lock of stack %s cannot be stored: %s", stack.name, strerror(-r)) : 0;
+	return r < 0 ? fault_default(fault, -r, "the lock of stack %s cannot be stored: %s", stack.name,
+			       strerror(-r))
+		     : 0;
 }
 
-int lock_acquire(struct engine *engine, struct caller *caller, int64_t stack_id, const struct lock_request *request,
-	struct fault *fault, int64_t *ret_token)
+int lock_acquire(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct lock_request *request, struct fault *fault, int64_t *ret_token)
 {
 	struct lock_draft draft;
 	int r = lock_draft_make(engine, caller, stack_id, request, fault, &draft);
@@ -220,31 +224,35 @@ static int unlocked_fault(const struct stack *stack, struct fault *fault)
 }
 
 /* Only sessions and durable locks are released by hand; a run's lock is the run's. */
-static int release_check(struct caller *caller, const struct stack *stack, const struct lock *lock, struct fault *fault)
+static int release_check(
+	struct caller *caller, const struct stack *stack, const struct lock *lock, struct fault *fault)
 {
 	char user[128];
 
 	caller_user_name(lock->uid, user, sizeof(user));
 	if (lock->kind == LOCK_RUN)
 		return fault_set(fault, EPERM,
-			"stack %s is locked by run %" PRIu64 " of %s and free when that ends: echo cancel > runs/%" PRIu64 "/ctl",
+			"stack %s is locked by run %" PRIu64
+			" of %s and free when that ends: echo cancel > runs/%" PRIu64 "/ctl",
 			stack->name, lock->owner, user, lock->owner);
 	if (caller && caller->uid == 0)
 		return 0;
 	if (lock_is_session(lock))
 		return fault_set(fault, EPERM,
-			"stack %s is locked by an open file of %s, pid %d (flock): it is free when that is closed", stack->name,
-			user, (int)lock->pid);
+			"stack %s is locked by an open file of %s, pid %d (flock): it is free when that is "
+			"closed",
+			stack->name, user, (int)lock->pid);
 	if (caller && caller->uid != lock->uid)
 		return fault_set(fault, EPERM,
-			"stack %s is locked by %s: only the holder and root may release that. The stack's owner and root can "
+			"stack %s is locked by %s: only the holder and root may release that. The stack's "
+			"owner and root can "
 			"take it away: echo 'force reason=…' > lock",
 			stack->name, user);
 	return 0;
 }
 
-static int rows_delete(struct engine *engine, struct caller *caller, const struct lock_rows *rows, const char *event,
-	const char *reason)
+static int rows_delete(struct engine *engine, struct caller *caller, const struct lock_rows *rows,
+	const char *event, const char *reason)
 {
 	for (size_t i = 0; i < rows->count; i++) {
 		int r = lock_row_delete(engine, caller, &rows->rows[i], event, reason);
@@ -256,8 +264,8 @@ static int rows_delete(struct engine *engine, struct caller *caller, const struc
 }
 
 /* The stack and its locks, of which there is at least one. */
-static int locked_stack(struct engine *engine, struct caller *caller, int64_t stack_id, int want, struct fault *fault,
-	struct stack *ret_stack, struct lock_rows *ret_rows)
+static int locked_stack(struct engine *engine, struct caller *caller, int64_t stack_id, int want,
+	struct fault *fault, struct stack *ret_stack, struct lock_rows *ret_rows)
 {
 	int r = lock_stack(engine, caller, stack_id, want, fault, ret_stack);
 
@@ -313,7 +321,8 @@ int lock_release_owner(struct engine *engine, int64_t stack_id, enum lock_kind k
 	return r;
 }
 
-static int renew_check(struct caller *caller, const struct stack *stack, const struct lock *lock, struct fault *fault)
+static int renew_check(
+	struct caller *caller, const struct stack *stack, const struct lock *lock, struct fault *fault)
 {
 	char user[128];
 
@@ -321,16 +330,19 @@ static int renew_check(struct caller *caller, const struct stack *stack, const s
 		return fault_set(fault, EINVAL, "stack %s has a %s lock, which does not expire", stack->name,
 			lock_kind_name(lock->kind));
 	if (caller && !caller_owns(caller, lock->uid))
-		return fault_set(fault, EPERM, "stack %s is locked by %s: only the holder and root may renew that", stack->name,
+		return fault_set(fault, EPERM,
+			"stack %s is locked by %s: only the holder and root may renew that", stack->name,
 			caller_user_name(lock->uid, user, sizeof(user)));
 	return 0;
 }
 
-int lock_renew(struct engine *engine, struct caller *caller, int64_t stack_id, int64_t ttl_ms, struct fault *fault)
+int lock_renew(
+	struct engine *engine, struct caller *caller, int64_t stack_id, int64_t ttl_ms, struct fault *fault)
 {
 	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct lock_draft draft = { .lock = { .kind = LOCK_DURABLE, .stack_id = stack_id }, .ttl_ms = ttl_ms };
+	struct lock_draft draft = { .lock = { .kind = LOCK_DURABLE, .stack_id = stack_id },
+		.ttl_ms = ttl_ms };
 	struct stack stack;
 	int64_t expires;
 	int r;
@@ -349,15 +361,18 @@ int lock_renew(struct engine *engine, struct caller *caller, int64_t stack_id, i
 	return r < 0 ? fault_default(fault, -r, "the lock cannot be renewed: %s", strerror(-r)) : 0;
 }
 
-static int force_check(struct caller *caller, const struct stack *stack, const char *reason, struct fault *fault)
+static int force_check(
+	struct caller *caller, const struct stack *stack, const char *reason, struct fault *fault)
 {
 	char owner[128];
 
 	if (caller && !caller_owns(caller, stack->uid))
-		return fault_set(fault, EPERM, "the lock of stack %s can be forced only by the stack's owner %s and root",
+		return fault_set(fault, EPERM,
+			"the lock of stack %s can be forced only by the stack's owner %s and root",
 			stack->name, caller_user_name(stack->uid, owner, sizeof(owner)));
 	if (!*reason)
-		return fault_set(fault, EINVAL, "forcing a lock needs a reason: echo 'force reason=\"…\"' > lock");
+		return fault_set(
+			fault, EINVAL, "forcing a lock needs a reason: echo 'force reason=\"…\"' > lock");
 	if (!text_is_utf8(reason, strlen(reason)))
 		return fault_set(fault, EINVAL, "reason is no UTF-8 text");
 	return 0;
@@ -375,7 +390,8 @@ static int force_rows(struct engine *engine, struct caller *caller, const struct
 	return r;
 }
 
-int lock_force(struct engine *engine, struct caller *caller, int64_t stack_id, const char *reason, struct fault *fault)
+int lock_force(struct engine *engine, struct caller *caller, int64_t stack_id, const char *reason,
+	struct fault *fault)
 {
 	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
@@ -395,8 +411,8 @@ int lock_force(struct engine *engine, struct caller *caller, int64_t stack_id, c
 		r = store_change_end(&change);
 	if (r < 0)
 		return fault_default(fault, -r, "the lock cannot be forced: %s", strerror(-r));
-	log_warning("stack %s: %s forced the lock of uid %u", stack.name, caller ? caller_login(caller->uid) : "slothd",
-		(unsigned)rows.rows[0].uid);
+	log_warning("stack %s: %s forced the lock of uid %u", stack.name,
+		caller ? caller_login(caller->uid) : "slothd", (unsigned)rows.rows[0].uid);
 	return 0;
 }
 
@@ -406,14 +422,15 @@ static bool is_process(pid_t pid, pid_t ancestor, uint64_t known_at)
 	uint64_t start;
 
 	return pid > 0 && ancestor > 0 && process_start_time(ancestor, &start) == 0 && start <= known_at &&
-		process_descends(pid, ancestor);
+	       process_descends(pid, ancestor);
 }
 
 static bool row_is_callers(const struct lock *row, const struct caller *caller)
 {
 	if (row->kind == LOCK_DURABLE)
 		return row->uid == caller->uid;
-	if (is_process(caller->pid, row->pid, row->known_at) || is_process(caller->pid, row->opener, row->known_at))
+	if (is_process(caller->pid, row->pid, row->known_at) ||
+		is_process(caller->pid, row->opener, row->known_at))
 		return true;
 	/* Where the kernel tells no pids (another pid namespace), the user has to do. */
 	return lock_is_session(row) && !row->pid && !row->opener && row->uid == caller->uid;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Logs of runs. What was said is kept once, in pieces; a piece knows at which byte it starts in its task's log and in
- * the run's, where it is rendered with the time and the task before each line. So reading anywhere is one search.
+ * Logs of runs. What was said is kept once, in pieces; a piece knows at which byte it starts in its task's
+ * log and in the run's, where it is rendered with the time and the task before each line. So reading anywhere
+ * is one search.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,7 +42,8 @@ static size_t rendered_size(const char *text, size_t size, size_t prefix)
 	return size + (size > 0 && text[size - 1] != '\n') + lines_count(text, size) * prefix;
 }
 
-static int piece_render(const char *text, size_t size, int64_t time_ms, const char *task, struct buffer *ret_text)
+static int piece_render(
+	const char *text, size_t size, int64_t time_ms, const char *task, struct buffer *ret_text)
 {
 	char prefix[PREFIX_SIZE];
 	size_t prefix_size = prefix_format(time_ms, task, prefix);
@@ -116,10 +118,12 @@ static size_t piece_cut(const char *text, size_t size)
 static int ends_put(struct engine *engine, const struct ends *ends)
 {
 	int64_t now = time_now_ms();
-	int r = store_run(engine->store, SQL_RUN_SET_LOG, "iiii", ends->run_id, ends->run_size, (int64_t)ends->full, now);
+	int r = store_run(engine->store, SQL_RUN_SET_LOG, "iiii", ends->run_id, ends->run_size,
+		(int64_t)ends->full, now);
 
 	if (r == 0 && ends->task.id)
-		r = store_run(engine->store, SQL_TASK_SET_LOG, "iii", ends->task.id, ends->task.log_size, now);
+		r = store_run(
+			engine->store, SQL_TASK_SET_LOG, "iii", ends->task.id, ends->task.log_size, now);
 	return r;
 }
 
@@ -134,7 +138,8 @@ static int pieces_add(struct engine *engine, struct ends *ends, const char *text
 		if (ends->run_size + (int64_t)n > engine->config.max_log_size) {
 			ends->full = true;
 			ends->task = (struct task){ 0 };
-			snprintf(last, sizeof(last), "the log is over max_log_size (%" PRId64 " bytes): the rest is dropped\n",
+			snprintf(last, sizeof(last),
+				"the log is over max_log_size (%" PRId64 " bytes): the rest is dropped\n",
 				engine->config.max_log_size);
 			return piece_add(engine, ends, last, strlen(last));
 		}
@@ -145,7 +150,8 @@ static int pieces_add(struct engine *engine, struct ends *ends, const char *text
 	return r;
 }
 
-int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t time_ms, const char *text, size_t size)
+int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t time_ms, const char *text,
+	size_t size)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct ends ends = { .time_ms = time_ms };
@@ -171,7 +177,8 @@ int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t t
 }
 
 /* Copies what lies at `offset` of a piece that starts at `start`; 0 when it is behind its end. */
-static size_t piece_copy(const char *data, size_t data_size, int64_t start, int64_t offset, char *ret_data, size_t size)
+static size_t piece_copy(
+	const char *data, size_t data_size, int64_t start, int64_t offset, char *ret_data, size_t size)
 {
 	size_t skip = (size_t)(offset - start), n;
 
@@ -182,9 +189,11 @@ static size_t piece_copy(const char *data, size_t data_size, int64_t start, int6
 	return n;
 }
 
-static ssize_t read_task_piece(struct engine *engine, int64_t task_id, int64_t offset, char *ret_data, size_t size)
+static ssize_t read_task_piece(
+	struct engine *engine, int64_t task_id, int64_t offset, char *ret_data, size_t size)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_LOG_OF_TASK, "ii", task_id, offset);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_LOG_OF_TASK, "ii", task_id, offset);
 	const char *data;
 	size_t data_size;
 	int r = query_step(query);
@@ -195,9 +204,11 @@ static ssize_t read_task_piece(struct engine *engine, int64_t task_id, int64_t o
 	return (ssize_t)piece_copy(data, data_size, query_int(query, 0), offset, ret_data, size);
 }
 
-static ssize_t read_run_piece(struct engine *engine, int64_t run_id, int64_t offset, char *ret_data, size_t size)
+static ssize_t read_run_piece(
+	struct engine *engine, int64_t run_id, int64_t offset, char *ret_data, size_t size)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_LOG_OF_RUN, "ii", run_id, offset);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_LOG_OF_RUN, "ii", run_id, offset);
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	const char *data;
 	size_t data_size;
@@ -212,7 +223,8 @@ static ssize_t read_run_piece(struct engine *engine, int64_t run_id, int64_t off
 	return (ssize_t)piece_copy(text.data, text.size, query_int(query, 0), offset, ret_data, size);
 }
 
-ssize_t log_read(struct engine *engine, int64_t run_id, int64_t task_id, int64_t offset, char *ret_data, size_t size)
+ssize_t log_read(
+	struct engine *engine, int64_t run_id, int64_t task_id, int64_t offset, char *ret_data, size_t size)
 {
 	size_t done = 0;
 
@@ -220,8 +232,8 @@ ssize_t log_read(struct engine *engine, int64_t run_id, int64_t task_id, int64_t
 		return -EINVAL;
 	while (done < size) {
 		int64_t at = offset + (int64_t)done;
-		ssize_t n = task_id ? read_task_piece(engine, task_id, at, ret_data + done, size - done) :
-				      read_run_piece(engine, run_id, at, ret_data + done, size - done);
+		ssize_t n = task_id ? read_task_piece(engine, task_id, at, ret_data + done, size - done)
+				    : read_run_piece(engine, run_id, at, ret_data + done, size - done);
 
 		if (n < 0)
 			return n;

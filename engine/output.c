@@ -12,8 +12,8 @@
 
 enum { OUTPUT_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
 
-int output_each(struct engine *engine, int64_t stack_id, int (*each)(void *userdata, const struct output *output),
-	void *userdata)
+int output_each(struct engine *engine, int64_t stack_id,
+	int (*each)(void *userdata, const struct output *output), void *userdata)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_OUTPUT_EACH, "i", stack_id);
 	struct output output = { .stack_id = stack_id };
@@ -36,8 +36,8 @@ int output_find(struct engine *engine, int64_t stack_id, const char *name, int64
 	return store_get_int(engine->store, ret_id, SQL_OUTPUT_FIND, "is", stack_id, name);
 }
 
-int output_get(struct engine *engine, int64_t id, char ret_name[NAME_SIZE], int64_t *ret_stack, json_t **ret_value,
-	int64_t *ret_time_ms)
+int output_get(struct engine *engine, int64_t id, char ret_name[NAME_SIZE], int64_t *ret_stack,
+	json_t **ret_value, int64_t *ret_time_ms)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_OUTPUT_GET, "i", id);
 	int r = query_step(query);
@@ -61,13 +61,14 @@ int output_get(struct engine *engine, int64_t id, char ret_name[NAME_SIZE], int6
 }
 
 /* What every change of outputs has in common: may it be, and what is told of it. */
-static int output_changed(struct engine *engine, struct caller *caller, const struct stack *stack, const char *name,
-	const char *type, int64_t id, unsigned aspects)
+static int output_changed(struct engine *engine, struct caller *caller, const struct stack *stack,
+	const char *name, const char *type, int64_t id, unsigned aspects)
 {
 	int r = store_run(engine->store, SQL_STACK_TOUCH_OUTPUTS, "ii", stack->id, time_now_ms());
 
 	if (r == 0)
-		r = event_add(engine, caller, type, stack->id, stack->name, 0, json_pack("{ss}", "name", name));
+		r = event_add(
+			engine, caller, type, stack->id, stack->name, 0, json_pack("{ss}", "name", name));
 	if (r < 0)
 		return r;
 	engine_note(engine, SUBJECT_OUTPUT, id, ASPECT_OUTPUTS);
@@ -75,16 +76,17 @@ static int output_changed(struct engine *engine, struct caller *caller, const st
 	return 0;
 }
 
-static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id, struct fault *fault,
-	struct stack *ret_stack)
+static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id,
+	struct fault *fault, struct stack *ret_stack)
 {
 	int r = stack_get(engine, stack_id, ret_stack);
 
-	return r < 0 ? fault_set(fault, -r, "the stack is gone") : stack_may_change(engine, caller, ret_stack, fault);
+	return r < 0 ? fault_set(fault, -r, "the stack is gone")
+		     : stack_may_change(engine, caller, ret_stack, fault);
 }
 
-int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name, json_t *value,
-	struct fault *fault)
+int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
+	json_t *value, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	CLEANUP(cleanup_free) char *text = json_dumps(value, OUTPUT_JSON_FLAGS);
@@ -95,7 +97,8 @@ int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, c
 
 	r = name_check(name);
 	if (r < 0)
-		return fault_set(fault, -r, "%s: the name of an output is letters, digits, '.', '_' and '-', up to %d", name,
+		return fault_set(fault, -r,
+			"%s: the name of an output is letters, digits, '.', '_' and '-', up to %d", name,
 			NAME_MAX_LENGTH);
 	if (!text)
 		return fault_set(fault, EINVAL, "output %s: the value cannot be JSON", name);
@@ -113,8 +116,8 @@ int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, c
 	return r < 0 ? r : store_change_end(&change);
 }
 
-int output_delete(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
-	struct fault *fault)
+int output_delete(
+	struct engine *engine, struct caller *caller, int64_t stack_id, const char *name, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct stack stack;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Outputs of a stack: named values, JSON inside, text outside (a string is shown bare, everything else as JSON). */
+/* Outputs of a stack: named values, JSON inside, text outside (a string is shown bare, everything else as
+ * JSON). */
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,20 +17,21 @@ struct output {
 	int64_t updated_ms;
 };
 
-int output_each(struct engine *engine, int64_t stack_id, int (*each)(void *userdata, const struct output *output),
-	void *userdata);
+int output_each(struct engine *engine, int64_t stack_id,
+	int (*each)(void *userdata, const struct output *output), void *userdata);
 int output_find(struct engine *engine, int64_t stack_id, const char *name, int64_t *ret_id);
 /* -ENOENT; *ret_value is a new reference (NULL: not wanted), *ret_stack and *ret_time_ms may be NULL. */
-int output_get(struct engine *engine, int64_t id, char ret_name[NAME_SIZE], int64_t *ret_stack, json_t **ret_value,
-	int64_t *ret_time_ms);
+int output_get(struct engine *engine, int64_t id, char ret_name[NAME_SIZE], int64_t *ret_stack,
+	json_t **ret_value, int64_t *ret_time_ms);
 
 /* Checks permission and lock like every change of the stack; the name rule is name_check(). */
-int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name, json_t *value,
-	struct fault *fault);
+int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
+	json_t *value, struct fault *fault);
 int output_delete(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
 	struct fault *fault);
 
-/* key=value lines; a value with a line break is shown escaped so that it stays one line; .json: one object, sorted, with a newline at the end. */
+/* key=value lines; a value with a line break is shown escaped so that it stays one line; .json: one object,
+ * sorted, with a newline at the end. */
 void output_show(struct engine *engine, int64_t stack_id, FILE *out);
 void output_show_json(struct engine *engine, int64_t stack_id, FILE *out);
 

@@ -13,12 +13,14 @@ static const struct {
 	unsigned next; /* BIT()s of what may follow */
 } runs[RUN_STATUS_COUNT] = {
 	[RUN_QUEUED] = { "queued", false,
-		BIT(RUN_WAITING) | BIT(RUN_RUNNING) | BIT(RUN_FAILED) | BIT(RUN_CANCELLED) | BIT(RUN_INTERRUPTED) },
+		BIT(RUN_WAITING) | BIT(RUN_RUNNING) | BIT(RUN_FAILED) | BIT(RUN_CANCELLED) |
+			BIT(RUN_INTERRUPTED) },
 	[RUN_WAITING] = { "waiting", false,
-		BIT(RUN_RUNNING) | BIT(RUN_FAILED) | BIT(RUN_CANCELLED) | BIT(RUN_TIMED_OUT) | BIT(RUN_INTERRUPTED) },
+		BIT(RUN_RUNNING) | BIT(RUN_FAILED) | BIT(RUN_CANCELLED) | BIT(RUN_TIMED_OUT) |
+			BIT(RUN_INTERRUPTED) },
 	[RUN_RUNNING] = { "running", false,
-		BIT(RUN_SUCCESS) | BIT(RUN_FAILED) | BIT(RUN_CANCELLED) | BIT(RUN_TIMED_OUT) | BIT(RUN_INTERRUPTED) |
-			BIT(RUN_ROLLING_BACK) },
+		BIT(RUN_SUCCESS) | BIT(RUN_FAILED) | BIT(RUN_CANCELLED) | BIT(RUN_TIMED_OUT) |
+			BIT(RUN_INTERRUPTED) | BIT(RUN_ROLLING_BACK) },
 	[RUN_SUCCESS] = { "success", true },
 	[RUN_FAILED] = { "failed", true, BIT(RUN_ROLLING_BACK) },
 	[RUN_CANCELLED] = { "cancelled", true },
@@ -30,9 +32,9 @@ static const struct {
 	[RUN_ROLLBACK_FAILED] = { "rollback_failed", true },
 };
 
-#define TASK_NEVER_RAN (BIT(TASK_SKIPPED) | BIT(TASK_UPSTREAM_FAILED))
+#define TASK_NEVER_RAN	(BIT(TASK_SKIPPED) | BIT(TASK_UPSTREAM_FAILED))
 #define TASK_BROKEN_OFF (BIT(TASK_FAILED) | BIT(TASK_TIMED_OUT) | BIT(TASK_CANCELLED) | BIT(TASK_LOST))
-#define TASK_DONE (BIT(TASK_SUCCESS) | BIT(TASK_UNCHANGED))
+#define TASK_DONE	(BIT(TASK_SUCCESS) | BIT(TASK_UNCHANGED))
 
 static const struct {
 	const char *name;
@@ -44,7 +46,8 @@ static const struct {
 		BIT(TASK_READY) | BIT(TASK_RUNNING) | TASK_NEVER_RAN | TASK_BROKEN_OFF | TASK_DONE },
 	[TASK_READY] = { "ready", false, BIT(TASK_RUNNING) | TASK_NEVER_RAN | TASK_BROKEN_OFF },
 	/* run_if is a part of the try: a task that runs may turn out to be skipped. */
-	[TASK_RUNNING] = { "running", false, BIT(TASK_RETRY_WAIT) | BIT(TASK_SKIPPED) | TASK_BROKEN_OFF | TASK_DONE },
+	[TASK_RUNNING] = { "running", false,
+		BIT(TASK_RETRY_WAIT) | BIT(TASK_SKIPPED) | TASK_BROKEN_OFF | TASK_DONE },
 	[TASK_RETRY_WAIT] = { "retry_wait", false, BIT(TASK_RUNNING) | TASK_BROKEN_OFF },
 	[TASK_SUCCESS] = { "success", true },
 	[TASK_UNCHANGED] = { "unchanged", true },

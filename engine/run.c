@@ -91,7 +91,9 @@ static void run_note(struct engine *engine, const struct run *run, unsigned aspe
 
 static int file_check(const char *file)
 {
-	return strlen(file) >= sizeof(((struct run *)0)->file) ? -ENAMETOOLONG : name_check(file) == -EINVAL ? -EINVAL : 0;
+	return strlen(file) >= sizeof(((struct run *)0)->file) ? -ENAMETOOLONG
+	       : name_check(file) == -EINVAL		       ? -EINVAL
+							       : 0;
 }
 
 static int run_insert(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id,
@@ -103,17 +105,18 @@ static int run_insert(struct engine *engine, struct caller *caller, const char *
 
 	if (r == 0)
 		r = store_get_int(engine->store, &id, SQL_RUN_ADD, "issiii", stack_id, stack.name, file,
-			(int64_t)(caller ? caller->uid : geteuid()), (int64_t)(caller ? caller->gid : getegid()),
-			time_now_ms());
+			(int64_t)(caller ? caller->uid : geteuid()),
+			(int64_t)(caller ? caller->gid : getegid()), time_now_ms());
 	if (r == 0)
 		r = run_set_text(engine, id, RUN_WORKFLOW, workflow, size);
 	if (r == 0)
-		r = event_add(engine, caller, "run.submitted", stack_id, stack.name, id, json_pack("{ss}", "file", file));
+		r = event_add(engine, caller, "run.submitted", stack_id, stack.name, id,
+			json_pack("{ss}", "file", file));
 	return r < 0 ? r : run_get(engine, id, ret_run);
 }
 
-int run_create(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id, const char *workflow,
-	size_t size, struct run *ret_run)
+int run_create(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id,
+	const char *workflow, size_t size, struct run *ret_run)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct run run;
@@ -138,17 +141,18 @@ int run_get(struct engine *engine, int64_t id, struct run *ret_run)
 	return run_one(query_begin(engine->store, SQL_RUN_GET, "i", id), ret_run);
 }
 
-int run_each(struct engine *engine, int64_t stack_id, int64_t before, int (*each)(void *userdata, const struct run *run),
-	void *userdata)
+int run_each(struct engine *engine, int64_t stack_id, int64_t before,
+	int (*each)(void *userdata, const struct run *run), void *userdata)
 {
 	int64_t below = before ? before : INT64_MAX, of = stack_id < 0 ? 0 : stack_id;
-	struct query *query = stack_id ? query_begin(engine->store, SQL_RUN_OF_STACK, "ii", below, of) :
-					 query_begin(engine->store, SQL_RUN_EACH, "i", below);
+	struct query *query = stack_id ? query_begin(engine->store, SQL_RUN_OF_STACK, "ii", below, of)
+				       : query_begin(engine->store, SQL_RUN_EACH, "i", below);
 
 	return run_walk(query, each, userdata);
 }
 
-int run_each_unfinished(struct engine *engine, int (*each)(void *userdata, const struct run *run), void *userdata)
+int run_each_unfinished(
+	struct engine *engine, int (*each)(void *userdata, const struct run *run), void *userdata)
 {
 	return run_walk(query_begin(engine->store, SQL_RUN_UNFINISHED, ""), each, userdata);
 }
@@ -163,7 +167,8 @@ int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct
 	struct store *store = engine->store;
 
 	if (stack_id && file)
-		return run_one(query_begin(store, SQL_RUN_LATEST_OF_STACK_FILE, "is", stack_id, file), ret_run);
+		return run_one(
+			query_begin(store, SQL_RUN_LATEST_OF_STACK_FILE, "is", stack_id, file), ret_run);
 	if (stack_id)
 		return run_one(query_begin(store, SQL_RUN_LATEST_OF_STACK, "i", stack_id), ret_run);
 	if (file)
@@ -217,7 +222,8 @@ int run_set_stack(struct engine *engine, int64_t id, int64_t stack_id)
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_RUN_SET_STACK, "iisi", id, stack_id, stack.name, time_now_ms());
+		r = store_run(
+			engine->store, SQL_RUN_SET_STACK, "iisi", id, stack_id, stack.name, time_now_ms());
 	r = row_changed(engine, &change, r);
 	if (r < 0)
 		return r;
@@ -238,8 +244,8 @@ int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *se
 	process_boot_id(boot);
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_RUN_SET_PROCESS, "iiissi", id, (int64_t)pid, (int64_t)start, boot, secret,
-			time_now_ms());
+		r = store_run(engine->store, SQL_RUN_SET_PROCESS, "iiissi", id, (int64_t)pid, (int64_t)start,
+			boot, secret, time_now_ms());
 	return row_changed(engine, &change, r);
 }
 
@@ -249,7 +255,8 @@ int run_set_lock(struct engine *engine, int64_t id, int64_t token, bool own)
 	int r = store_change_begin(engine->store, &change);
 
 	if (r == 0)
-		r = store_run(engine->store, SQL_RUN_SET_LOCK, "iiii", id, token, (int64_t)own, time_now_ms());
+		r = store_run(
+			engine->store, SQL_RUN_SET_LOCK, "iiii", id, token, (int64_t)own, time_now_ms());
 	return row_changed(engine, &change, r);
 }
 
@@ -275,7 +282,8 @@ int run_keep_answer(struct engine *engine, int64_t id, int64_t seq, const char *
 
 int run_find_answer(struct engine *engine, int64_t id, int64_t seq, struct buffer *ret_answer)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_RUN_FIND_ANSWER, "ii", id, seq);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_RUN_FIND_ANSWER, "ii", id, seq);
 	int r = query_step(query);
 
 	if (r <= 0)
@@ -294,8 +302,8 @@ int run_drop_answers(struct engine *engine, int64_t id, int64_t below_seq)
 	return r < 0 ? r : store_change_end(&change);
 }
 
-/* What a status means for others: the event that tells of it, and the stack's status. A run that never ran leaves
- * its stack alone. */
+/* What a status means for others: the event that tells of it, and the stack's status. A run that never ran
+ * leaves its stack alone. */
 static const struct effect {
 	const char *event; /* NULL: none */
 	enum stack_status stack;
@@ -312,7 +320,8 @@ static const struct effect {
 	[RUN_ROLLBACK_FAILED] = { "stack.execution.failed", STACK_FAILED, true },
 };
 
-static int status_effects(struct engine *engine, const struct run *run, enum run_status status, const char *error)
+static int status_effects(
+	struct engine *engine, const struct run *run, enum run_status status, const char *error)
 {
 	const struct effect *effect = &effects[status];
 	struct caller submitter = { .uid = run->uid, .gid = run->gid };
@@ -346,8 +355,8 @@ int run_set_status(struct engine *engine, int64_t id, enum run_status status, co
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_RUN_SET_STATUS, "isiii", id, run_status_name(status),
-			run.started_ms || status != RUN_RUNNING ? run.started_ms : now, run_status_final(status) ? now : INT64_C(0),
-			now);
+			run.started_ms || status != RUN_RUNNING ? run.started_ms : now,
+			run_status_final(status) ? now : INT64_C(0), now);
 	if (r == 0 && error)
 		r = run_set_text(engine, id, RUN_ERROR, error, strlen(error));
 	if (r == 0)
@@ -361,8 +370,8 @@ int run_set_status(struct engine *engine, int64_t id, enum run_status status, co
 
 int run_text(struct engine *engine, int64_t id, enum run_text which, struct buffer *ret_text)
 {
-	CLEANUP(query_endp) struct query *query =
-		query_begin(engine->store, SQL_RUN_TEXT, "is", id, texts[which].column);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_RUN_TEXT, "is", id, texts[which].column);
 	struct run run;
 	const void *data;
 	size_t size;
@@ -399,7 +408,8 @@ int run_set_text(struct engine *engine, int64_t id, enum run_text which, const c
 /* A file that shows the text of a run goes with that run. */
 static int files_delete(struct engine *engine, int64_t id)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_WORKFLOW_DELETE_RUN, "i", id);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_WORKFLOW_DELETE_RUN, "i", id);
 	int r;
 
 	while ((r = query_step(query)) > 0)
@@ -416,9 +426,11 @@ int run_delete(struct engine *engine, struct caller *caller, int64_t id, struct 
 	if (r < 0)
 		return fault_set(fault, -r, "there is no run %" PRId64, id);
 	if (caller && !caller_owns(caller, run.uid) && !caller_owns(caller, run.owner_uid))
-		return fault_set(fault, EPERM, "run %" PRId64 " can be deleted by its submitter, the stack's owner and root", id);
+		return fault_set(fault, EPERM,
+			"run %" PRId64 " can be deleted by its submitter, the stack's owner and root", id);
 	if (!run_status_final(run.status))
-		return fault_set(fault, EBUSY, "run %" PRId64 " is %s: echo cancel > runs/%" PRId64 "/ctl first", id,
+		return fault_set(fault, EBUSY,
+			"run %" PRId64 " is %s: echo cancel > runs/%" PRId64 "/ctl first", id,
 			run_status_name(run.status), id);
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
@@ -426,7 +438,8 @@ int run_delete(struct engine *engine, struct caller *caller, int64_t id, struct 
 	if (r == 0)
 		r = store_run(engine->store, SQL_RUN_DELETE, "i", id);
 	if (r == 0)
-		r = event_add(engine, caller, "run.deleted", run.stack_id, run.stack, id, json_pack("{ss}", "file", run.file));
+		r = event_add(engine, caller, "run.deleted", run.stack_id, run.stack, id,
+			json_pack("{ss}", "file", run.file));
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Runs and their tasks as rows: what is stored, which transitions are allowed. The conversation with the process
- * that executes a run is runner.h's.
+ * Runs and their tasks as rows: what is stored, which transitions are allowed. The conversation with the
+ * process that executes a run is runner.h's.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -56,30 +56,40 @@ bool task_status_final(enum task_status status);
 bool run_status_follows(enum run_status from, enum run_status to);
 bool task_status_follows(enum task_status from, enum task_status to);
 
-enum run_text { RUN_WORKFLOW, RUN_VALUES, RUN_PLAN, RUN_RESULT, RUN_ERROR, RUN_OUTPUTS, RUN_CONFIG, RUN_TEXT_COUNT };
+enum run_text {
+	RUN_WORKFLOW,
+	RUN_VALUES,
+	RUN_PLAN,
+	RUN_RESULT,
+	RUN_ERROR,
+	RUN_OUTPUTS,
+	RUN_CONFIG,
+	RUN_TEXT_COUNT
+};
 
 struct run {
 	int64_t id;
-	int64_t stack_id;	 /* 0: not known yet, or destroyed */
-	char stack[NAME_SIZE];	 /* its name then; "" : not known yet */
+	int64_t stack_id;	  /* 0: not known yet, or destroyed */
+	char stack[NAME_SIZE];	  /* its name then; "" : not known yet */
 	char file[NAME_SIZE + 8]; /* "deploy.sloth": as it was written */
-	uid_t uid;		 /* submitter */
+	uid_t uid;		  /* submitter */
 	gid_t gid;
-	/* Who may see it: the stack's while there is one, else what was kept of it, else the submitter alone. */
+	/* Who may see it: the stack's while there is one, else what was kept of it, else the submitter alone.
+	 */
 	uid_t owner_uid;
 	gid_t owner_gid;
 	mode_t mode;
 	enum run_status status;
 	int64_t created_ms, started_ms, finished_ms, updated_ms; /* 0: not yet */
-	int64_t lock_token; /* 0: runs without a lock */
-	bool holds_lock;    /* the run's own, to be released at its end */
-	int64_t retry_of;   /* id of the run that this one retries, 0: none */
-	int depth;	    /* 0; one more than the run whose task submitted it */
+	int64_t lock_token;					 /* 0: runs without a lock */
+	bool holds_lock;  /* the run's own, to be released at its end */
+	int64_t retry_of; /* id of the run that this one retries, 0: none */
+	int depth;	  /* 0; one more than the run whose task submitted it */
 	/* The process that executes it. */
 	pid_t pid;
 	uint64_t pid_start;
 	char boot_id[37];
-	char secret[65];   /* hex; the runner proves with it that it is the one */
+	char secret[65];  /* hex; the runner proves with it that it is the one */
 	int64_t last_seq; /* of the runner's frames: what was applied */
 	int64_t log_size; /* bytes of the run's log file */
 };
@@ -95,14 +105,16 @@ struct task {
 };
 
 /* A new run, queued, owned by the caller. `stack_id` 0: the workflow will say. */
-int run_create(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id, const char *workflow,
-	size_t size, struct run *ret_run);
+int run_create(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id,
+	const char *workflow, size_t size, struct run *ret_run);
 int run_get(struct engine *engine, int64_t id, struct run *ret_run);
-/* Newest first; stack_id 0: of all stacks, -1: only those without one. Until `each` returns non-zero. `before` 0: from the newest. */
-int run_each(struct engine *engine, int64_t stack_id, int64_t before, int (*each)(void *userdata, const struct run *run),
-	void *userdata);
+/* Newest first; stack_id 0: of all stacks, -1: only those without one. Until `each` returns non-zero.
+ * `before` 0: from the newest. */
+int run_each(struct engine *engine, int64_t stack_id, int64_t before,
+	int (*each)(void *userdata, const struct run *run), void *userdata);
 /* Runs whose status is not final, oldest first. */
-int run_each_unfinished(struct engine *engine, int (*each)(void *userdata, const struct run *run), void *userdata);
+int run_each_unfinished(
+	struct engine *engine, int (*each)(void *userdata, const struct run *run), void *userdata);
 int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_count);
 /* The newest run; of a file name (as written) when `file` is not NULL. stack_id 0: of all. -ENOENT. */
 int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct run *ret_run);
@@ -115,13 +127,13 @@ int run_set_stack(struct engine *engine, int64_t id, int64_t stack_id);
 int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret);
 int run_set_lock(struct engine *engine, int64_t id, int64_t token, bool own);
 int run_set_seq(struct engine *engine, int64_t id, int64_t seq);
-/* Answers to the runner's calls that changed something, kept until the runner has them, so that a call which is sent
- * again after the daemon's restart is answered and not done twice. -ENOENT: none was kept. */
+/* Answers to the runner's calls that changed something, kept until the runner has them, so that a call which
+ * is sent again after the daemon's restart is answered and not done twice. -ENOENT: none was kept. */
 int run_keep_answer(struct engine *engine, int64_t id, int64_t seq, const char *answer);
 int run_find_answer(struct engine *engine, int64_t id, int64_t seq, struct buffer *ret_answer);
 int run_drop_answers(struct engine *engine, int64_t id, int64_t below_seq);
-/* Checks the table of transitions (-EINVAL); keeps times; adds the event (stack.execution.started and so on) and the
- * stack's status. `error` NULL: none. */
+/* Checks the table of transitions (-EINVAL); keeps times; adds the event (stack.execution.started and so on)
+ * and the stack's status. `error` NULL: none. */
 int run_set_status(struct engine *engine, int64_t id, enum run_status status, const char *error);
 int run_text(struct engine *engine, int64_t id, enum run_text which, struct buffer *ret_text);
 int run_set_text(struct engine *engine, int64_t id, enum run_text which, const char *text, size_t size);
@@ -131,8 +143,10 @@ int run_delete(struct engine *engine, struct caller *caller, int64_t id, struct 
 int task_add(struct engine *engine, int64_t run_id, int position, const char *name, int64_t *ret_id);
 int task_get(struct engine *engine, int64_t id, struct task *ret_task);
 int task_find(struct engine *engine, int64_t run_id, const char *name, struct task *ret_task);
-int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata, const struct task *task), void *userdata);
-/* Checks the table of transitions; `tries` is the number of the try that this is about (0: keep). error and output (JSON) may be NULL: keep. */
+int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata, const struct task *task),
+	void *userdata);
+/* Checks the table of transitions; `tries` is the number of the try that this is about (0: keep). error and
+ * output (JSON) may be NULL: keep. */
 int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
 	const char *output);
 /* "error" or "output" of a task. */
@@ -143,12 +157,14 @@ void task_show_attempts(struct engine *engine, int64_t id, FILE *out);
 /* Every task that is not final becomes `status`: what the end of a runner leaves behind. */
 int task_finish_all(struct engine *engine, int64_t run_id, enum task_status status);
 
-/* Appends whole lines (or a last part of one) to the log: as they are to the task's, and with "HH:MM:SS.mmm [task] " before
- * each line to the run's. task_id 0: of the run itself, shown with "HH:MM:SS.mmm ". Above config.max_log_size the rest is dropped with
- * one line that says so. */
-int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t time_ms, const char *text, size_t size);
+/* Appends whole lines (or a last part of one) to the log: as they are to the task's, and with "HH:MM:SS.mmm
+ * [task] " before each line to the run's. task_id 0: of the run itself, shown with "HH:MM:SS.mmm ". Above
+ * config.max_log_size the rest is dropped with one line that says so. */
+int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t time_ms, const char *text,
+	size_t size);
 /* Bytes read at an offset of the run's log (task_id 0) or of the task's; 0 at the end; -errno. */
-ssize_t log_read(struct engine *engine, int64_t run_id, int64_t task_id, int64_t offset, char *ret_data, size_t size);
+ssize_t log_read(
+	struct engine *engine, int64_t run_id, int64_t task_id, int64_t offset, char *ret_data, size_t size);
 
 /* runs/NAME.sloth: the text last submitted under that name, in the top folder (stack_id 0) or a stack's. */
 struct workflow_file {

@@ -48,7 +48,8 @@ static int need_text(struct call *call, const char *key, const char **ret_text)
 	return *ret_text ? 0 : fault_set(&call->fault, EINVAL, "the argument \"%s\" must be a string", key);
 }
 
-/* Whether the run may still change its stack: it holds the lock under which it began, or began without one. */
+/* Whether the run may still change its stack: it holds the lock under which it began, or began without one.
+ */
 static int may_change(struct call *call)
 {
 	struct stack stack;
@@ -65,7 +66,8 @@ static int may_change(struct call *call)
 	if (lock_get(call->engine, stack.id, &lock) == 1 && lock.token == call->run.lock_token)
 		return 0;
 	return fault_set(&call->fault, ESTALE,
-		"the lock with token %lld, under which run %lld changes the stack %s, is gone (the newest token is %lld)",
+		"the lock with token %lld, under which run %lld changes the stack %s, is gone (the newest "
+		"token is %lld)",
 		(long long)call->run.lock_token, (long long)call->run.id, stack.name, (long long)stack.token);
 }
 
@@ -81,7 +83,8 @@ static int own_stack(struct call *call, struct stack *ret_stack)
 	return 0;
 }
 
-/* Where the keys of a state.* call are: the run's stack, or a namespace, which is made when it is first written to. */
+/* Where the keys of a state.* call are: the run's stack, or a namespace, which is made when it is first
+ * written to. */
 static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 {
 	const char *name = get_text(call, "namespace");
@@ -156,7 +159,8 @@ static int state_set(struct call *call)
 	if (r == 0 && (!value || json_is_null(value)))
 		return fault_set(&call->fault, EINVAL, "nil is no value: state.delete removes a key");
 	if (r == 0)
-		r = kv_set(call->engine, scope, key, value, json_integer_value(json_object_get(call->args, "ttl_ms")));
+		r = kv_set(call->engine, scope, key, value,
+			json_integer_value(json_object_get(call->args, "ttl_ms")));
 	call->value = json_true();
 	return r;
 }
@@ -237,7 +241,9 @@ static int state_increment(struct call *call)
 	const char *key;
 	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
 
-	return r < 0 ? r : kv_increment(call->engine, scope, key, delta ? delta : one, &call->fault, &call->value);
+	return r < 0 ? r
+		     : kv_increment(
+			       call->engine, scope, key, delta ? delta : one, &call->fault, &call->value);
 }
 
 static int state_append(struct call *call)
@@ -272,7 +278,8 @@ static int state_list_push(struct call *call)
 	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
 
 	if (r == 0)
-		r = kv_list_push(call->engine, scope, key, json_object_get(call->args, "item"), &call->fault, &length);
+		r = kv_list_push(
+			call->engine, scope, key, json_object_get(call->args, "item"), &call->fault, &length);
 	call->value = json_integer(length);
 	return r;
 }
@@ -307,8 +314,8 @@ static int state_set_ttl(struct call *call)
 	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
 
 	if (r == 0)
-		r = kv_set_ttl(call->engine, scope, key,
-			json_integer_value(json_object_get(call->args, "ttl_ms")));
+		r = kv_set_ttl(
+			call->engine, scope, key, json_integer_value(json_object_get(call->args, "ttl_ms")));
 	call->value = json_boolean(r == 0);
 	return r == -ENOENT ? 0 : r;
 }
@@ -349,8 +356,8 @@ static int state_stats(struct call *call)
 
 	if (r == 0)
 		r = kv_each(call->engine, scope, total_one, &totals);
-	call->value = json_pack("{s:I, s:I, s:I}", "keys", (json_int_t)totals.keys, "bytes", (json_int_t)totals.bytes,
-		"with_ttl", (json_int_t)totals.with_ttl);
+	call->value = json_pack("{s:I, s:I, s:I}", "keys", (json_int_t)totals.keys, "bytes",
+		(json_int_t)totals.bytes, "with_ttl", (json_int_t)totals.with_ttl);
 	return r;
 }
 
@@ -382,9 +389,9 @@ static int stack_info(struct call *call)
 	if (r == 0)
 		r = stack_text(call->engine, stack.id, STACK_VERSION, &version, NULL);
 	if (r == 0)
-		call->value = json_pack("{s:I, s:s, s:s, s:s, s:s}", "id", (json_int_t)stack.id, "name", stack.name,
-			"status", stack_status_name(stack.status), "description", buffer_text(&description), "version",
-			buffer_text(&version));
+		call->value = json_pack("{s:I, s:s, s:s, s:s, s:s}", "id", (json_int_t)stack.id, "name",
+			stack.name, "status", stack_status_name(stack.status), "description",
+			buffer_text(&description), "version", buffer_text(&version));
 	return r;
 }
 
@@ -437,7 +444,8 @@ static int stack_get_output(struct call *call)
 }
 
 /* What the trail says of these, the daemon says. */
-static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "config.", "values." };
+static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "config.",
+	"values." };
 
 static int add_event(struct call *call)
 {
@@ -447,12 +455,13 @@ static int add_event(struct call *call)
 
 	for (size_t i = 0; r == 0 && i < sizeof(own_types) / sizeof(own_types[0]); i++)
 		if (!strncmp(own_types[i], type, strlen(own_types[i])))
-			r = fault_set(&call->fault, EPERM, "events of the type %s… are the daemon's own", own_types[i]);
+			r = fault_set(&call->fault, EPERM, "events of the type %s… are the daemon's own",
+				own_types[i]);
 	if (r == 0 && (!strchr(type, '.') || name_check(type) < 0))
 		r = fault_set(&call->fault, EINVAL, "a type of event is words with dots, like deploy.done");
 	call->value = json_true();
-	return r < 0 ? r :
-		       event_add(call->engine, &call->caller, type, call->run.stack_id, call->run.stack,
+	return r < 0 ? r
+		     : event_add(call->engine, &call->caller, type, call->run.stack_id, call->run.stack,
 			       call->run.id, json_is_object(data) ? json_incref(data) : NULL);
 }
 
@@ -485,7 +494,8 @@ static json_t *answer_json(int64_t seq, const struct call *call, int result)
 		return json_pack("{s:s, s:I, s:s, s:s}", "op", "return", "seq", (json_int_t)seq, "errno",
 			fault_errno_name(-result), "text",
 			*call->fault.text ? call->fault.text : strerror(-result));
-	return json_pack("{s:s, s:I, s:b, s:O?}", "op", "return", "seq", (json_int_t)seq, "ok", 1, "value", call->value);
+	return json_pack("{s:s, s:I, s:b, s:O?}", "op", "return", "seq", (json_int_t)seq, "ok", 1, "value",
+		call->value);
 }
 
 /* The store is out of order: the frame comes again instead of telling the workflow. */
@@ -509,7 +519,8 @@ static int send_kept_answer(struct runner *runner, int64_t seq)
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	int r = run_find_answer(runner->of->engine, runner->run_id, seq, &text);
 
-	return r < 0 ? r : json_array_append_new(runner->after_commit, json_loadb(text.data, text.size, 0, NULL));
+	return r < 0 ? r
+		     : json_array_append_new(runner->after_commit, json_loadb(text.data, text.size, 0, NULL));
 }
 
 static int keep_answer(struct runner *runner, int64_t seq, json_t *answer)
@@ -542,8 +553,8 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 		r = run_drop_answers(engine, runner->run_id, got);
 	if (r < 0)
 		return r;
-	r = row ? run_row(row, &call) :
-		  fault_set(&call.fault, ENOSYS, "the daemon knows no function %s", name ? name : "");
+	r = row ? run_row(row, &call)
+		: fault_set(&call.fault, ENOSYS, "the daemon knows no function %s", name ? name : "");
 	value = call.value;
 	if (store_failure(r))
 		return r;

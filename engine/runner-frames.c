@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the process of a run tells: one row a frame. Each is applied once, in order; `ack` follows the commit. */
+/* What the process of a run tells: one row a frame. Each is applied once, in order; `ack` follows the commit.
+ */
 #include "engine/runner-internal.h"
 
 #include <errno.h>
@@ -70,8 +71,8 @@ static int store_plan(struct runner *runner, json_t *head)
 	return r;
 }
 
-/* The stack is the folder's or the one that was asked for, else the one that the workflow names, else the workflow's own
- * name; made if missing. */
+/* The stack is the folder's or the one that was asked for, else the one that the workflow names, else the
+ * workflow's own name; made if missing. */
 static int bind_stack(struct runner *runner, json_t *head, struct fault *fault, struct stack *ret_stack)
 {
 	struct engine *engine = runner->of->engine;
@@ -103,8 +104,9 @@ static bool wants_lock(const struct config *config, json_t *head)
 static int take_lock(struct runner *runner, const struct stack *stack, json_t *head, struct fault *fault)
 {
 	struct engine *engine = runner->of->engine;
-	struct lock_request wanted = { .kind = LOCK_RUN, .owner = (uint64_t)runner->run_id, .pid = runner->pid,
-		.operation = "run" };
+	struct lock_request wanted = {
+		.kind = LOCK_RUN, .owner = (uint64_t)runner->run_id, .pid = runner->pid, .operation = "run"
+	};
 	struct config config;
 	int64_t token;
 	int r;
@@ -142,8 +144,8 @@ static int begin(struct runner *runner)
 	if (r == 0)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
-		r = stack_set_text(engine, NULL, run.stack_id, STACK_WORKFLOW, buffer_text(&workflow), workflow.size,
-			NULL);
+		r = stack_set_text(engine, NULL, run.stack_id, STACK_WORKFLOW, buffer_text(&workflow),
+			workflow.size, NULL);
 	if (r == 0)
 		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);
 	if (r < 0)
@@ -151,8 +153,8 @@ static int begin(struct runner *runner)
 	runner->state = RUNNER_RUNNING;
 	snprintf(id, sizeof(id), "%lld", (long long)run.id);
 	snprintf(token, sizeof(token), "%lld", (long long)run.lock_token);
-	environment = json_pack("{s:s, s:s, s:s}", "SLOTH_RUN", id, "SLOTH_STACK", run.stack, "SLOTH_LOCK_TOKEN",
-		run.lock_token ? token : "");
+	environment = json_pack("{s:s, s:s, s:s}", "SLOTH_RUN", id, "SLOTH_STACK", run.stack,
+		"SLOTH_LOCK_TOKEN", run.lock_token ? token : "");
 	/* Nothing begins before it is on disk that it does. */
 	return json_array_append_new(runner->after_commit,
 		json_pack("{s:s, s:s, s:o, s:o, s:o}", "op", "start", "stack", run.stack, "token",
@@ -164,7 +166,7 @@ void runner_start_waiting(struct runners *runners)
 {
 	struct runner *runner;
 
-	TAILQ_FOREACH(runner, &runners->list, runners) {
+	TAILQ_FOREACH (runner, &runners->list, runners) {
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 
 		if (runner->state != RUNNER_WAITING || !runner->connected)
@@ -224,7 +226,8 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	struct engine *engine = runner->of->engine;
 	const char *name = get_text(head, "name"), *status_name = get_text(head, "status");
 	json_t *outputs = json_object_get(head, "outputs");
-	CLEANUP(cleanup_free) char *output = outputs ? json_dumps(outputs, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
+	CLEANUP(cleanup_free)
+	char *output = outputs ? json_dumps(outputs, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
 	struct task task;
 	int status = status_name ? task_status_parse(status_name) : -EPROTO;
 	int r;
@@ -347,8 +350,8 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 		runner_kill(runner);
 		return;
 	}
-	log_warning("run %lld: frame %lld could not be stored: %s; asking for it again", (long long)runner->run_id,
-		(long long)seq, strerror(-r));
+	log_warning("run %lld: frame %lld could not be stored: %s; asking for it again",
+		(long long)runner->run_id, (long long)seq, strerror(-r));
 	runner->stalled = true;
 	runner_deadline(runner, STALL_SECONDS);
 }
@@ -359,11 +362,11 @@ static void conn_closed(struct conn *conn, int error)
 
 	conn_done(conn);
 	runner->connected = false;
-	/* A process that closed its socket is of no use any more; its end is waited for, to know how it came. */
+	/* A process that closed its socket is of no use any more; its end is waited for, to know how it came.
+	 */
 	if (runner->pidfd >= 0 && runner->state != RUNNER_FINISHED)
 		syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
 	runner_check_gone(runner);
 }
 
 const struct conn_callbacks runner_conn_callbacks = { conn_frame, conn_closed };
-

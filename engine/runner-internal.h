@@ -7,9 +7,9 @@
 #include "engine/runner.h"
 
 enum runner_state {
-	RUNNER_QUEUED,	 /* not started yet: others are loading */
-	RUNNER_LOADING,	 /* the process reads the workflow */
-	RUNNER_WAITING,	 /* loaded; waits for a slot */
+	RUNNER_QUEUED,	/* not started yet: others are loading */
+	RUNNER_LOADING, /* the process reads the workflow */
+	RUNNER_WAITING, /* loaded; waits for a slot */
 	RUNNER_RUNNING,
 	RUNNER_FINISHED, /* its end is stored; the process may take its leave */
 	RUNNER_AWAY,	 /* of a former daemon: expected to come back */
@@ -23,21 +23,21 @@ struct runner {
 	struct caller submitter;
 	struct conn conn;
 	bool connected;
-	bool own_lock;	    /* the run holds the stack's lock itself */
+	bool own_lock; /* the run holds the stack's lock itself */
 	pid_t pid;
 	char mark[64];	    /* NAME=VALUE in the environment of all that it starts */
 	int64_t last_seq;   /* of the frames that were applied */
 	int64_t stored_seq; /* … and of those that are on disk */
 	bool stalled;	    /* a frame could not be applied: it is asked for again */
 	unsigned cancels;
-	ev_timer deadline;  /* loading, coming back, ending after a cancel */
-	ev_io death;	    /* the pidfd */
+	ev_timer deadline; /* loading, coming back, ending after a cancel */
+	ev_io death;	   /* the pidfd */
 	int pidfd;
-	bool gone;	    /* its process has ended; it is freed when the end of the run is on disk */
-	bool child;	    /* of this daemon's spawner, which tells how it ended */
-	int exit_status;    /* as of wait(2); -1: unknown */
+	bool gone;	      /* its process has ended; it is freed when the end of the run is on disk */
+	bool child;	      /* of this daemon's spawner, which tells how it ended */
+	int exit_status;      /* as of wait(2); -1: unknown */
 	json_t *after_commit; /* frames that leave when this turn is on disk */
-	json_t *outputs;    /* what the run has set, for its own file `outputs` */
+	json_t *outputs;      /* what the run has set, for its own file `outputs` */
 	json_t *options;
 	int64_t retry_of;
 	char stack[NAME_SIZE]; /* that was asked for; "": the workflow says */
@@ -53,8 +53,10 @@ struct runners {
 	char program[4096];
 	char work[4096];
 	TAILQ_HEAD(, runner) list;
-	ev_prepare before, after; /* the turn's commit */
+	ev_prepare after; /* the turn's commit */
 	unsigned failed_turns;
+	void (*died)(void *userdata);
+	void *userdata;
 };
 
 enum {
@@ -72,12 +74,14 @@ size_t runner_count(struct runners *runners, enum runner_state state);
 /* Whoever waits for loaded() is told, once. */
 void runner_tell_loaded(struct runner *runner, int result, const struct fault *fault);
 /* The one way in which a run ends: its tasks, its status, its lock, in one change. */
-int runner_finish(struct runner *runner, enum run_status status, enum task_status task_status, const char *error);
+int runner_finish(
+	struct runner *runner, enum run_status status, enum task_status task_status, const char *error);
 /* Ends everything that descends from the run, its process included. */
 void runner_kill(struct runner *runner);
 /* The process is gone, or must go: the run ends, and the runner is freed after the commit. */
 void runner_dead(struct runner *runner);
-/* Its socket is closed, its process has ended, its exit status has come: whatever of these is last is the end. */
+/* Its socket is closed, its process has ended, its exit status has come: whatever of these is last is the
+ * end. */
 void runner_check_gone(struct runner *runner);
 void runner_deadline(struct runner *runner, double seconds);
 void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents);
@@ -93,8 +97,8 @@ void runner_start_queued(struct runners *runners);
 extern const struct conn_callbacks runner_conn_callbacks;
 void runner_start_waiting(struct runners *runners);
 
-/* A `call` frame: runs it and queues the answer. 0, or -errno when nothing was changed because the store failed, so
- * that the frame must come again. */
+/* A `call` frame: runs it and queues the answer. 0, or -errno when nothing was changed because the store
+ * failed, so that the frame must come again. */
 int runner_call(struct runner *runner, int64_t seq, json_t *head);
 
 /* The stack's values with the run's own over them become the run's. */

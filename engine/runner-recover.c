@@ -30,11 +30,12 @@ int runner_take_up(struct runners *runners, uid_t uid, int64_t run_id, const cha
 	conn_init(&runner->conn, runners->engine->loop, fd, &runner_conn_callbacks, runner);
 	runner->connected = true;
 	if (runner->state == RUNNER_AWAY)
-		runner->state = run.status == RUN_QUEUED ? RUNNER_LOADING :
-			run.status == RUN_WAITING	   ? RUNNER_WAITING :
-							     RUNNER_RUNNING;
+		runner->state = run.status == RUN_QUEUED    ? RUNNER_LOADING
+				: run.status == RUN_WAITING ? RUNNER_WAITING
+							    : RUNNER_RUNNING;
 	log_info("run %lld: its process (pid %d) is back", (long long)run_id, (int)runner->pid);
-	runner_send(runner, json_pack("{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq), NULL, 0);
+	runner_send(runner, json_pack("{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq),
+		NULL, 0);
 	if (runner->cancels)
 		runner_ask_to_end(runner); /* that was said while it was away */
 	else if (runner->state == RUNNER_LOADING)
@@ -49,7 +50,7 @@ static bool process_lives(const struct run *run)
 	uint64_t start;
 
 	return run->pid > 0 && process_boot_id(boot_id) == 0 && !strcmp(boot_id, run->boot_id) &&
-		process_start_time(run->pid, &start) == 0 && start == run->pid_start;
+	       process_start_time(run->pid, &start) == 0 && start == run->pid_start;
 }
 
 static int recover_one(void *userdata, const struct run *run)
@@ -91,7 +92,8 @@ int runners_recover(struct runners *runners)
 			runner->submitter.groups_known = true;
 			runner_watch(runner, run.pid);
 			runner_deadline(runner, AWAY_SECONDS);
-			log_info("run %lld: waiting for its process (pid %d)", (long long)run.id, (int)run.pid);
+			log_info("run %lld: waiting for its process (pid %d)", (long long)run.id,
+				(int)run.pid);
 			continue;
 		}
 		log_warning("run %lld: its process died with the former daemon", (long long)run.id);
@@ -100,4 +102,3 @@ int runners_recover(struct runners *runners)
 	}
 	return 0;
 }
-

@@ -32,7 +32,8 @@ static int add_finished(void *userdata, const struct task *task)
 	static const bool done[TASK_STATUS_COUNT] = { [TASK_SUCCESS] = true, [TASK_UNCHANGED] = true };
 
 	if (done[task->status])
-		json_object_set_new(userdata, task->name, json_pack("{s:s}", "status", task_status_name(task->status)));
+		json_object_set_new(
+			userdata, task->name, json_pack("{s:s}", "status", task_status_name(task->status)));
 	return 0;
 }
 
@@ -72,12 +73,13 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 		return r;
 	}
 	return runner_send(runner,
-		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:{s:i, s:I}, s:o}", "op", "run", "run",
-			(json_int_t)run->id, "secret", secret, "socket", runner->of->socket, "file", run->file, "stack",
-			*run->stack ? run->stack : NULL, "values",
-			json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options, "workdir",
-			work, "limits", "max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
-			(json_int_t)512 << 20, "resume", resume),
+		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:{s:i, s:I}, s:o}", "op", "run",
+			"run", (json_int_t)run->id, "secret", secret, "socket", runner->of->socket, "file",
+			run->file, "stack", *run->stack ? run->stack : NULL, "values",
+			json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options,
+			"workdir", work, "limits", "max_parallel_tasks",
+			(int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes", (json_int_t)512 << 20,
+			"resume", resume),
 		text.data, text.size);
 }
 
@@ -110,16 +112,15 @@ static int start_process(struct runner *runner)
 	r = send_workflow(runner, &run, secret, work);
 	if (r < 0)
 		return r;
-	return spawner_spawn(runners->spawner,
-		&(struct spawn){ .run_id = run.id,
-			.uid = runner->submitter.uid,
-			.gid = runner->submitter.gid,
-			.groups = runner->submitter.groups,
-			.group_count = runner->submitter.group_count,
-			.program = runners->program,
-			.work = work,
-			.mark = runner->mark,
-			.fd = theirs });
+	return spawner_spawn(runners->spawner, &(struct spawn){ .run_id = run.id,
+						       .uid = runner->submitter.uid,
+						       .gid = runner->submitter.gid,
+						       .groups = runner->submitter.groups,
+						       .group_count = runner->submitter.group_count,
+						       .program = runners->program,
+						       .work = work,
+						       .mark = runner->mark,
+						       .fd = theirs });
 }
 
 static void could_not_start(struct runner *runner, int error)
@@ -176,7 +177,8 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	}
 	runner->child = true;
 	runner_watch(runner, pid);
-	if (store_change_begin(runners->engine->store, &change) < 0 || run_get(runners->engine, run_id, &run) < 0 ||
+	if (store_change_begin(runners->engine->store, &change) < 0 ||
+		run_get(runners->engine, run_id, &run) < 0 ||
 		run_set_process(runners->engine, run_id, pid, run.secret) < 0)
 		return;
 	if (runner->own_lock)
@@ -189,7 +191,7 @@ static void process_exited(void *userdata, pid_t pid, int status)
 	struct runners *runners = userdata;
 	struct runner *runner;
 
-	TAILQ_FOREACH(runner, &runners->list, runners)
+	TAILQ_FOREACH (runner, &runners->list, runners)
 		if (runner->child && runner->pid == pid && runner->exit_status == -1) {
 			runner->exit_status = status;
 			runner_check_gone(runner);
@@ -197,5 +199,12 @@ static void process_exited(void *userdata, pid_t pid, int status)
 		}
 }
 
-const struct spawner_callbacks runner_spawner_callbacks = { process_started, process_exited };
+static void spawner_died(void *userdata)
+{
+	struct runners *runners = userdata;
 
+	if (runners->died)
+		runners->died(runners->userdata);
+}
+
+const struct spawner_callbacks runner_spawner_callbacks = { process_started, process_exited, spawner_died };

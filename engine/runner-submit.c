@@ -26,7 +26,7 @@ static int submitter_depth(struct runners *runners, const struct caller *caller)
 	struct runner *runner;
 	struct run run;
 
-	TAILQ_FOREACH(runner, &runners->list, runners)
+	TAILQ_FOREACH (runner, &runners->list, runners)
 		if (runner->pid > 0 && caller->pid > 0 && process_descends(caller->pid, runner->pid) &&
 			run_get(runners->engine, runner->run_id, &run) == 0)
 			return run.depth + 1;
@@ -82,14 +82,15 @@ static int record(struct runner *runner, const struct submission *submission, st
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct engine *engine = runner->of->engine;
-	CLEANUP(cleanup_free) char *values =
-		submission->values ? json_dumps(submission->values, JSON_COMPACT | JSON_SORT_KEYS) : strdup("{}");
+	CLEANUP(cleanup_free)
+	char *values = submission->values ? json_dumps(submission->values, JSON_COMPACT | JSON_SORT_KEYS)
+					  : strdup("{}");
 	struct run run;
 	int r = store_change_begin(engine->store, &change);
 
 	if (r == 0)
-		r = run_create(engine, &runner->submitter, submission->file, submission->stack_id, submission->text,
-			submission->size, &run);
+		r = run_create(engine, &runner->submitter, submission->file, submission->stack_id,
+			submission->text, submission->size, &run);
 	if (r == 0)
 		r = values ? run_set_text(engine, run.id, RUN_VALUES, values, strlen(values)) : -ENOMEM;
 	if (r == 0)
@@ -100,7 +101,8 @@ static int record(struct runner *runner, const struct submission *submission, st
 	return r < 0 ? r : store_change_end(&change);
 }
 
-/* What can be refused at once: the stack is somebody else's, locked, or the chain of workflows is too long. */
+/* What can be refused at once: the stack is somebody else's, locked, or the chain of workflows is too long.
+ */
 static int check(struct runner *runner, const struct submission *submission, struct fault *fault)
 {
 	struct engine *engine = runner->of->engine;
@@ -108,8 +110,8 @@ static int check(struct runner *runner, const struct submission *submission, str
 	int r;
 
 	if (submitter_depth(runner->of, &runner->submitter) > DEPTH_MAX)
-		return fault_set(fault, ELOOP, "workflows that start workflows may be %d deep, and this is one more",
-			DEPTH_MAX);
+		return fault_set(fault, ELOOP,
+			"workflows that start workflows may be %d deep, and this is one more", DEPTH_MAX);
 	if (!submission->stack_id)
 		return 0;
 	r = stack_get(engine, submission->stack_id, &stack);
@@ -181,15 +183,18 @@ static int may_control(struct caller *caller, const struct run *run, struct faul
 {
 	if (caller_owns(caller, run->uid) || caller_owns(caller, run->owner_uid))
 		return 0;
-	return fault_set(fault, EPERM, "run %lld is not yours: its submitter, the stack's owner and root control it",
+	return fault_set(fault, EPERM,
+		"run %lld is not yours: its submitter, the stack's owner and root control it",
 		(long long)run->id);
 }
 
 void runner_ask_to_end(struct runner *runner)
 {
 	runner_send(runner,
-		json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", runner->cancels > 1 ? 0 : GRACE_MS), NULL, 0);
-	runner_deadline(runner, runner->cancels > 1 ? AFTER_GRACE_SECONDS : GRACE_MS / 1000 + AFTER_GRACE_SECONDS);
+		json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", runner->cancels > 1 ? 0 : GRACE_MS), NULL,
+		0);
+	runner_deadline(
+		runner, runner->cancels > 1 ? AFTER_GRACE_SECONDS : GRACE_MS / 1000 + AFTER_GRACE_SECONDS);
 }
 
 int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id, struct fault *fault)
@@ -203,7 +208,8 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 	if (r < 0)
 		return r;
 	if (run_status_final(run.status) || !runner)
-		return fault_set(fault, EINVAL, "run %lld is over: %s", (long long)run_id, run_status_name(run.status));
+		return fault_set(fault, EINVAL, "run %lld is over: %s", (long long)run_id,
+			run_status_name(run.status));
 	runner->cancels++;
 	if (runner->state == RUNNER_QUEUED) {
 		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
@@ -211,15 +217,16 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 		runner->gone = true;
 		return 0;
 	}
-	event_add(runners->engine, caller, "run.cancel_requested", run.stack_id, *run.stack ? run.stack : NULL, run_id,
-		NULL);
+	event_add(runners->engine, caller, "run.cancel_requested", run.stack_id,
+		*run.stack ? run.stack : NULL, run_id, NULL);
 	if (runner->state != RUNNER_AWAY) /* it is told when it is back */
 		runner_ask_to_end(runner);
 	return 0;
 }
 
-int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id, bool only_failed, struct fault *fault,
-	void (*loaded)(void *userdata, int result, const struct fault *fault), void *userdata, int64_t *ret_run)
+int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id, bool only_failed,
+	struct fault *fault, void (*loaded)(void *userdata, int result, const struct fault *fault),
+	void *userdata, int64_t *ret_run)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	CLEANUP(buffer_done) struct buffer values_text = { 0 };
@@ -251,4 +258,3 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 			.userdata = userdata },
 		fault, ret_run);
 }
-

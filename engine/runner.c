@@ -2,8 +2,8 @@
 /*
  * The life of a run: queued → its process loads the workflow → waits for a slot → runs → ends.
  *
- * Frames of the process are applied once, in order; `ack` follows the commit. When a commit or a frame fails (no
- * room), the process is asked to send again from the last frame that is on disk.
+ * Frames of the process are applied once, in order; `ack` follows the commit. When a commit or a frame fails
+ * (no room), the process is asked to send again from the last frame that is on disk.
  */
 #include "engine/runner.h"
 
@@ -25,14 +25,13 @@
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
 
-
 enum { UNSENT_MAX = 64 << 20 }; /* bytes for a process that does not read */
 
 struct runner *runner_find(struct runners *runners, int64_t run_id)
 {
 	struct runner *runner;
 
-	TAILQ_FOREACH(runner, &runners->list, runners)
+	TAILQ_FOREACH (runner, &runners->list, runners)
 		if (runner->run_id == run_id)
 			return runner;
 	return NULL;
@@ -112,7 +111,8 @@ static void release_lock(struct runner *runner)
 }
 
 /* The one way in which a run ends: its tasks, its status, its lock, in one change. */
-int runner_finish(struct runner *runner, enum run_status status, enum task_status task_status, const char *error)
+int runner_finish(
+	struct runner *runner, enum run_status status, enum task_status task_status, const char *error)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct engine *engine = runner->of->engine;
@@ -130,7 +130,8 @@ int runner_finish(struct runner *runner, enum run_status status, enum task_statu
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0) {
-		log_error("run %lld: its end could not be stored: %s", (long long)runner->run_id, strerror(-r));
+		log_error(
+			"run %lld: its end could not be stored: %s", (long long)runner->run_id, strerror(-r));
 		return r;
 	}
 	runner->state = RUNNER_FINISHED;
@@ -165,25 +166,31 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 	}
 	switch (runner->state) {
 	case RUNNER_LOADING:
-		fault_set(&fault, ETIMEDOUT, "the workflow was not loaded within %d seconds", LOADING_SECONDS);
+		fault_set(
+			&fault, ETIMEDOUT, "the workflow was not loaded within %d seconds", LOADING_SECONDS);
 		runner_kill(runner);
-		runner_finish(runner, runner->cancels ? RUN_CANCELLED : RUN_FAILED, TASK_CANCELLED, fault.text);
+		runner_finish(
+			runner, runner->cancels ? RUN_CANCELLED : RUN_FAILED, TASK_CANCELLED, fault.text);
 		runner_tell_loaded(runner, -ETIMEDOUT, &fault);
 		break;
 	case RUNNER_AWAY:
 		runner_kill(runner);
-		runner_finish(runner, RUN_INTERRUPTED, TASK_LOST, "its process did not come back after the daemon's restart");
+		runner_finish(runner, RUN_INTERRUPTED, TASK_LOST,
+			"its process did not come back after the daemon's restart");
 		break;
 	default:
 		if (!runner->cancels) {
 			/* A stalled frame is asked for again. */
 			runner->stalled = false;
-			runner_send(runner, json_pack("{s:s, s:I}", "op", "taken_up", "seq",
-				(json_int_t)runner->last_seq), NULL, 0);
+			runner_send(runner,
+				json_pack(
+					"{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq),
+				NULL, 0);
 			return;
 		}
 		runner_kill(runner);
-		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled; its process had to be killed");
+		runner_finish(
+			runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled; its process had to be killed");
 	}
 }
 
@@ -241,7 +248,8 @@ void runner_dead(struct runner *runner)
 		if (runner->cancels)
 			runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
 		else
-			runner_finish(runner, RUN_INTERRUPTED, TASK_LOST, death_text(runner, text, sizeof(text)));
+			runner_finish(
+				runner, RUN_INTERRUPTED, TASK_LOST, death_text(runner, text, sizeof(text)));
 		runner_tell_loaded(runner, -EIO, &fault);
 	}
 	/* It is freed when its end is on disk; until then it is tried again. */
@@ -255,23 +263,22 @@ size_t runner_count(struct runners *runners, enum runner_state state)
 	struct runner *runner;
 	size_t count = 0;
 
-	TAILQ_FOREACH(runner, &runners->list, runners)
+	TAILQ_FOREACH (runner, &runners->list, runners)
 		count += runner->state == state;
 	return count;
 }
 
 /* Before the commit: where each conversation stands goes with what it changed. */
-static void turn_ends(struct ev_loop *loop, ev_prepare *prepare, int revents)
+static void turn_ends(void *userdata)
 {
-	struct runners *runners = prepare->data;
+	struct runners *runners = userdata;
 	struct runner *runner;
 
-	if (runners->engine->patient)
-		return;
-	TAILQ_FOREACH(runner, &runners->list, runners) {
+	TAILQ_FOREACH (runner, &runners->list, runners) {
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 
-		if (runner->last_seq > runner->stored_seq && store_change_begin(runners->engine->store, &change) == 0 &&
+		if (runner->last_seq > runner->stored_seq &&
+			store_change_begin(runners->engine->store, &change) == 0 &&
 			run_set_seq(runners->engine, runner->run_id, runner->last_seq) == 0)
 			store_change_end(&change);
 	}
@@ -292,7 +299,8 @@ static void step_back(struct runner *runner)
 
 	if (r == -ENOENT) {
 		/* It was submitted in that very turn. */
-		fault_set(&fault, -engine->turn_error, "the run could not be stored: %s", strerror(-engine->turn_error));
+		fault_set(&fault, -engine->turn_error, "the run could not be stored: %s",
+			strerror(-engine->turn_error));
 		runner_kill(runner);
 		runner_tell_loaded(runner, engine->turn_error, &fault);
 		runner_free(runner);
@@ -327,7 +335,8 @@ static void go_on(struct runner *runner)
 	json_array_clear(runner->after_commit);
 	if (runner->last_seq > runner->stored_seq) {
 		runner->stored_seq = runner->last_seq;
-		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq), NULL, 0);
+		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq),
+			NULL, 0);
 	}
 	if (runner->gone && runner->state == RUNNER_FINISHED) {
 		remove_empty_work(runner);
@@ -375,7 +384,8 @@ static void find_program(char *ret_path, size_t size)
 	snprintf(ret_path, size, "%s/sloth-runner", SLOTH_LIBEXECDIR);
 }
 
-int runners_new(struct engine *engine, struct spawner *spawner, const char *socket, struct runners **ret_runners)
+int runners_new(
+	struct engine *engine, struct spawner *spawner, const char *socket, struct runners **ret_runners)
 {
 	struct runners *runners = calloc(1, sizeof(*runners));
 
@@ -393,14 +403,12 @@ int runners_new(struct engine *engine, struct spawner *spawner, const char *sock
 		return -errno;
 	}
 	spawner_attach(spawner, engine->loop, &runner_spawner_callbacks, runners);
-	ev_prepare_init(&runners->before, turn_ends);
+	engine->turn_ends = turn_ends;
+	engine->turn_userdata = runners;
 	ev_prepare_init(&runners->after, turn_ended);
-	runners->before.data = runners->after.data = runners;
-	ev_set_priority(&runners->before, 1);
+	runners->after.data = runners;
 	ev_set_priority(&runners->after, -1);
-	ev_prepare_start(engine->loop, &runners->before);
 	ev_prepare_start(engine->loop, &runners->after);
-	ev_unref(engine->loop);
 	ev_unref(engine->loop);
 	*ret_runners = runners;
 	return 0;
@@ -410,14 +418,20 @@ void runners_free(struct runners *runners)
 {
 	if (!runners)
 		return;
-	/* The processes go on, and come back to the next daemon. */
+	/* What they have told so far is kept; the processes go on, and come back to the next daemon. */
+	engine_turn_end(runners->engine);
+	runners->engine->turn_ends = NULL;
 	while (!TAILQ_EMPTY(&runners->list))
 		runner_free(TAILQ_FIRST(&runners->list));
 	ev_ref(runners->engine->loop);
-	ev_ref(runners->engine->loop);
-	ev_prepare_stop(runners->engine->loop, &runners->before);
 	ev_prepare_stop(runners->engine->loop, &runners->after);
 	free(runners);
+}
+
+void runners_on_death(struct runners *runners, void (*died)(void *userdata), void *userdata)
+{
+	runners->died = died;
+	runners->userdata = userdata;
 }
 
 void runners_remove_work(struct runners *runners, const struct run *run)
@@ -425,7 +439,8 @@ void runners_remove_work(struct runners *runners, const struct run *run)
 	char work[4200];
 
 	snprintf(work, sizeof(work), "%s/%lld", runners->work, (long long)run->id);
-	/* Whatever is in it is the user's, and so may be links: only with his rights. The folder itself goes with ours. */
+	/* Whatever is in it is the user's, and so may be links: only with his rights. The folder itself goes
+	 * with ours. */
 	if (rmdir(work) < 0 && errno == ENOTEMPTY)
 		spawner_remove(runners->spawner, work, run->uid, run->gid);
 }
@@ -435,7 +450,7 @@ size_t runners_count(const struct runners *runners)
 	const struct runner *runner;
 	size_t count = 0;
 
-	TAILQ_FOREACH(runner, &runners->list, runners)
+	TAILQ_FOREACH (runner, &runners->list, runners)
 		count += runner->state != RUNNER_FINISHED;
 	return count;
 }

@@ -63,8 +63,8 @@ static char **login_environment(uid_t uid, const char *mark)
 		{ "USER", user ? user->pw_name : "nobody" },
 		{ "LOGNAME", user ? user->pw_name : "nobody" },
 		{ "SHELL", user && *user->pw_shell ? user->pw_shell : "/bin/sh" },
-		{ "PATH", uid == 0 ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" :
-				     "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games" },
+		{ "PATH", uid == 0 ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+				   : "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games" },
 		{ "LANG", getenv("LANG") ? getenv("LANG") : "C.UTF-8" },
 	};
 	size_t n = 0;
@@ -81,11 +81,12 @@ static int become_user(const struct wanted *wanted)
 {
 	if (geteuid() != 0)
 		return wanted->uid == geteuid() ? 0 : -EPERM;
-	if (setgroups(wanted->group_count, wanted->groups) < 0 || setresgid(wanted->gid, wanted->gid, wanted->gid) < 0 ||
+	if (setgroups(wanted->group_count, wanted->groups) < 0 ||
+		setresgid(wanted->gid, wanted->gid, wanted->gid) < 0 ||
 		setresuid(wanted->uid, wanted->uid, wanted->uid) < 0)
 		return -errno;
-	/* A runner as a user must not be killed or traced by another user's, nor dump core with secrets; but its own
-	 * user may look at it, so nothing else is done here. */
+	/* A runner as a user must not be killed or traced by another user's, nor dump core with secrets; but
+	 * its own user may look at it, so nothing else is done here. */
 	return 0;
 }
 
@@ -125,8 +126,8 @@ static int make_work(const struct wanted *wanted)
 {
 	struct stat st;
 
-	/* One that is there already, of a run whose number was given twice because its first owner was never stored,
-	 * must be the same user's. */
+	/* One that is there already, of a run whose number was given twice because its first owner was never
+	 * stored, must be the same user's. */
 	if (mkdir(wanted->work, 0700) < 0) {
 		if (errno != EEXIST || lstat(wanted->work, &st) < 0)
 			return -errno;
@@ -150,11 +151,12 @@ static pid_t serve_spawn(const struct wanted *wanted, int fd)
 	return pid < 0 ? -errno : pid;
 }
 
-/* The content with the user's rights, so that links in it lead nowhere; then the folder itself, which stands in ours. */
+/* The content with the user's rights, so that links in it lead nowhere; then the folder itself, which stands
+ * in ours. */
 static void serve_remove(const struct wanted *wanted)
 {
-	char *const argv[] = { (char *)"find", (char *)(uintptr_t)wanted->work, (char *)"-mindepth", (char *)"1",
-		(char *)"-delete", NULL };
+	char *const argv[] = { (char *)"find", (char *)(uintptr_t)wanted->work, (char *)"-mindepth",
+		(char *)"1", (char *)"-delete", NULL };
 	pid_t pid = fork();
 
 	if (pid != 0)
@@ -179,7 +181,9 @@ static void serve_request(int fd)
 		struct cmsghdr align;
 	} control;
 	struct iovec part = { &wanted, sizeof(wanted) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space,
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
 		.msg_controllen = sizeof(control.space) };
 	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 	CLEANUP(cleanup_fd) int passed = -1;
@@ -280,8 +284,10 @@ static void spawner_readable(struct ev_loop *loop, ev_io *io, int revents)
 			spawner->callbacks->exited(spawner->userdata, answer.pid, answer.status);
 	}
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		log_error("the spawner is gone: no run can be started until the daemon is restarted");
+		log_error("the spawner is gone");
+		ev_ref(loop);
 		ev_io_stop(loop, io);
+		spawner->callbacks->died(spawner->userdata);
 	}
 }
 
@@ -301,11 +307,9 @@ void spawner_free(struct spawner *spawner)
 {
 	if (!spawner)
 		return;
-	if (spawner->loop) {
-		if (ev_is_active(&spawner->readable)) {
-			ev_ref(spawner->loop);
-			ev_io_stop(spawner->loop, &spawner->readable);
-		}
+	if (spawner->loop && ev_is_active(&spawner->readable)) {
+		ev_ref(spawner->loop);
+		ev_io_stop(spawner->loop, &spawner->readable);
 	}
 	close(spawner->fd);
 	waitpid(spawner->pid, NULL, 0);
@@ -326,7 +330,8 @@ static int send_wanted(struct spawner *spawner, const struct wanted *wanted, int
 		message.msg_control = control.space;
 		message.msg_controllen = sizeof(control.space);
 		*CMSG_FIRSTHDR(&message) = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))
+		};
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof(int));
 	}
 	return sendmsg(spawner->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The spawner: a small process that starts runners. It is forked before the daemon has a database, threads or a
- * mount, so that no runner inherits any of them and a fork stays cheap. It ends when the daemon does; the
+ * The spawner: a small process that starts runners. It is forked before the daemon has a database, threads or
+ * a mount, so that no runner inherits any of them and a fork stays cheap. It ends when the daemon does; the
  * runners go on.
  */
 #include <ev.h>
@@ -29,6 +29,8 @@ struct spawner_callbacks {
 	void (*started)(void *userdata, int64_t run_id, pid_t pid);
 	/* A runner of this spawner ended; `status` as of wait(2). */
 	void (*exited)(void *userdata, pid_t pid, int status);
+	/* The spawner itself is gone: nothing can be started any more. */
+	void (*died)(void *userdata);
 };
 
 /* Forks. Call it first of all. 0 or -errno. */

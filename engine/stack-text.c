@@ -9,22 +9,26 @@
 #include "engine/stack.h"
 #include "engine/yaml.h"
 
-static int check_line(struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
+static int check_line(
+	struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
 {
 	for (size_t i = 0; i < size; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return fault_set(fault, EINVAL, "%s is one line of text, without control characters", name);
+			return fault_set(
+				fault, EINVAL, "%s is one line of text, without control characters", name);
 	return text_is_utf8(text, size) ? 0 : fault_set(fault, EINVAL, "%s is no UTF-8 text", name);
 }
 
-static int check_config(struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
+static int check_config(
+	struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
 {
 	struct config config = engine->config;
 
 	return config_parse_stack(&config, name, text, size, fault);
 }
 
-static int check_values(struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
+static int check_values(
+	struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
 {
 	json_auto_t *value = NULL;
 	int r = yaml_parse(name, text, size, fault, &value);
@@ -39,20 +43,24 @@ static int check_values(struct engine *engine, const char *name, const char *tex
 static const struct row {
 	const char *column, *name; /* in the database, and in messages */
 	bool line;		   /* the newline at the end is cut */
-	int (*check)(struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault);
+	int (*check)(
+		struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault);
 	const char *event; /* NULL: the run tells of it */
 	unsigned aspect;
 } rows[STACK_TEXT_COUNT] = {
-	[STACK_DESCRIPTION] = { "description", "description", true, check_line, "stack.updated", ASPECT_META },
+	[STACK_DESCRIPTION] = { "description", "description", true, check_line, "stack.updated",
+		ASPECT_META },
 	[STACK_VERSION] = { "version", "version", true, check_line, "stack.updated", ASPECT_META },
 	[STACK_CONFIG] = { "config", "config.yaml", false, check_config, "config.changed", ASPECT_DOCUMENTS },
 	[STACK_VALUES] = { "values", "values.yaml", false, check_values, "values.changed", ASPECT_DOCUMENTS },
 	[STACK_WORKFLOW] = { "workflow", "workflow", false, NULL, NULL, ASPECT_DOCUMENTS },
 };
 
-static int text_get(struct engine *engine, int64_t id, const struct row *row, struct buffer *ret_text, int64_t *ret_time)
+static int text_get(
+	struct engine *engine, int64_t id, const struct row *row, struct buffer *ret_text, int64_t *ret_time)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_STACK_TEXT, "is", id, row->column);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_STACK_TEXT, "is", id, row->column);
 	const void *data;
 	size_t size;
 	int r = query_step(query);
@@ -68,7 +76,8 @@ static int text_get(struct engine *engine, int64_t id, const struct row *row, st
 	return r;
 }
 
-int stack_text(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text, int64_t *ret_time_ms)
+int stack_text(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text,
+	int64_t *ret_time_ms)
 {
 	struct stack stack;
 	int r = text_get(engine, id, &rows[which], ret_text, ret_time_ms);
@@ -84,16 +93,17 @@ int stack_text(struct engine *engine, int64_t id, enum stack_text which, struct 
 	return r;
 }
 
-static int text_check(struct engine *engine, const struct row *row, const char *text, size_t size, struct fault *fault)
+static int text_check(
+	struct engine *engine, const struct row *row, const char *text, size_t size, struct fault *fault)
 {
 	if ((int64_t)size > engine->config.max_document_size)
-		return fault_set(fault, EFBIG, "%s: %zu bytes are over max_document_size (%" PRId64 ")", row->name, size,
-			engine->config.max_document_size);
+		return fault_set(fault, EFBIG, "%s: %zu bytes are over max_document_size (%" PRId64 ")",
+			row->name, size, engine->config.max_document_size);
 	return row->check ? row->check(engine, row->name, text, size, fault) : 0;
 }
 
-static int text_put(struct engine *engine, struct caller *caller, const struct stack *stack, const struct row *row,
-	const char *text, size_t size)
+static int text_put(struct engine *engine, struct caller *caller, const struct stack *stack,
+	const struct row *row, const char *text, size_t size)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int64_t now = time_now_ms();
@@ -101,12 +111,14 @@ static int text_put(struct engine *engine, struct caller *caller, const struct s
 
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_STACK_SET_TEXT, "isbi", stack->id, row->column, text, size, now);
+		r = store_run(
+			engine->store, SQL_STACK_SET_TEXT, "isbi", stack->id, row->column, text, size, now);
 	if (r == 0)
 		r = store_run(engine->store, SQL_STACK_TOUCH, "ii", stack->id, now);
 	if (r == 0 && row->event)
 		r = event_add(engine, caller, row->event, stack->id, stack->name, 0,
-			row->line ? json_pack("{ss%}", row->name, text, size) : json_pack("{sI}", "size", (json_int_t)size));
+			row->line ? json_pack("{ss%}", row->name, text, size)
+				  : json_pack("{sI}", "size", (json_int_t)size));
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)
@@ -114,8 +126,8 @@ static int text_put(struct engine *engine, struct caller *caller, const struct s
 	return r;
 }
 
-int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enum stack_text which, const char *text,
-	size_t size, struct fault *fault)
+int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enum stack_text which,
+	const char *text, size_t size, struct fault *fault)
 {
 	const struct row *row = &rows[which];
 	struct stack stack;

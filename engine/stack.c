@@ -70,8 +70,8 @@ int stack_find(struct engine *engine, const char *name, struct stack *ret_stack)
 	return stack_one(query_begin(engine->store, SQL_STACK_FIND, "s", name), ret_stack);
 }
 
-int stack_each(struct engine *engine, const char *after, int (*each)(void *userdata, const struct stack *stack),
-	void *userdata)
+int stack_each(struct engine *engine, const char *after,
+	int (*each)(void *userdata, const struct stack *stack), void *userdata)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_STACK_EACH, "s", after);
 	struct stack stack;
@@ -91,15 +91,18 @@ static int name_fault(const char *name, struct fault *fault)
 	int r = name_check(name);
 
 	if (r == -ENAMETOOLONG)
-		return fault_set(fault, ENAMETOOLONG, "the name of a stack has up to %d characters", NAME_MAX_LENGTH);
+		return fault_set(
+			fault, ENAMETOOLONG, "the name of a stack has up to %d characters", NAME_MAX_LENGTH);
 	if (r < 0)
 		return fault_set(fault, EINVAL,
-			"%.200s: the name of a stack begins with a letter or digit, and has only those, '.', '_' and '-'", name);
+			"%.200s: the name of a stack begins with a letter or digit, and has only those, '.', "
+			"'_' and '-'",
+			name);
 	return 0;
 }
 
-int stack_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode, struct fault *fault,
-	struct stack *ret_stack)
+int stack_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
+	struct fault *fault, struct stack *ret_stack)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	uid_t uid = caller ? caller->uid : geteuid();
@@ -141,8 +144,8 @@ static int stack_for_owner(struct engine *engine, struct caller *caller, int64_t
 	if (r < 0)
 		return fault_set(fault, -r, "the stack is gone");
 	if (caller && !caller_owns(caller, ret_stack->uid))
-		return fault_set(fault, EPERM, "stack %s can be %s only by its owner %s and root", ret_stack->name, what,
-			caller_user_name(ret_stack->uid, owner, sizeof(owner)));
+		return fault_set(fault, EPERM, "stack %s can be %s only by its owner %s and root",
+			ret_stack->name, what, caller_user_name(ret_stack->uid, owner, sizeof(owner)));
 	return lock_check(engine, caller, id, fault);
 }
 
@@ -173,7 +176,8 @@ int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, stru
 	if (r < 0)
 		return r;
 	if (runs > 0)
-		return fault_set(fault, EBUSY, "stack %s has %" PRId64 " unfinished run%s: wait for %s, or cancel (runs/ID/ctl)",
+		return fault_set(fault, EBUSY,
+			"stack %s has %" PRId64 " unfinished run%s: wait for %s, or cancel (runs/ID/ctl)",
 			stack.name, runs, runs == 1 ? "" : "s", runs == 1 ? "it" : "them");
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
@@ -206,7 +210,8 @@ static int stack_changed(struct engine *engine, struct caller *caller, struct st
 	return 0;
 }
 
-int stack_rename(struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault)
+int stack_rename(
+	struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	char before[NAME_SIZE];
@@ -229,8 +234,8 @@ int stack_rename(struct engine *engine, struct caller *caller, int64_t id, const
 	if (r < 0)
 		return r;
 	snprintf(stack.name, sizeof(stack.name), "%s", name);
-	return stack_changed(engine, caller, &change, &stack, "stack.renamed", json_pack("{ss}", "from", before),
-		ASPECT_META | ASPECT_NAMES);
+	return stack_changed(engine, caller, &change, &stack, "stack.renamed",
+		json_pack("{ss}", "from", before), ASPECT_META | ASPECT_NAMES);
 }
 
 static int note_run(void *userdata, const struct run *run)
@@ -265,25 +270,28 @@ int stack_chmod(struct engine *engine, struct caller *caller, int64_t id, mode_t
 	if (r < 0)
 		return r;
 	snprintf(text, sizeof(text), "%04o", (unsigned)mode);
-	r = stack_changed(
-		engine, caller, &change, &stack, "stack.updated", json_pack("{ss}", "mode", text), ASPECT_META);
+	r = stack_changed(engine, caller, &change, &stack, "stack.updated", json_pack("{ss}", "mode", text),
+		ASPECT_META);
 	if (r == 0)
 		note_runs(engine, id);
 	return r;
 }
 
-static int chown_check(struct caller *caller, const struct stack *stack, uid_t uid, gid_t gid, struct fault *fault)
+static int chown_check(
+	struct caller *caller, const struct stack *stack, uid_t uid, gid_t gid, struct fault *fault)
 {
 	if (!caller || caller->uid == 0)
 		return 0;
 	if (uid != stack->uid)
 		return fault_set(fault, EPERM, "only root gives stack %s to another owner", stack->name);
 	if (gid != stack->gid && !caller_in_group(caller, gid))
-		return fault_set(fault, EPERM, "stack %s can be given to a group of which its owner is a member", stack->name);
+		return fault_set(fault, EPERM,
+			"stack %s can be given to a group of which its owner is a member", stack->name);
 	return 0;
 }
 
-int stack_chown(struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, struct fault *fault)
+int stack_chown(
+	struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct stack stack;
@@ -298,8 +306,8 @@ int stack_chown(struct engine *engine, struct caller *caller, int64_t id, uid_t 
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_STACK_SET_OWNER, "iiiii", id, (int64_t)uid, (int64_t)gid, (int64_t)stack.mode,
-			time_now_ms());
+		r = store_run(engine->store, SQL_STACK_SET_OWNER, "iiiii", id, (int64_t)uid, (int64_t)gid,
+			(int64_t)stack.mode, time_now_ms());
 	if (r < 0)
 		return r;
 	r = stack_changed(engine, caller, &change, &stack, "stack.updated",
@@ -314,13 +322,15 @@ int stack_access(struct caller *caller, const struct stack *stack, int want)
 	return caller ? caller_access(caller, stack->uid, stack->gid, stack->mode, want) : 0;
 }
 
-int stack_may_change(struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault)
+int stack_may_change(
+	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault)
 {
 	char owner[128];
 
 	if (stack_access(caller, stack, MAY_WRITE | MAY_EXECUTE) < 0)
-		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it", stack->name,
-			caller_user_name(stack->uid, owner, sizeof(owner)), (unsigned)stack->mode);
+		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it",
+			stack->name, caller_user_name(stack->uid, owner, sizeof(owner)),
+			(unsigned)stack->mode);
 	return lock_check(engine, caller, stack->id, fault);
 }
 
@@ -330,7 +340,8 @@ int stack_set_status(struct engine *engine, int64_t id, enum stack_status status
 	int r = store_change_begin(engine->store, &change);
 
 	if (r == 0)
-		r = store_run(engine->store, SQL_STACK_SET_STATUS, "isi", id, status_names[status], time_now_ms());
+		r = store_run(
+			engine->store, SQL_STACK_SET_STATUS, "isi", id, status_names[status], time_now_ms());
 	if (r == 0 && store_changed_rows(engine->store) == 0)
 		r = -ENOENT;
 	if (r == 0)

@@ -3,9 +3,9 @@
 /*
  * A stack: a named deployment with an owner, a mode, texts, outputs, keys and values, and a lock.
  *
- * Permission is judged here, at every door alike: functions that take a caller refuse with -EACCES or -EPERM and
- * with -EBUSY when somebody else holds the stack's lock (see lock.h), and leave an event in the same transaction.
- * A caller of NULL is the daemon itself: no checks.
+ * Permission is judged here, at every door alike: functions that take a caller refuse with -EACCES or -EPERM
+ * and with -EBUSY when somebody else holds the stack's lock (see lock.h), and leave an event in the same
+ * transaction. A caller of NULL is the daemon itself: no checks.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,14 @@
 
 enum stack_status { STACK_CREATED, STACK_RUNNING, STACK_COMPLETED, STACK_FAILED };
 
-enum stack_text { STACK_DESCRIPTION, STACK_VERSION, STACK_CONFIG, STACK_VALUES, STACK_WORKFLOW, STACK_TEXT_COUNT };
+enum stack_text {
+	STACK_DESCRIPTION,
+	STACK_VERSION,
+	STACK_CONFIG,
+	STACK_VALUES,
+	STACK_WORKFLOW,
+	STACK_TEXT_COUNT
+};
 
 struct stack {
 	int64_t id;
@@ -39,30 +46,36 @@ const char *stack_status_name(enum stack_status status);
 int stack_get(struct engine *engine, int64_t id, struct stack *ret_stack);
 int stack_find(struct engine *engine, const char *name, struct stack *ret_stack);
 
-/* In the order of names, from the first after `after` ("" for all), until `each` returns non-zero, which is then
- * returned. */
-int stack_each(struct engine *engine, const char *after, int (*each)(void *userdata, const struct stack *stack),
-	void *userdata);
+/* In the order of names, from the first after `after` ("" for all), until `each` returns non-zero, which is
+ * then returned. */
+int stack_each(struct engine *engine, const char *after,
+	int (*each)(void *userdata, const struct stack *stack), void *userdata);
 
-/* -EEXIST, -EINVAL, -ENAMETOOLONG. Owned by the caller's uid and gid. `mode` has the umask applied already. */
-int stack_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode, struct fault *fault,
-	struct stack *ret_stack);
+/* -EEXIST, -EINVAL, -ENAMETOOLONG. Owned by the caller's uid and gid. `mode` has the umask applied already.
+ */
+int stack_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
+	struct fault *fault, struct stack *ret_stack);
 
-/* The caller must be the stack's owner or root (the tree checks the sticky directory as well). -EBUSY while somebody else holds the lock or a run of it is
- * unfinished. Its events and its runs stay; runs remember the stack's owner and mode. */
+/* The caller must be the stack's owner or root (the tree checks the sticky directory as well). -EBUSY while
+ * somebody else holds the lock or a run of it is unfinished. Its events and its runs stay; runs remember the
+ * stack's owner and mode. */
 int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault);
 
-int stack_rename(struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault);
+int stack_rename(
+	struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault);
 
-/* Only the owner or root (mode), only root or owner to one of his groups (owner, group), like chmod(2) and chown(2). -1 leaves uid or gid. */
+/* Only the owner or root (mode), only root or owner to one of his groups (owner, group), like chmod(2) and
+ * chown(2). -1 leaves uid or gid. */
 int stack_chmod(struct engine *engine, struct caller *caller, int64_t id, mode_t mode, struct fault *fault);
-int stack_chown(struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, struct fault *fault);
+int stack_chown(
+	struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, struct fault *fault);
 
 /* Texts. Description and version are one line (the newline at the end is cut). Config and values must parse
  * (-EINVAL with line). -EFBIG above config.max_document_size. */
-int stack_text(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text, int64_t *ret_time_ms);
-int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enum stack_text which, const char *text,
-	size_t size, struct fault *fault);
+int stack_text(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text,
+	int64_t *ret_time_ms);
+int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enum stack_text which,
+	const char *text, size_t size, struct fault *fault);
 
 /* The configuration that holds for this stack: the daemon's with the stack's over it. */
 int stack_config(struct engine *engine, int64_t id, struct config *ret_config);
@@ -71,7 +84,8 @@ int stack_config(struct engine *engine, int64_t id, struct config *ret_config);
 int stack_access(struct caller *caller, const struct stack *stack, int want);
 
 /* The check that stands before every change: write permission, and nobody else's lock. */
-int stack_may_change(struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault);
+int stack_may_change(
+	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault);
 
 /* Set by runs, no permission asked. */
 int stack_set_status(struct engine *engine, int64_t id, enum stack_status status);

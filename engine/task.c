@@ -48,7 +48,8 @@ int task_add(struct engine *engine, int64_t run_id, int position, const char *na
 		return -ENAMETOOLONG;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_TASK_ADD, "iisi", run_id, (int64_t)position, name, time_now_ms());
+		r = store_get_int(engine->store, &id, SQL_TASK_ADD, "iisi", run_id, (int64_t)position, name,
+			time_now_ms());
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)
@@ -68,7 +69,8 @@ int task_find(struct engine *engine, int64_t run_id, const char *name, struct ta
 	return task_one(query_begin(engine->store, SQL_TASK_FIND, "is", run_id, name), ret_task);
 }
 
-int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata, const struct task *task), void *userdata)
+int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata, const struct task *task),
+	void *userdata)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TASK_EACH, "i", run_id);
 	struct task task;
@@ -84,16 +86,16 @@ int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata,
 }
 
 /* The try's own row. A task that waits for its next try has one that failed. */
-static int try_set(struct engine *engine, const struct task *task, enum task_status status, int tries, int64_t now,
-	const char *error)
+static int try_set(struct engine *engine, const struct task *task, enum task_status status, int tries,
+	int64_t now, const char *error)
 {
 	enum task_status shown = status == TASK_RETRY_WAIT ? TASK_FAILED : status;
 	bool running = status == TASK_RUNNING;
 
 	if (tries == 0 || (!running && task->status != TASK_RUNNING))
 		return 0;
-	return store_run(engine->store, SQL_TRY_SET, "iisiis", task->id, (int64_t)tries, task_status_name(shown), now,
-		running ? INT64_C(0) : now, error);
+	return store_run(engine->store, SQL_TRY_SET, "iisiis", task->id, (int64_t)tries,
+		task_status_name(shown), now, running ? INT64_C(0) : now, error);
 }
 
 int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
@@ -113,8 +115,8 @@ int task_set_status(struct engine *engine, int64_t id, enum task_status status, 
 		tries = 1;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_TASK_SET_STATUS, "isiiiiss", id, task_status_name(status), (int64_t)tries,
-			task.started_ms || status != TASK_RUNNING ? task.started_ms : now,
+		r = store_run(engine->store, SQL_TASK_SET_STATUS, "isiiiiss", id, task_status_name(status),
+			(int64_t)tries, task.started_ms || status != TASK_RUNNING ? task.started_ms : now,
 			task_status_final(status) ? now : INT64_C(0), now, error, output);
 	if (r == 0)
 		r = try_set(engine, &task, status, tries, now, error);

@@ -49,8 +49,8 @@ int workflow_file_set(struct engine *engine, int64_t stack_id, const char *name,
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_WORKFLOW_SET, "isiii", stack_id, name, run_id, (int64_t)run.uid,
-			time_now_ms());
+		r = store_get_int(engine->store, &id, SQL_WORKFLOW_SET, "isiii", stack_id, name, run_id,
+			(int64_t)run.uid, time_now_ms());
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)
@@ -73,7 +73,8 @@ int workflow_file_get(struct engine *engine, int64_t id, struct workflow_file *r
 int workflow_file_each(struct engine *engine, int64_t stack_id,
 	int (*each)(void *userdata, const struct workflow_file *file), void *userdata)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_WORKFLOW_EACH, "i", stack_id);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_WORKFLOW_EACH, "i", stack_id);
 	struct workflow_file file;
 	int r;
 

@@ -28,8 +28,8 @@ static int node_parse(struct parser *parser, const yaml_event_t *event, int dept
 
 static int parse_fault(struct parser *parser, yaml_mark_t mark, const char *what, const char *word)
 {
-	return fault_set(parser->fault, EINVAL, "%s:%zu:%zu: %s%s%s", parser->file, mark.line + 1, mark.column + 1, what,
-		word ? " " : "", word ? word : "");
+	return fault_set(parser->fault, EINVAL, "%s:%zu:%zu: %s%s%s", parser->file, mark.line + 1,
+		mark.column + 1, what, word ? " " : "", word ? word : "");
 }
 
 /* libyaml's own words; for tabs, which it calls "a character that cannot start any token", better ones. */
@@ -42,7 +42,8 @@ static int syntax_fault(struct parser *parser)
 	if (yaml->error == YAML_MEMORY_ERROR)
 		return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
 	if (yaml->error == YAML_READER_ERROR)
-		return fault_set(parser->fault, EINVAL, "%s:1:1: byte %zu: %s", parser->file, yaml->problem_offset, problem);
+		return fault_set(parser->fault, EINVAL, "%s:1:1: byte %zu: %s", parser->file,
+			yaml->problem_offset, problem);
 	if (strstr(problem, "cannot start any token") && yaml->buffer.pointer < yaml->buffer.last &&
 		*yaml->buffer.pointer == '\t')
 		return parse_fault(parser, mark, "a tab; YAML is indented with blanks", NULL);
@@ -103,9 +104,17 @@ static const struct {
 	const char *word;
 	char kind;
 } words[] = {
-	{ "null", 'n' }, { "Null", 'n' }, { "NULL", 'n' }, { "~", 'n' }, { "", 'n' },
-	{ "true", 't' }, { "True", 't' }, { "TRUE", 't' },
-	{ "false", 'f' }, { "False", 'f' }, { "FALSE", 'f' },
+	{ "null", 'n' },
+	{ "Null", 'n' },
+	{ "NULL", 'n' },
+	{ "~", 'n' },
+	{ "", 'n' },
+	{ "true", 't' },
+	{ "True", 't' },
+	{ "TRUE", 't' },
+	{ "false", 'f' },
+	{ "False", 'f' },
+	{ "FALSE", 'f' },
 };
 
 /* The core schema (YAML 1.2.2, 10.3.2): what is quoted is a text, the rest by its looks. */
@@ -144,14 +153,16 @@ static int scalar_parse(struct parser *parser, const yaml_event_t *event, json_t
 
 	if (memchr(text, '\0', size))
 		return parse_fault(parser, event->start_mark, "a NUL character in a text", NULL);
-	value = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain_value(text, size) : json_stringn(text, size);
+	value = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain_value(text, size)
+								    : json_stringn(text, size);
 	if (!value)
 		return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
 	*ret_value = value;
 	return 0;
 }
 
-/* What an alias repeats counts as if it were written again: that stops bombs, and JSON has no references anyway. */
+/* What an alias repeats counts as if it were written again: that stops bombs, and JSON has no references
+ * anyway. */
 static int count_nodes(struct parser *parser, const json_t *value, yaml_mark_t mark, int depth)
 {
 	const char *key;
@@ -163,12 +174,12 @@ static int count_nodes(struct parser *parser, const json_t *value, yaml_mark_t m
 		return parse_fault(parser, mark, "more than 100,000 values", NULL);
 	if (depth > DEPTH_MAX)
 		return parse_fault(parser, mark, "nested deeper than 64 levels", NULL);
-	json_object_foreach((json_t *)value, key, item) {
+	json_object_foreach ((json_t *)value, key, item) {
 		r = count_nodes(parser, item, mark, depth + 1);
 		if (r < 0)
 			return r;
 	}
-	json_array_foreach(value, i, item) {
+	json_array_foreach (value, i, item) {
 		r = count_nodes(parser, item, mark, depth + 1);
 		if (r < 0)
 			return r;
@@ -218,7 +229,8 @@ static int sequence_parse(struct parser *parser, int depth, json_t **ret_value)
 	return 0;
 }
 
-/* Notes where the key stands; returns the length of the path before it, to which it is cut again afterwards. */
+/* Notes where the key stands; returns the length of the path before it, to which it is cut again afterwards.
+ */
 static size_t path_push(struct parser *parser, const char *key, yaml_mark_t mark)
 {
 	size_t n = strlen(parser->path);
@@ -280,20 +292,21 @@ static int mapping_parse(struct parser *parser, int depth, json_t **ret_value)
 
 static const char *event_anchor(const yaml_event_t *event)
 {
-	const yaml_char_t *anchor = event->type == YAML_SCALAR_EVENT ? event->data.scalar.anchor :
-		event->type == YAML_SEQUENCE_START_EVENT	     ? event->data.sequence_start.anchor :
-		event->type == YAML_MAPPING_START_EVENT		     ? event->data.mapping_start.anchor :
-								       NULL;
+	const yaml_char_t *anchor =
+		event->type == YAML_SCALAR_EVENT	   ? event->data.scalar.anchor
+		: event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor
+		: event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.anchor
+							   : NULL;
 
 	return (const char *)anchor;
 }
 
 static const char *event_tag(const yaml_event_t *event)
 {
-	const yaml_char_t *tag = event->type == YAML_SCALAR_EVENT ? event->data.scalar.tag :
-		event->type == YAML_SEQUENCE_START_EVENT	  ? event->data.sequence_start.tag :
-		event->type == YAML_MAPPING_START_EVENT		  ? event->data.mapping_start.tag :
-								    NULL;
+	const yaml_char_t *tag = event->type == YAML_SCALAR_EVENT	    ? event->data.scalar.tag
+				 : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.tag
+				 : event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.tag
+									    : NULL;
 
 	return (const char *)tag;
 }
@@ -339,7 +352,9 @@ static int stream_parse(struct parser *parser, json_t **ret_value)
 		switch (event.type) {
 		case YAML_STREAM_END_EVENT:
 			*ret_value = value ? json_incref(value) : json_object();
-			return *ret_value ? 0 : fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
+			return *ret_value
+				       ? 0
+				       : fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
 		case YAML_STREAM_START_EVENT:
 		case YAML_DOCUMENT_END_EVENT:
 			break;

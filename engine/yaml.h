@@ -6,9 +6,9 @@
 
 #include "base/fault.h"
 
-/* An empty text gives an empty object. -EINVAL with "file:line:column: …": syntax (also tabs), duplicate keys, keys
- * that are no scalars, more than one document, depth over 64, more than 100,000 nodes, bytes that are no UTF-8. Whole
- * numbers become integers. The result is owned by the caller. */
+/* An empty text gives an empty object. -EINVAL with "file:line:column: …": syntax (also tabs), duplicate
+ * keys, keys that are no scalars, more than one document, depth over 64, more than 100,000 nodes, bytes that
+ * are no UTF-8. Whole numbers become integers. The result is owned by the caller. */
 int yaml_parse(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value);
 
 /* Also gives where keys stand: an object "stacks.auto_lock" → line, for messages about what they mean. */

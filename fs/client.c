@@ -69,8 +69,8 @@ static int connection_lost(struct fault *fault, int error)
 	return fault_set(fault, -error, "the connection to the daemon broke: %s", strerror(-error));
 }
 
-int64_t client_send(
-	struct client *client, const char *op, json_t *fields, const void *body, size_t size, struct fault *fault)
+int64_t client_send(struct client *client, const char *op, json_t *fields, const void *body, size_t size,
+	struct fault *fault)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
 	int r;
@@ -178,7 +178,8 @@ int client_next(struct client *client, int timeout_ms, struct fault *fault, stru
 	return r < 0 ? r : 1;
 }
 
-/* A daemon that was idle for long may close the door in the moment in which we come in: nothing was read then. */
+/* A daemon that was idle for long may close the door in the moment in which we come in: nothing was read
+ * then. */
 static bool came_too_late(const struct client *client, int error)
 {
 	return error == -ENOTCONN && client->place && client->last_id == 1;
@@ -210,8 +211,8 @@ int client_call(struct client *client, const char *op, json_t *fields, const voi
 }
 
 /* Asks for one value of the answer's head: a new reference. */
-static int call_for(struct client *client, const char *op, json_t *fields, const char *key, struct fault *fault,
-	json_t **ret_value)
+static int call_for(struct client *client, const char *op, json_t *fields, const char *key,
+	struct fault *fault, json_t **ret_value)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	json_t *value;
@@ -231,7 +232,8 @@ int client_stat(struct client *client, const char *path, struct fault *fault, js
 	return call_for(client, "stat", json_pack("{ss}", "path", path), "attr", fault, ret_attr);
 }
 
-int client_list(struct client *client, const char *path, bool attributes, struct fault *fault, json_t **ret_entries)
+int client_list(
+	struct client *client, const char *path, bool attributes, struct fault *fault, json_t **ret_entries)
 {
 	json_t *fields = json_pack("{sssb}", "path", path, "attr", attributes);
 
@@ -263,8 +265,8 @@ static int less_umask(int mode)
 
 int client_mkdir(struct client *client, const char *path, struct fault *fault)
 {
-	return client_call(
-		client, "mkdir", json_pack("{sssi}", "path", path, "mode", less_umask(0777)), NULL, 0, fault, NULL);
+	return client_call(client, "mkdir", json_pack("{sssi}", "path", path, "mode", less_umask(0777)), NULL,
+		0, fault, NULL);
 }
 
 /* A path that is being followed: what is done, and what is still to be walked. */
@@ -313,7 +315,8 @@ static int walk_link(struct walk *walk, struct client *client, struct fault *fau
 	return 0;
 }
 
-/* The next part of `rest`. 0, or -errno; a name that is not there is left for the operation itself to complain about.
+/* The next part of `rest`. 0, or -errno; a name that is not there is left for the operation itself to
+ * complain about.
  */
 static int walk_step(struct walk *walk, struct client *client, bool follow, struct fault *fault)
 {
@@ -364,9 +367,11 @@ int client_resolve(struct client *client, const char *path, bool follow, struct 
 	return 0;
 }
 
-int client_file_open(struct client *client, const char *path, json_t *flags, struct fault *fault, int64_t *ret_handle)
+int client_file_open(
+	struct client *client, const char *path, json_t *flags, struct fault *fault, int64_t *ret_handle)
 {
-	json_t *handle, *fields = json_pack("{sssosi}", "path", path, "flags", flags, "mode", less_umask(0666));
+	json_t *handle,
+		*fields = json_pack("{sssosi}", "path", path, "flags", flags, "mode", less_umask(0666));
 	int r = call_for(client, "open", fields, "handle", fault, &handle);
 
 	if (r < 0)
@@ -389,15 +394,15 @@ ssize_t client_file_read(
 	return r < 0 ? r : (ssize_t)answer.body.size;
 }
 
-int client_file_write(
-	struct client *client, int64_t handle, int64_t offset, const void *data, size_t size, struct fault *fault)
+int client_file_write(struct client *client, int64_t handle, int64_t offset, const void *data, size_t size,
+	struct fault *fault)
 {
 	const char *bytes = data;
 
 	for (size_t done = 0; done < size;) {
 		size_t n = size - done < CLIENT_CHUNK ? size - done : CLIENT_CHUNK;
-		json_t *fields = json_pack(
-			"{sIsI}", "handle", (json_int_t)handle, "offset", (json_int_t)offset + (json_int_t)done);
+		json_t *fields = json_pack("{sIsI}", "handle", (json_int_t)handle, "offset",
+			(json_int_t)offset + (json_int_t)done);
 		int r = client_call(client, "pwrite", fields, bytes + done, n, fault, NULL);
 
 		if (r < 0)
@@ -445,11 +450,12 @@ int client_read(struct client *client, const char *path, struct fault *fault, st
 	return r < 0 ? r : buffer_append(content, answer.body.data, answer.body.size);
 }
 
-static int write_pieces(
-	struct client *client, const char *path, const void *data, size_t size, struct fault *fault, int64_t *ret_run)
+static int write_pieces(struct client *client, const char *path, const void *data, size_t size,
+	struct fault *fault, int64_t *ret_run)
 {
 	int64_t handle;
-	int r = client_file_open(client, path, json_pack("[sss]", "write", "create", "truncate"), fault, &handle);
+	int r = client_file_open(
+		client, path, json_pack("[sss]", "write", "create", "truncate"), fault, &handle);
 	int closed;
 
 	if (r < 0)
@@ -459,16 +465,16 @@ static int write_pieces(
 	return r < 0 ? r : closed;
 }
 
-int client_write(
-	struct client *client, const char *path, const void *data, size_t size, struct fault *fault, int64_t *ret_run)
+int client_write(struct client *client, const char *path, const void *data, size_t size, struct fault *fault,
+	int64_t *ret_run)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	int r;
 
 	if (size > CLIENT_CHUNK)
 		return write_pieces(client, path, data, size, fault, ret_run);
-	r = client_call(client, "write", json_pack("{sssi}", "path", path, "mode", less_umask(0666)), data, size,
-		fault, &answer);
+	r = client_call(client, "write", json_pack("{sssi}", "path", path, "mode", less_umask(0666)), data,
+		size, fault, &answer);
 	if (ret_run)
 		*ret_run = json_integer_value(json_object_get(answer.head, "run"));
 	return r;

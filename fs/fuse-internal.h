@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A mount point. Shared by mount.c (sessions) and fuse.c (the kernel's requests). */
+/* A mount point. Shared by mount.c (sessions), fuse.c (the kernel's requests)
+ * and fuse-list.c (those about folders). */
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
+#include <stdlib.h>
 
 #include "fs/mount.h"
 
@@ -24,6 +26,40 @@ static inline uint32_t mount_told_bit(uint64_t number)
 {
 	return (uint32_t)(number * 0x9e3779b97f4a7c15ULL >> 48) % TOLD_BITS;
 }
+
+/* One request of the kernel, from its arrival to its answer. */
+struct op {
+	struct request request; /* first: the tree hands it back */
+	struct mount *mount;
+	fuse_req_t req;
+	void (*answer)(struct op *op, ssize_t result); /* how a success is told */
+	struct turn_reply reply;
+	ssize_t result;
+	/* what an answer may need */
+	struct attr attr;
+	struct fuse_file_info fi;
+	struct handle *handle;
+	struct buffer text;
+	char *data;
+};
+
+static inline struct tree *op_tree(fuse_req_t req)
+{
+	struct mount *mount = fuse_req_userdata(req);
+
+	return mount->context->tree;
+}
+
+/* NULL: the kernel has been told that there is no memory. */
+struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result));
+void op_free(struct op *op);
+/* Where every handler ends: with a result, or LATER. */
+void op_finish(struct op *op, ssize_t result);
+
+/* fuse-list.c: folders. */
+void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void fuse_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 /* The handlers of the kernel's requests; their userdata is a struct mount. */
 extern const struct fuse_lowlevel_ops fuse_operations;

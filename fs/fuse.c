@@ -2,9 +2,9 @@
 /*
  * The door for the kernel (fuse(4), libfuse's low-level API).
  *
- * Attributes are cached for long and dropped explicitly when something changes, before the reply to the change
- * leaves: fuse_lowlevel_notify_inval_inode() with a negative offset touches no page and takes no lock, so the
- * loop may call it. Names are dropped by the notifier thread.
+ * Attributes are cached for long and dropped explicitly when something changes, before the reply to the
+ * change leaves: fuse_lowlevel_notify_inval_inode() with a negative offset touches no page and takes no lock,
+ * so the loop may call it. Names are dropped by the notifier thread.
  */
 #include "fs/fuse-internal.h"
 
@@ -24,32 +24,9 @@
 
 static const double CACHED_FOR = 86400; /* seconds */
 
-/* Where the name is looked up for each use, its attributes come with it, and need not be asked for again by the same
- * open(2) or stat(2). */
+/* Where the name is looked up for each use, its attributes come with it, and need not be asked for again by
+ * the same open(2) or stat(2). */
 static const double ONE_USE = 0.001;
-
-/* One request of the kernel, from its arrival to its answer. */
-struct op {
-	struct request request; /* first: the tree hands it back */
-	struct mount *mount;
-	fuse_req_t req;
-	void (*answer)(struct op *op, ssize_t result); /* how a success is told */
-	struct turn_reply reply;
-	ssize_t result;
-	/* what an answer may need */
-	struct attr attr;
-	struct fuse_file_info fi;
-	struct handle *handle;
-	struct buffer text;
-	char *data;
-};
-
-static struct tree *tree_of(fuse_req_t req)
-{
-	struct mount *mount = fuse_req_userdata(req);
-
-	return mount->context->tree;
-}
 
 static void op_fetch_groups(struct caller *caller)
 {
@@ -58,7 +35,7 @@ static void op_fetch_groups(struct caller *caller)
 
 static void op_done(struct request *request, ssize_t result);
 
-static struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
+struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct op *op = calloc(1, sizeof(*op));
@@ -83,7 +60,7 @@ static struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t r
 	return op;
 }
 
-static void op_free(struct op *op)
+void op_free(struct op *op)
 {
 	caller_done(&op->request.caller);
 	buffer_done(&op->text);
@@ -112,7 +89,8 @@ static void op_send(struct turn_reply *reply, int error)
 	}
 	if (result < 0) {
 		if (op->handle && op->fi.fh == 0)
-			tree_release(op->request.tree, &op->request, op->handle); /* opened, but the kernel will not know */
+			tree_release(op->request.tree, &op->request,
+				op->handle); /* opened, but the kernel will not know */
 		fuse_reply_err(op->req, (int)-result);
 	} else {
 		op->answer(op, result);
@@ -128,8 +106,8 @@ static void op_done(struct request *request, ssize_t result)
 		note_failure(op, result);
 	op->result = result;
 	op->reply.send = op_send;
-	/* The turn's changes are told to the kernel before its answers leave: what an answer says may be out of date when
-	 * it arrives, and must not be remembered. */
+	/* The turn's changes are told to the kernel before its answers leave: what an answer says may be out
+	 * of date when it arrives, and must not be remembered. */
 	op->attr.postponed = store_turn_dirty(op->mount->context->turn->engine->store);
 	turn_reply(op->mount->context->turn, &op->reply);
 }
@@ -140,7 +118,7 @@ static void op_interrupted(fuse_req_t req, void *data)
 }
 
 /* Where every handler ends. */
-static void op_finish(struct op *op, ssize_t result)
+void op_finish(struct op *op, ssize_t result)
 {
 	if (result == LATER)
 		fuse_req_interrupt_func(op->req, op_interrupted, &op->request);
@@ -181,8 +159,9 @@ static void fill_entry(struct mount_context *context, const struct attr *attr, s
 	*entry = (struct fuse_entry_param){
 		.ino = attr->number,
 		.generation = 1,
-		.attr_timeout = attr->fleeting && attr->renamable && !attr->postponed ? ONE_USE :
-										      attr_timeout(context, attr),
+		.attr_timeout = attr->fleeting && attr->renamable && !attr->postponed
+					? ONE_USE
+					: attr_timeout(context, attr),
 		.entry_timeout = attr->renamable || attr->postponed ? 0 : CACHED_FOR,
 	};
 	fill_stat(attr, &entry->attr);
@@ -214,7 +193,7 @@ static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct op *op = op_new(req, answer_entry);
 
 	if (op)
-		op_finish(op, tree_lookup(tree_of(req), &op->request, parent, name, &op->attr));
+		op_finish(op, tree_lookup(op_tree(req), &op->request, parent, name, &op->attr));
 }
 
 static struct handle *handle_of(struct fuse_file_info *fi)
@@ -227,13 +206,13 @@ static void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct op *op = op_new(req, answer_attr);
 
 	if (op)
-		op_finish(op, tree_getattr(tree_of(req), &op->request, ino, handle_of(fi), &op->attr));
+		op_finish(op, tree_getattr(op_tree(req), &op->request, ino, handle_of(fi), &op->attr));
 }
 
 static void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct fuse_file_info *fi)
 {
 	struct op *op = op_new(req, answer_attr);
-	struct tree *tree = tree_of(req);
+	struct tree *tree = op_tree(req);
 	int r = 0;
 
 	if (!op)
@@ -261,7 +240,7 @@ static void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct op *op = op_new(req, answer_link);
 
 	if (op)
-		op_finish(op, tree_readlink(tree_of(req), &op->request, ino, &op->text));
+		op_finish(op, tree_readlink(op_tree(req), &op->request, ino, &op->text));
 }
 
 static void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -269,7 +248,7 @@ static void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	struct op *op = op_new(req, answer_entry);
 
 	if (op)
-		op_finish(op, tree_mkdir(tree_of(req), &op->request, parent, name, mode, &op->attr));
+		op_finish(op, tree_mkdir(op_tree(req), &op->request, parent, name, mode, &op->attr));
 }
 
 static void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -277,7 +256,7 @@ static void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct op *op = op_new(req, answer_nothing);
 
 	if (op)
-		op_finish(op, tree_unlink(tree_of(req), &op->request, parent, name));
+		op_finish(op, tree_unlink(op_tree(req), &op->request, parent, name));
 }
 
 static void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -285,7 +264,7 @@ static void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct op *op = op_new(req, answer_nothing);
 
 	if (op)
-		op_finish(op, tree_rmdir(tree_of(req), &op->request, parent, name));
+		op_finish(op, tree_rmdir(op_tree(req), &op->request, parent, name));
 }
 
 static void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
@@ -293,11 +272,11 @@ static void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 	struct op *op = op_new(req, answer_entry);
 
 	if (op)
-		op_finish(op, tree_symlink(tree_of(req), &op->request, parent, name, target, &op->attr));
+		op_finish(op, tree_symlink(op_tree(req), &op->request, parent, name, target, &op->attr));
 }
 
-static void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
-	unsigned int flags)
+static void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	const char *new_name, unsigned int flags)
 {
 	struct op *op = op_new(req, answer_nothing);
 
@@ -307,7 +286,8 @@ static void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		op_finish(op, -EINVAL);
 		return;
 	}
-	op_finish(op, tree_rename(tree_of(req), &op->request, parent, name, new_parent, new_name, flags & 1U));
+	op_finish(
+		op, tree_rename(op_tree(req), &op->request, parent, name, new_parent, new_name, flags & 1U));
 }
 
 static void set_hints(struct op *op)
@@ -325,7 +305,8 @@ static void answer_open(struct op *op, ssize_t result)
 {
 	set_hints(op);
 	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
-		tree_release(op->request.tree, &op->request, op->handle); /* interrupted: there will be no RELEASE */
+		tree_release(op->request.tree, &op->request,
+			op->handle); /* interrupted: there will be no RELEASE */
 }
 
 static void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -333,7 +314,7 @@ static void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct op *op = op_new(req, answer_open);
 
 	if (op)
-		op_finish(op, tree_open(tree_of(req), &op->request, ino, fi->flags, &op->handle));
+		op_finish(op, tree_open(op_tree(req), &op->request, ino, fi->flags, &op->handle));
 }
 
 static void answer_create(struct op *op, ssize_t result)
@@ -346,13 +327,14 @@ static void answer_create(struct op *op, ssize_t result)
 		tree_release(op->request.tree, &op->request, op->handle);
 }
 
-static void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+static void ll_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct op *op = op_new(req, answer_create);
 
 	if (op)
-		op_finish(op, tree_create(tree_of(req), &op->request, parent, name, mode, fi->flags, &op->handle,
-			&op->attr));
+		op_finish(op, tree_create(op_tree(req), &op->request, parent, name, mode, fi->flags,
+				      &op->handle, &op->attr));
 }
 
 static void answer_data(struct op *op, ssize_t result)
@@ -367,8 +349,8 @@ static void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 	if (!op)
 		return;
 	op->data = malloc(size ? size : 1);
-	op_finish(op, op->data ? tree_read(tree_of(req), &op->request, handle_of(fi), offset, op->data, size) :
-				 -ENOMEM);
+	op_finish(op, op->data ? tree_read(op_tree(req), &op->request, handle_of(fi), offset, op->data, size)
+			       : -ENOMEM);
 }
 
 static void answer_written(struct op *op, ssize_t result)
@@ -382,7 +364,7 @@ static void ll_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 	struct op *op = op_new(req, answer_written);
 
 	if (op)
-		op_finish(op, tree_write(tree_of(req), &op->request, handle_of(fi), offset, data, size));
+		op_finish(op, tree_write(op_tree(req), &op->request, handle_of(fi), offset, data, size));
 }
 
 static void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -391,10 +373,11 @@ static void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!op)
 		return;
-	/* The kernel closes the files of a process that was killed. What it had written by then is half of something. */
+	/* The kernel closes the files of a process that was killed. What it had written by then is half of
+	 * something. */
 	if (handle_dirty(handle_of(fi)) && process_was_killed(op->request.caller.pid))
 		handle_discard(handle_of(fi));
-	op_finish(op, tree_flush(tree_of(req), &op->request, handle_of(fi)));
+	op_finish(op, tree_flush(op_tree(req), &op->request, handle_of(fi)));
 }
 
 static void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
@@ -408,7 +391,7 @@ static void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	if (!op)
 		return;
-	tree_release(tree_of(req), &op->request, handle_of(fi));
+	tree_release(op_tree(req), &op->request, handle_of(fi));
 	op_finish(op, 0);
 }
 
@@ -417,7 +400,7 @@ static void ll_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	struct op *op = op_new(req, answer_nothing);
 
 	if (op)
-		op_finish(op, tree_flock(tree_of(req), &op->request, handle_of(fi), operation));
+		op_finish(op, tree_flock(op_tree(req), &op->request, handle_of(fi), operation));
 }
 
 /* fcntl(2) locks are another thing than flock(2) ones: rather none than some that lock nothing. */
@@ -431,129 +414,6 @@ static void ll_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	fuse_reply_err(req, ENOTSUP);
 }
 
-/* Folders: the listing is made when the folder is opened, so that names that come and go don't shift it. */
-struct listing {
-	TAILQ_ENTRY(listing) listings;
-	struct buffer names; /* struct fuse_dirent records, as fuse_add_direntry() makes them */
-	fuse_req_t req;	     /* the request that it is made for */
-	bool read;	     /* to its end: reading it from the start again makes it anew (rewinddir(3)) */
-};
-
-static int list_name(void *userdata, const char *name, uint64_t child, enum kind kind)
-{
-	static const mode_t types[] = { [KIND_DIRECTORY] = S_IFDIR, [KIND_LINK] = S_IFLNK };
-	struct listing *listing = userdata;
-	struct stat st = { .st_ino = child, .st_mode = S_IFREG };
-	size_t size = fuse_add_direntry(listing->req, NULL, 0, name, NULL, 0), end = listing->names.size;
-	int r = buffer_truncate(&listing->names, end + size);
-
-	if (r < 0)
-		return r;
-	if (kind == KIND_DIRECTORY || kind == KIND_LINK)
-		st.st_mode = types[kind];
-	fuse_add_direntry(listing->req, listing->names.data + end, size, name, &st, (off_t)listing->names.size);
-	return 0;
-}
-
-static void listing_free(struct mount *mount, struct listing *listing)
-{
-	TAILQ_REMOVE(&mount->listings, listing, listings);
-	buffer_done(&listing->names);
-	free(listing);
-}
-
-void fuse_free_listings(struct mount *mount)
-{
-	while (!TAILQ_EMPTY(&mount->listings))
-		listing_free(mount, TAILQ_FIRST(&mount->listings));
-}
-
-static int listing_fill(struct listing *listing, struct op *op, fuse_ino_t ino)
-{
-	int r = buffer_truncate(&listing->names, 0);
-
-	listing->req = op->req;
-	listing->read = false;
-	if (r == 0)
-		r = list_name(listing, ".", ino, KIND_DIRECTORY);
-	if (r == 0)
-		r = list_name(listing, "..", NODE_ROOT, KIND_DIRECTORY);
-	return r < 0 ? r : tree_list(op->request.tree, &op->request, ino, list_name, listing);
-}
-
-static void answer_opendir(struct op *op, ssize_t result)
-{
-	op->fi.fh = (uint64_t)(uintptr_t)op->data;
-	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
-		listing_free(op->mount, (struct listing *)op->data);
-	op->data = NULL;
-}
-
-static void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct op *op = op_new(req, answer_opendir);
-	struct listing *listing;
-	int r;
-
-	if (!op)
-		return;
-	listing = calloc(1, sizeof(*listing));
-	if (!listing) {
-		op_finish(op, -ENOMEM);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&op->mount->listings, listing, listings);
-	r = listing_fill(listing, op, ino);
-	if (r < 0)
-		listing_free(op->mount, listing);
-	else
-		op->data = (char *)listing;
-	op_finish(op, r);
-}
-
-/* The size of the record at an offset: its name's length is at 16, the name behind 24 bytes, all padded to 8 (fuse(4)). */
-static size_t record_size(const struct listing *listing, size_t offset)
-{
-	uint32_t name_size;
-
-	memcpy(&name_size, listing->names.data + offset + 16, sizeof(name_size));
-	return (24 + (size_t)name_size + 7) & ~(size_t)7;
-}
-
-static void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
-{
-	struct listing *listing = (struct listing *)(uintptr_t)fi->fh;
-	size_t start = 0, end;
-	struct op *op;
-	int r = 0;
-
-	if (offset == 0 && listing->read) {
-		op = op_new(req, answer_nothing);
-		if (!op)
-			return;
-		r = listing_fill(listing, op, ino);
-		op_free(op);
-	}
-	/* lseek(2) can bring any offset: only those where a record begins are ours. */
-	while (r == 0 && start < listing->names.size && (off_t)start < offset)
-		start += record_size(listing, start);
-	if (r < 0 || (off_t)start != offset) {
-		fuse_reply_err(req, r < 0 ? -r : EINVAL);
-		return;
-	}
-	for (end = start; end < listing->names.size; end += record_size(listing, end))
-		if (end + record_size(listing, end) - start > size)
-			break;
-	listing->read |= end == listing->names.size;
-	fuse_reply_buf(req, listing->names.data + start, end - start);
-}
-
-static void ll_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	listing_free(fuse_req_userdata(req), (struct listing *)(uintptr_t)fi->fh);
-	fuse_reply_err(req, 0);
-}
-
 static void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	/* Sizes of what is stored are of no use to df(1); what counts is that nothing looks full. */
@@ -562,12 +422,13 @@ static void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-static void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+static void ll_setxattr(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
 	struct op *op = op_new(req, answer_nothing);
 
 	if (op)
-		op_finish(op, tree_set_option(tree_of(req), &op->request, ino, name, value, size));
+		op_finish(op, tree_set_option(op_tree(req), &op->request, ino, name, value, size));
 }
 
 static void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -636,9 +497,10 @@ static void ll_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, s
 			fuse_pollhandle_destroy(ph);
 		return;
 	}
-	r = tree_stream_ready(tree_of(req), &op->request, handle_of(fi), handle_polled_offset(handle_of(fi)), &end);
+	r = tree_stream_ready(
+		op_tree(req), &op->request, handle_of(fi), handle_polled_offset(handle_of(fi)), &end);
 	if (ph)
-		poller_start(tree_of(req), handle_of(fi), ph);
+		poller_start(op_tree(req), handle_of(fi), ph);
 	op_finish(op, r < 0 ? r : r ? POLLIN | POLLRDNORM | POLLOUT : POLLOUT);
 }
 
@@ -677,13 +539,12 @@ const struct fuse_lowlevel_ops fuse_operations = {
 	.flock = ll_flock,
 	.setlk = ll_setlk,
 	.getlk = ll_getlk,
-	.opendir = ll_opendir,
-	.readdir = ll_readdir,
-	.releasedir = ll_releasedir,
+	.opendir = fuse_opendir,
+	.readdir = fuse_readdir,
+	.releasedir = fuse_releasedir,
 	.statfs = ll_statfs,
 	.setxattr = ll_setxattr,
 	.getxattr = ll_getxattr,
 	.listxattr = ll_listxattr,
 	.poll = ll_poll,
 };
-

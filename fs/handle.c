@@ -15,9 +15,10 @@
 
 static int wanted_access(int flags)
 {
-	static const int want[] = {
-		[O_RDONLY] = MAY_READ, [O_WRONLY] = MAY_WRITE, [O_RDWR] = MAY_READ | MAY_WRITE, [3] = MAY_READ | MAY_WRITE
-	};
+	static const int want[] = { [O_RDONLY] = MAY_READ,
+		[O_WRONLY] = MAY_WRITE,
+		[O_RDWR] = MAY_READ | MAY_WRITE,
+		[3] = MAY_READ | MAY_WRITE };
 
 	return want[flags & O_ACCMODE];
 }
@@ -27,7 +28,8 @@ static bool writable_kind(enum kind kind)
 	return kind == KIND_CONTROL || kind == KIND_DOCUMENT;
 }
 
-/* Texts and streams of files that others may write are read in full at open: so "content is fixed at open". */
+/* Texts and streams of files that others may write are read in full at open: so "content is fixed at open".
+ */
 static int fix_content(struct tree *tree, struct request *request, struct handle *handle)
 {
 	struct view view = tree_view(tree, request, handle->node);
@@ -62,7 +64,8 @@ static void handle_freep(struct handle **handle)
 	handle_free(*handle);
 }
 
-int tree_open(struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle)
+int tree_open(
+	struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle)
 {
 	struct view view = tree_view(tree, request, node_resolve(tree, number));
 	const struct entry *entry = node_entry(view.node);
@@ -87,7 +90,8 @@ int tree_open(struct tree *tree, struct request *request, uint64_t number, int f
 	return handle_open(tree, request, view.node, flags, ret_handle);
 }
 
-int handle_open(struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
+int handle_open(
+	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
 {
 	CLEANUP(handle_freep) struct handle *handle = calloc(1, sizeof(*handle));
 	int r;
@@ -126,8 +130,8 @@ static int wait_ready(struct tree *tree, struct request *request, struct handle 
 	return 1;
 }
 
-ssize_t tree_read(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, char *data,
-	size_t size)
+ssize_t tree_read(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
+	char *data, size_t size)
 {
 	struct view view = tree_view(tree, request, handle->node);
 	int r;
@@ -164,10 +168,10 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 	return (ssize_t)size;
 }
 
-/* One command a line. A line that fails ends the write; the bytes of the lines before it count as written, so that
- * whoever writes on gets the error then. */
-static ssize_t write_control(struct tree *tree, struct request *request, struct handle *handle, const char *data,
-	size_t size)
+/* One command a line. A line that fails ends the write; the bytes of the lines before it count as written, so
+ * that whoever writes on gets the error then. */
+static ssize_t write_control(
+	struct tree *tree, struct request *request, struct handle *handle, const char *data, size_t size)
 {
 	size_t done = 0;
 
@@ -185,7 +189,8 @@ static ssize_t write_control(struct tree *tree, struct request *request, struct 
 			r = handle->entry->write(&view, line, length);
 		if (r == LATER) {
 			request->handle = handle;
-			request->data = (char *)(uintptr_t)data; /* says that it is a write; see free_instance() */
+			request->data =
+				(char *)(uintptr_t)data; /* says that it is a write; see free_instance() */
 			request->size = size;
 		}
 		if (r == LATER || r == 0) {
@@ -210,8 +215,8 @@ static int too_large(struct tree *tree, struct request *request)
 		(long long)tree->engine->config.max_document_size);
 }
 
-ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, const char *data,
-	size_t size)
+ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
+	const char *data, size_t size)
 {
 	int64_t limit = tree->engine->config.max_document_size;
 	int r;
@@ -249,7 +254,8 @@ static bool starts_runs(struct tree *tree, const struct handle *handle)
 	return handle->entry->takes || (scratch && scratch->maker && scratch->maker->takes);
 }
 
-int tree_truncate(struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size)
+int tree_truncate(
+	struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size)
 {
 	CLEANUP(handle_freep) struct handle *own = NULL;
 	int r;
@@ -270,7 +276,8 @@ int tree_truncate(struct tree *tree, struct request *request, uint64_t number, s
 		if (size == 0)
 			return 0; /* a cut to nothing alone changes nothing: the shells' O_TRUNC */
 		if (starts_runs(tree, handle))
-			return fault_set(&request->fault, ENOTSUP, "write the workflow anew instead of truncating it");
+			return fault_set(
+				&request->fault, ENOTSUP, "write the workflow anew instead of truncating it");
 	}
 	if (handle->entry->kind != KIND_DOCUMENT)
 		return 0;
@@ -303,7 +310,8 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	if (handle->broken == -EFBIG)
 		return too_large(tree, request);
 	if (handle->broken)
-		return fault_set(&request->fault, -handle->broken, "nothing was changed: %s", strerror(-handle->broken));
+		return fault_set(&request->fault, -handle->broken, "nothing was changed: %s",
+			strerror(-handle->broken));
 	r = store_change_begin(tree->engine->store, &change);
 	if (r < 0)
 		return r;
@@ -323,8 +331,8 @@ static void flock_cancel(struct request *request)
 	lock_wait_cancel(request->pending);
 }
 
-/* Who waits for a lock of a file that is closed, or for its content, waits in vain: a lock that is granted then would be
- * nobody's. What was written is another matter: that goes on. */
+/* Who waits for a lock of a file that is closed, or for its content, waits in vain: a lock that is granted
+ * then would be nobody's. What was written is another matter: that goes on. */
 static void end_waits(struct handle *handle, struct tree *tree)
 {
 	struct request *waiting, *next;
@@ -359,7 +367,8 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 
 		if (store_change_begin(tree->engine->store, &change) == 0 &&
-			lock_release_owner(tree->engine, handle->node.id, LOCK_SESSION, handle->serial) == 0 &&
+			lock_release_owner(tree->engine, handle->node.id, LOCK_SESSION, handle->serial) ==
+				0 &&
 			lock_release_owner(tree->engine, handle->node.id, LOCK_SHARED, handle->serial) == 0)
 			store_change_end(&change);
 	}
@@ -374,7 +383,7 @@ static struct request *waiting_from(struct tree *tree, const void *door)
 {
 	struct request *request;
 
-	TAILQ_FOREACH(request, &tree->waits, waiting)
+	TAILQ_FOREACH (request, &tree->waits, waiting)
 		if (request->door == door)
 			return request;
 	return NULL;
@@ -429,7 +438,8 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 	int r, r2;
 
 	if (!handle->entry->lockable)
-		return fault_set(&request->fault, ENOTSUP, "this file is no lock: flock the file `lock` of a stack");
+		return fault_set(
+			&request->fault, ENOTSUP, "this file is no lock: flock the file `lock` of a stack");
 	if (operation & LOCK_UN)
 		return handle->locked ? flock_unlock(tree, handle) : 0;
 	request->caller.opener = handle->opener;
@@ -437,10 +447,11 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 	if (r < 0)
 		return r;
 	if (operation & LOCK_NB)
-		r = lock_acquire(tree->engine, &request->caller, handle->node.id, &wanted, &request->fault, &token);
+		r = lock_acquire(
+			tree->engine, &request->caller, handle->node.id, &wanted, &request->fault, &token);
 	else
-		r = lock_wait(tree->engine, &request->caller, handle->node.id, &wanted, 0, flock_granted, request,
-			&request->fault, &token, &wait);
+		r = lock_wait(tree->engine, &request->caller, handle->node.id, &wanted, 0, flock_granted,
+			request, &request->fault, &token, &wait);
 	if (r < 0)
 		return r == -EBUSY ? -EAGAIN : r;
 	r2 = store_change_end(&change);
@@ -496,7 +507,7 @@ struct watch *tree_find_watch(struct tree *tree, struct handle *handle, void (*w
 {
 	struct watch *watch;
 
-	TAILQ_FOREACH(watch, &tree->watches, watches)
+	TAILQ_FOREACH (watch, &tree->watches, watches)
 		if (watch->handle == handle && watch->wake == wake)
 			return watch;
 	return NULL;
@@ -516,7 +527,8 @@ void tree_unwatch(struct tree *tree, struct watch *watch)
 	watch->handle = NULL;
 }
 
-int tree_stream_ready(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, bool *ret_end)
+int tree_stream_ready(
+	struct tree *tree, struct request *request, struct handle *handle, int64_t offset, bool *ret_end)
 {
 	struct view view = tree_view(tree, request, handle->node);
 	int64_t size;

@@ -8,7 +8,7 @@ struct handle {
 	struct node node;
 	const struct entry *entry;
 	uint64_t serial;
-	int flags; /* of open(2) */
+	int flags;	  /* of open(2) */
 	const void *door; /* through which it was opened */
 	pid_t opener;
 	bool content_fixed; /* `content` is what this open shows */
@@ -29,22 +29,23 @@ static inline bool handle_writes(const struct handle *handle)
 /* A scratch file that was renamed onto a document is that document now. */
 struct node node_resolve(struct tree *tree, uint64_t number);
 
-/* Who may do what with a row: everything but the size and the time of the last change, which cost more to know. The
- * time of its object stands in for its own. */
+/* Who may do what with a row: everything but the size and the time of the last change, which cost more to
+ * know. The time of its object stands in for its own. */
 int entry_rights(struct view *view, const struct entry *entry, struct attr *ret_attr);
 /* Everything but the size. */
 int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_attr);
 
 /* The folder behind a number, which the caller must be allowed to use in this way (MAY_*). */
-int tree_open_folder(struct tree *tree, struct request *request, uint64_t number, int want, struct view *ret_view,
-	const struct entry **ret_entry);
+int tree_open_folder(struct tree *tree, struct request *request, uint64_t number, int want,
+	struct view *ret_view, const struct entry **ret_entry);
 
 /* A name in an opened folder: -ENOENT. */
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node);
 
 /* Opens without asking for the right: for whoever has just made the file (open(2), O_CREAT). */
-int handle_open(struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);
+int handle_open(
+	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);
 
 /* Renders a row; the buffer is the caller's. */
 int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content);

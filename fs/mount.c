@@ -23,7 +23,7 @@ static void attribute_stale(void *userdata, uint64_t number)
 
 	if (!(context->told[bit / 8] & 1U << bit % 8))
 		return;
-	TAILQ_FOREACH(mount, &context->mounts, mounts)
+	TAILQ_FOREACH (mount, &context->mounts, mounts)
 		fuse_lowlevel_notify_inval_inode(mount->session, number, -1, 0);
 }
 
@@ -32,11 +32,12 @@ static void name_gone(void *userdata, uint64_t parent, const char *name)
 	struct mount_context *context = userdata;
 	struct mount *mount;
 
-	TAILQ_FOREACH(mount, &context->mounts, mounts)
+	TAILQ_FOREACH (mount, &context->mounts, mounts)
 		notifier_forget_name(mount->notifier, parent, name);
 }
 
-void mount_context_init(struct mount_context *context, struct tree *tree, struct turn *turn, struct ev_loop *loop)
+void mount_context_init(
+	struct mount_context *context, struct tree *tree, struct turn *turn, struct ev_loop *loop)
 {
 	context->tree = tree;
 	context->turn = turn;
@@ -57,7 +58,8 @@ static void mount_free(struct mount *mount)
 	tree_close_door(context->tree, mount);
 	turn_end(context->turn);
 	notifier_free(mount->notifier);
-	/* Lazily: whoever has a file open there keeps nobody from ending. Nothing is done when it is unmounted. */
+	/* Lazily: whoever has a file open there keeps nobody from ending. Nothing is done when it is
+	 * unmounted. */
 	fuse_session_unmount(mount->session);
 	fuse_session_destroy(mount->session);
 	fuse_free_listings(mount);
@@ -67,8 +69,8 @@ static void mount_free(struct mount *mount)
 }
 
 /*
- * Reads one request, or, once something has been changed in this turn, all that are there: their changes then share
- * the fsync. Readers alone are answered one by one, which spares them a read(2) that finds nothing.
+ * Reads one request, or, once something has been changed in this turn, all that are there: their changes then
+ * share the fsync. Readers alone are answered one by one, which spares them a read(2) that finds nothing.
  */
 static void mount_readable(struct ev_loop *loop, ev_io *io, int revents)
 {
@@ -115,14 +117,15 @@ static int clear_stale(struct mount_context *context, const char *directory, str
 	struct mount *mount;
 	int r;
 
-	TAILQ_FOREACH(mount, &context->mounts, mounts)
+	TAILQ_FOREACH (mount, &context->mounts, mounts)
 		if (!strcmp(mount->directory, directory))
 			return fault_set(fault, EBUSY, "%s is mounted already", directory);
 	r = mountinfo_is_sloth(directory);
 	if (r <= 0)
 		return r;
 	if (mountinfo_alive(directory))
-		return fault_set(fault, EBUSY, "%s is the mount of another daemon: umount %s first", directory, directory);
+		return fault_set(fault, EBUSY, "%s is the mount of another daemon: umount %s first",
+			directory, directory);
 	log_warning("%s was left by a daemon that died: detaching it", directory);
 	return mountinfo_detach(directory);
 }
@@ -137,7 +140,8 @@ static int start_session(struct mount *mount, const char *options, struct fault 
 		mount->session = fuse_session_new(&args, &fuse_operations, sizeof(fuse_operations), mount);
 	fuse_opt_free_args(&args);
 	if (!mount->session)
-		return fault_set(fault, EINVAL, "the mount options \"%s\" are not understood", options ? options : "");
+		return fault_set(
+			fault, EINVAL, "the mount options \"%s\" are not understood", options ? options : "");
 	r = fuse_session_mount(mount->session, mount->directory);
 	if (r < 0)
 		return fault_set(fault, errno ? errno : EIO,
@@ -159,10 +163,11 @@ int mount_open(struct mount_context *context, const char *directory, const char 
 	if (*directory != '/')
 		return fault_set(fault, EINVAL, "%s is no absolute path", directory);
 	/* To look at a place inside our own mount would be to wait for ourselves. */
-	TAILQ_FOREACH(mount, &context->mounts, mounts)
+	TAILQ_FOREACH (mount, &context->mounts, mounts)
 		if (!strncmp(directory, mount->directory, strlen(mount->directory)) &&
 			directory[strlen(mount->directory)] == '/')
-			return fault_set(fault, EINVAL, "%s is inside the mount at %s", directory, mount->directory);
+			return fault_set(
+				fault, EINVAL, "%s is inside the mount at %s", directory, mount->directory);
 	r = clear_stale(context, directory, fault);
 	if (r < 0)
 		return r;
@@ -191,9 +196,9 @@ int mount_open(struct mount_context *context, const char *directory, const char 
 }
 
 /*
- * Hanging up first: requests that wait for us fail, and so a notification that waits for one of them comes back, before
- * the notifier is joined. The descriptor's number stays taken until then, so that the notifier can't write to another
- * file that happens to get it.
+ * Hanging up first: requests that wait for us fail, and so a notification that waits for one of them comes
+ * back, before the notifier is joined. The descriptor's number stays taken until then, so that the notifier
+ * can't write to another file that happens to get it.
  */
 static void mount_unmount(struct mount *mount)
 {
@@ -209,7 +214,7 @@ int mount_close(struct mount_context *context, const char *directory, struct fau
 {
 	struct mount *mount;
 
-	TAILQ_FOREACH(mount, &context->mounts, mounts)
+	TAILQ_FOREACH (mount, &context->mounts, mounts)
 		if (!strcmp(mount->directory, directory)) {
 			mount_unmount(mount);
 			return 0;
@@ -223,10 +228,11 @@ void mount_close_all(struct mount_context *context)
 		mount_unmount(TAILQ_FIRST(&context->mounts));
 }
 
-void mount_each(struct mount_context *context, void (*each)(void *userdata, const char *directory), void *userdata)
+void mount_each(
+	struct mount_context *context, void (*each)(void *userdata, const char *directory), void *userdata)
 {
 	struct mount *mount;
 
-	TAILQ_FOREACH(mount, &context->mounts, mounts)
+	TAILQ_FOREACH (mount, &context->mounts, mounts)
 		each(userdata, mount->directory);
 }

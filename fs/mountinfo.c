@@ -97,7 +97,8 @@ static int wait_a_second(pid_t pid)
 
 bool mountinfo_alive(const char *directory)
 {
-	char *const argv[] = { (char *)"stat", (char *)"-f", (char *)"-c", (char *)"", (char *)directory, NULL };
+	char *const argv[] = { (char *)"stat", (char *)"-f", (char *)"-c", (char *)"", (char *)directory,
+		NULL };
 	pid_t pid = spawn(argv);
 
 	return pid > 0 && wait_a_second(pid) == 0;

@@ -41,16 +41,18 @@ static int check_new_name(struct request *request, const char *name)
 
 	if (r == -EINVAL)
 		return fault_set(&request->fault, EINVAL,
-			"\"%.64s\" is no valid name: it begins with a letter or digit, and has letters, digits, '.', '_' and '-' only",
+			"\"%.64s\" is no valid name: it begins with a letter or digit, and has letters, "
+			"digits, '.', '_' and '-' only",
 			name);
 	if (r == -ENAMETOOLONG)
-		return fault_set(&request->fault, ENAMETOOLONG, "the name has %zu characters; the limit is %d",
-			strlen(name), NAME_MAX_LENGTH);
+		return fault_set(&request->fault, ENAMETOOLONG,
+			"the name has %zu characters; the limit is %d", strlen(name), NAME_MAX_LENGTH);
 	return r;
 }
 
-static int make(struct tree *tree, struct request *request, struct view *folder, const struct entry *row_entry,
-	uint8_t row, const struct directory *directory, const char *name, mode_t mode, struct attr *ret_attr)
+static int make(struct tree *tree, struct request *request, struct view *folder,
+	const struct entry *row_entry, uint8_t row, const struct directory *directory, const char *name,
+	mode_t mode, struct attr *ret_attr)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct node node = { .table = directory_table(directory), .row = row };
@@ -86,7 +88,8 @@ int tree_mkdir(struct tree *tree, struct request *request, uint64_t parent, cons
 		return -EEXIST;
 	maker = making_row(entry->directory, &row);
 	if (!maker)
-		return fault_set(&request->fault, EPERM, "no folder can be made here: stacks are made in stacks/, namespaces in state/");
+		return fault_set(&request->fault, EPERM,
+			"no folder can be made here: stacks are made in stacks/, namespaces in state/");
 	return make(tree, request, &folder, maker, row, entry->directory, name, mode, ret_attr);
 }
 
@@ -136,7 +139,9 @@ static bool find_hidden(struct tree *tree, struct view *folder, const struct ent
 {
 	for (size_t i = 0; i < entry->directory->count; i++) {
 		const struct entry *child = &entry->directory->entries[i];
-		struct node node = { .id = folder->id, .table = directory_table(entry->directory), .row = (uint8_t)i };
+		struct node node = {
+			.id = folder->id, .table = directory_table(entry->directory), .row = (uint8_t)i
+		};
 
 		if (!child->unlinkable)
 			continue;
@@ -150,8 +155,8 @@ static bool find_hidden(struct tree *tree, struct view *folder, const struct ent
 	return false;
 }
 
-int tree_create(struct tree *tree, struct request *request, uint64_t parent, const char *name, mode_t mode, int flags,
-	struct handle **ret_handle, struct attr *ret_attr)
+int tree_create(struct tree *tree, struct request *request, uint64_t parent, const char *name, mode_t mode,
+	int flags, struct handle **ret_handle, struct attr *ret_attr)
 {
 	const struct entry *entry;
 	struct view folder, view;
@@ -188,8 +193,10 @@ int tree_create(struct tree *tree, struct request *request, uint64_t parent, con
 	return handle_open(tree, request, node_of(ret_attr->number), flags, ret_handle);
 }
 
-/* The rule of the sticky bit: in such a folder only the owner of the thing or of the folder removes or renames. */
-static int may_remove(struct tree *tree, struct request *request, struct view *folder, const struct attr *child)
+/* The rule of the sticky bit: in such a folder only the owner of the thing or of the folder removes or
+ * renames. */
+static int may_remove(
+	struct tree *tree, struct request *request, struct view *folder, const struct attr *child)
 {
 	struct attr attr;
 	int r;
@@ -282,8 +289,8 @@ int tree_unlink(struct tree *tree, struct request *request, uint64_t parent, con
 	r = remove_entry(tree, &view, entry);
 	if (r < 0)
 		return r;
-	/* A document of a fixed name is empty now; its name comes back when somebody makes it, or with the next
-	 * daemon. */
+	/* A document of a fixed name is empty now; its name comes back when somebody makes it, or with the
+	 * next daemon. */
 	if (!entry->remove)
 		scratch_hide(tree->scratch, node_number(view.node));
 	tell_gone(tree, parent, name);
@@ -291,8 +298,8 @@ int tree_unlink(struct tree *tree, struct request *request, uint64_t parent, con
 }
 
 /* A rename from one name to another of the same sort: a stack gets a new name. */
-static int rename_object(struct tree *tree, struct request *request, struct view *view, const struct entry *entry,
-	const char *new_name)
+static int rename_object(struct tree *tree, struct request *request, struct view *view,
+	const struct entry *entry, const char *new_name)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int r = check_new_name(request, new_name);
@@ -304,14 +311,14 @@ static int rename_object(struct tree *tree, struct request *request, struct view
 	return r < 0 ? r : store_change_end(&change);
 }
 
-/* Drafts of a file that is renamed before it is closed count as its content. They are committed under the new name
- * only: under the old one nobody wants them any more. */
+/* Drafts of a file that is renamed before it is closed count as its content. They are committed under the new
+ * name only: under the old one nobody wants them any more. */
 static int settle_drafts(struct tree *tree, struct scratch *scratch)
 {
 	struct handle *handle;
 	int r = 0;
 
-	TAILQ_FOREACH(handle, &tree->handles, handles) {
+	TAILQ_FOREACH (handle, &tree->handles, handles) {
 		if (handle->node.table != TABLE_SCRATCH || handle->node.id != scratch->id || !handle->dirty)
 			continue;
 		r = buffer_truncate(&scratch->content, 0);
@@ -329,7 +336,7 @@ static void drafts_done(struct tree *tree, int64_t scratch_id)
 {
 	struct handle *handle;
 
-	TAILQ_FOREACH(handle, &tree->handles, handles)
+	TAILQ_FOREACH (handle, &tree->handles, handles)
 		if (handle->node.table == TABLE_SCRATCH && handle->node.id == scratch_id)
 			handle->dirty = false;
 }
@@ -345,8 +352,10 @@ static void replaced(struct request *request, ssize_t result)
 		scratch_forward(tree->scratch, scratch, request->target);
 }
 
-/* An editor's temporary file is renamed onto a document: its content is committed, and that may take a while. */
-static int replace_document(struct tree *tree, struct request *request, struct scratch *scratch, struct node target)
+/* An editor's temporary file is renamed onto a document: its content is committed, and that may take a while.
+ */
+static int replace_document(
+	struct tree *tree, struct request *request, struct scratch *scratch, struct node target)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct view view = tree_view(tree, request, target);
@@ -365,7 +374,8 @@ static int replace_document(struct tree *tree, struct request *request, struct s
 	request->target = node_number(target);
 	request->after = replaced;
 	if (entry->kind == KIND_CONTROL)
-		r = entry->write(&view, buffer_text(&scratch->content), strcspn(buffer_text(&scratch->content), "\n"));
+		r = entry->write(
+			&view, buffer_text(&scratch->content), strcspn(buffer_text(&scratch->content), "\n"));
 	else
 		r = entry->commit(&view, buffer_text(&scratch->content), scratch->content.size);
 	if (r < 0 && r != LATER && !request->started_run) {
@@ -383,8 +393,8 @@ static int replace_document(struct tree *tree, struct request *request, struct s
 }
 
 /* A scratch file gets another name; if that is a document's, its content makes the document. */
-static int move_scratch(struct tree *tree, struct request *request, struct scratch *scratch, struct view *folder,
-	const struct entry *folder_entry, const char *new_name)
+static int move_scratch(struct tree *tree, struct request *request, struct scratch *scratch,
+	struct view *folder, const struct entry *folder_entry, const char *new_name)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct view view =
@@ -400,7 +410,8 @@ static int move_scratch(struct tree *tree, struct request *request, struct scrat
 		return 0;
 	r = store_change_begin(tree->engine->store, &change);
 	if (r == 0)
-		r = node_entry(view.node)->commit(&view, buffer_text(&scratch->content), scratch->content.size);
+		r = node_entry(view.node)->commit(
+			&view, buffer_text(&scratch->content), scratch->content.size);
 	if (r < 0 && r != LATER && !request->started_run) {
 		/* It keeps the name that it had. */
 		memcpy(scratch->name, before.name, sizeof(scratch->name));
@@ -415,8 +426,8 @@ static int move_scratch(struct tree *tree, struct request *request, struct scrat
 }
 
 /* Where a scratch file may be renamed to: a name that is free for scratch, or a document. */
-static int rename_settled(struct tree *tree, struct request *request, struct scratch *scratch, struct view *folder,
-	const struct entry *folder_entry, const char *new_name, bool noreplace)
+static int rename_settled(struct tree *tree, struct request *request, struct scratch *scratch,
+	struct view *folder, const struct entry *folder_entry, const char *new_name, bool noreplace)
 {
 	struct scratch *other;
 	struct node target;
@@ -452,8 +463,8 @@ static int rename_settled(struct tree *tree, struct request *request, struct scr
 	}
 }
 
-static int rename_scratch(struct tree *tree, struct request *request, struct scratch *scratch, struct view *folder,
-	const struct entry *folder_entry, const char *new_name, bool noreplace)
+static int rename_scratch(struct tree *tree, struct request *request, struct scratch *scratch,
+	struct view *folder, const struct entry *folder_entry, const char *new_name, bool noreplace)
 {
 	int64_t id = scratch->id;
 	int r = settle_drafts(tree, scratch);
@@ -465,9 +476,11 @@ static int rename_scratch(struct tree *tree, struct request *request, struct scr
 	return r;
 }
 
-/* An editor keeps what it replaces under another name: a copy, and the document is hidden until it is made anew. */
+/* An editor keeps what it replaces under another name: a copy, and the document is hidden until it is made
+ * anew. */
 static int rename_document_away(struct tree *tree, struct request *request, struct view *view,
-	const struct entry *entry, struct view *folder, const struct entry *folder_entry, const char *new_name)
+	const struct entry *entry, struct view *folder, const struct entry *folder_entry,
+	const char *new_name)
 {
 	CLEANUP(buffer_done) struct buffer content = { 0 };
 	struct attr attr, before;
@@ -480,7 +493,8 @@ static int rename_document_away(struct tree *tree, struct request *request, stru
 	r = tree_find_child(tree, folder, folder_entry, new_name, &target);
 	if (r == 0) {
 		if (target.table != TABLE_SCRATCH)
-			return fault_set(&request->fault, EPERM, "%s can't be replaced by another document", new_name);
+			return fault_set(
+				&request->fault, EPERM, "%s can't be replaced by another document", new_name);
 		scratch_remove(tree->scratch, scratch_get(tree->scratch, target.id));
 	} else if (r != -ENOENT) {
 		return r;
@@ -489,7 +503,8 @@ static int rename_document_away(struct tree *tree, struct request *request, stru
 	if (r == 0)
 		r = entry_attr(view, entry, &before);
 	if (r == 0)
-		r = create_scratch(tree, request, folder, folder_entry->directory, new_name, before.mode & 0777, &attr);
+		r = create_scratch(
+			tree, request, folder, folder_entry->directory, new_name, before.mode & 0777, &attr);
 	if (r < 0)
 		return r;
 	scratch = scratch_get(tree->scratch, node_of(attr.number).id);
@@ -505,8 +520,8 @@ static int rename_document_away(struct tree *tree, struct request *request, stru
 	return 0;
 }
 
-int tree_rename(struct tree *tree, struct request *request, uint64_t parent, const char *name, uint64_t new_parent,
-	const char *new_name, bool noreplace)
+int tree_rename(struct tree *tree, struct request *request, uint64_t parent, const char *name,
+	uint64_t new_parent, const char *new_name, bool noreplace)
 {
 	const struct entry *folder_entry, *new_entry, *entry;
 	struct view folder, new_folder, view;
@@ -525,8 +540,8 @@ int tree_rename(struct tree *tree, struct request *request, uint64_t parent, con
 		return noreplace ? -EEXIST : 0;
 	entry = node_entry(view.node);
 	if (view.node.table == TABLE_SCRATCH) {
-		r = rename_scratch(tree, request, scratch_get(tree->scratch, view.id), &new_folder, new_entry, new_name,
-			noreplace);
+		r = rename_scratch(tree, request, scratch_get(tree->scratch, view.id), &new_folder, new_entry,
+			new_name, noreplace);
 	} else if (entry->rename) {
 		if (node_number(folder.node) != node_number(new_folder.node))
 			return -EXDEV;
@@ -545,8 +560,8 @@ int tree_rename(struct tree *tree, struct request *request, uint64_t parent, con
 	return r;
 }
 
-int tree_symlink(struct tree *tree, struct request *request, uint64_t parent, const char *name, const char *target,
-	struct attr *ret_attr)
+int tree_symlink(struct tree *tree, struct request *request, uint64_t parent, const char *name,
+	const char *target, struct attr *ret_attr)
 {
 	const struct entry *entry;
 	struct view folder;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What a place in the tree is: a row of a table. A directory is a table of entries; each entry is one file, link
- * or folder (or, without a name, all those of one sort whose names come from the engine). Adding a file to the
- * tree is adding a row.
+ * What a place in the tree is: a row of a table. A directory is a table of entries; each entry is one file,
+ * link or folder (or, without a name, all those of one sort whose names come from the engine). Adding a file
+ * to the tree is adding a row.
  *
- * A node is (object, table, row) in 64 bits: no inode table, no counting of lookups, and the same number after a
- * restart. The object is the id of the stack, run, task … that the row is about.
+ * A node is (object, table, row) in 64 bits: no inode table, no counting of lookups, and the same number
+ * after a restart. The object is the id of the stack, run, task … that the row is about.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -101,29 +101,32 @@ struct entry {
 	const struct directory *directory;
 
 	int (*object)(struct view *view, struct object *ret_object);
-	int64_t (*stamp)(struct view *view); /* when it changed last, ms; NULL: the object's time */
-	int (*show)(struct view *view, FILE *out);			  /* text, control, document, wait, link */
+	int64_t (*stamp)(struct view *view);	   /* when it changed last, ms; NULL: the object's time */
+	int (*show)(struct view *view, FILE *out); /* text, control, document, wait, link */
 	/* wait: when done() says 1, show() has the content. */
 	int (*done)(struct view *view);
-	int (*write)(struct view *view, const char *line, size_t size);		 /* control: may be LATER */
-	int (*commit)(struct view *view, const char *content, size_t size);	 /* document: may be LATER */
+	int (*write)(struct view *view, const char *line, size_t size);	    /* control: may be LATER */
+	int (*commit)(struct view *view, const char *content, size_t size); /* document: may be LATER */
 	const struct stream *stream;
 	int (*remove)(struct view *view); /* unlink, rmdir */
 	int (*rename)(struct view *view, const char *name);
 	int (*chmod)(struct view *view, mode_t mode);
 	int (*chown)(struct view *view, uid_t uid, gid_t gid);
-	/* The extended attributes user.sloth.OPTION. `file` is NULL, or the name of a file that is about to be made
-	 * in the folder that the view is of. */
-	int (*set_option)(struct view *view, const char *file, const char *option, const char *value, size_t size);
-	/* They are for the next content: a writer that is closed takes them along, used or not. `file` as above. */
+	/* The extended attributes user.sloth.OPTION. `file` is NULL, or the name of a file that is about to
+	 * be made in the folder that the view is of. */
+	int (*set_option)(
+		struct view *view, const char *file, const char *option, const char *value, size_t size);
+	/* They are for the next content: a writer that is closed takes them along, used or not. `file` as
+	 * above. */
 	void (*forget_options)(struct view *view, const char *file);
 
 	/* Rows without a name. The view is of the folder; ids are of what is in it. */
 	int (*find)(struct view *folder, const char *name, int64_t *ret_id); /* -ENOENT: not one of mine */
-	int (*each)(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
+	int (*each)(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
+		void *userdata);
 	int (*make)(struct view *folder, const char *name, mode_t mode, int64_t *ret_id); /* mkdir */
-	/* A document comes into being with its first content; before, it is a scratch file. May be LATER, with the
-	 * id known. */
+	/* A document comes into being with its first content; before, it is a scratch file. May be LATER,
+	 * with the id known. */
 	int (*put)(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id);
 	bool (*takes)(const char *name); /* which names put() is for; NULL: all valid ones */
 };
@@ -134,7 +137,10 @@ struct directory {
 	bool scratch; /* editors may keep temporary files here */
 };
 
-#define DIRECTORY(table) { .entries = (table), .count = sizeof(table) / sizeof((table)[0]) }
+#define DIRECTORY(table)                                                                                     \
+	{                                                                                                    \
+		.entries = (table), .count = sizeof(table) / sizeof((table)[0])                              \
+	}
 
 /* All tables. The numbers are part of inode numbers: append only. */
 enum table {
@@ -160,7 +166,8 @@ extern const struct directory *const directories[TABLE_COUNT];
 
 static inline const struct entry *node_entry(struct node node)
 {
-	if (node.table >= TABLE_COUNT || !directories[node.table] || node.row >= directories[node.table]->count)
+	if (node.table >= TABLE_COUNT || !directories[node.table] ||
+		node.row >= directories[node.table]->count)
 		return NULL;
 	return &directories[node.table]->entries[node.row];
 }

@@ -43,7 +43,8 @@ static void *notifier_run(void *userdata)
 		}
 		STAILQ_REMOVE_HEAD(&notifier->names, names);
 		pthread_mutex_unlock(&notifier->mutex);
-		fuse_lowlevel_notify_inval_entry(notifier->session, name->parent, name->text, strlen(name->text));
+		fuse_lowlevel_notify_inval_entry(
+			notifier->session, name->parent, name->text, strlen(name->text));
 		free(name);
 		pthread_mutex_lock(&notifier->mutex);
 	}

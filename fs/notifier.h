@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Tells the kernel that names are gone, from a thread of its own: the kernel takes the folder's lock for that, which
- * another process may hold while it waits for an answer of ours.
+ * Tells the kernel that names are gone, from a thread of its own: the kernel takes the folder's lock for
+ * that, which another process may hold while it waits for an answer of ours.
  */
 #include <stdint.h>
 

@@ -63,8 +63,8 @@ static int place_system(struct place *place, struct fault *fault)
 	return r < 0 ? r : set_socket(place, fault, system_socket, "");
 }
 
-/* The folder for sockets, if there is one that is ours. It is looked for without the environment as well, so that a
- * command from cron meets the same daemon as one from a terminal. */
+/* The folder for sockets, if there is one that is ours. It is looked for without the environment as well, so
+ * that a command from cron meets the same daemon as one from a terminal. */
 static bool runtime_folder(char *ret_path, size_t size)
 {
 	const char *given = environment_path("XDG_RUNTIME_DIR");
@@ -92,8 +92,8 @@ static int place_user(struct place *place, struct fault *fault)
 		if (!home && user)
 			home = user->pw_dir;
 		if (!home || *home != '/')
-			return fault_set(
-				fault, EINVAL, "you have no home folder: set SLOTH_HOME to a folder for Sloth");
+			return fault_set(fault, EINVAL,
+				"you have no home folder: set SLOTH_HOME to a folder for Sloth");
 		r = set_home(place, fault, home, "/.local/state/sloth");
 	}
 	if (r < 0)
@@ -141,7 +141,8 @@ static int make_folders(char *path, mode_t mode, struct fault *fault)
 
 		*p = '\0';
 		/* Folders above are as public as the umask says; only the last one is ours. */
-		if (mkdir(path, end ? 0755 : mode) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
+		if (mkdir(path, end ? 0755 : mode) < 0 && errno != EEXIST && errno != EROFS &&
+			errno != EACCES)
 			return fault_set(fault, errno, "can't make the folder %s: %s", path, strerror(errno));
 		if (!end)
 			break;

@@ -23,8 +23,8 @@ struct place {
 	char socket[PLACE_SOCKET_SIZE]; /* always terminated: it fits into sockaddr_un */
 };
 
-/* `for_daemon`: where the caller's own daemon belongs, whoever else serves this machine. 0; -EINVAL (a relative
- * $SLOTH_HOME, no home folder), -ENAMETOOLONG (a socket's path has room for 107 bytes). */
+/* `for_daemon`: where the caller's own daemon belongs, whoever else serves this machine. 0; -EINVAL (a
+ * relative $SLOTH_HOME, no home folder), -ENAMETOOLONG (a socket's path has room for 107 bytes). */
 int place_find(struct place *ret_place, bool for_daemon, struct fault *fault);
 
 /* Makes the folders of home and socket where they are missing: 0700, the system's 0755. 0 or -errno. */

@@ -66,10 +66,10 @@ struct scratch *scratch_get(struct scratch_table *table, int64_t id)
 {
 	struct scratch *scratch;
 
-	TAILQ_FOREACH(scratch, &table->files, files)
+	TAILQ_FOREACH (scratch, &table->files, files)
 		if (scratch->id == id)
 			return scratch;
-	TAILQ_FOREACH(scratch, &table->forwards, files)
+	TAILQ_FOREACH (scratch, &table->forwards, files)
 		if (scratch->id == id)
 			return scratch;
 	return NULL;
@@ -79,7 +79,7 @@ struct scratch *scratch_find(struct scratch_table *table, uint64_t folder, const
 {
 	struct scratch *scratch;
 
-	TAILQ_FOREACH(scratch, &table->files, files)
+	TAILQ_FOREACH (scratch, &table->files, files)
 		if (scratch->folder == folder && !strcmp(scratch->name, name))
 			return scratch;
 	return NULL;
@@ -100,7 +100,7 @@ int scratch_create(struct scratch_table *table, uint64_t folder, const char *nam
 	struct scratch *scratch;
 	int64_t count = 0;
 
-	TAILQ_FOREACH(scratch, &table->files, files)
+	TAILQ_FOREACH (scratch, &table->files, files)
 		if (scratch->uid == owner->uid && ++count >= limit)
 			return -EDQUOT;
 	if (strlen(name) >= sizeof(scratch->name))
@@ -212,7 +212,8 @@ static int scratch_commit(struct view *view, const char *content, size_t size)
 	return buffer_append(&scratch->content, content, size);
 }
 
-static int scratch_set_option(struct view *view, const char *file, const char *option, const char *value, size_t size)
+static int scratch_set_option(
+	struct view *view, const char *file, const char *option, const char *value, size_t size)
 {
 	struct scratch *scratch = scratch_get(view->tree->scratch, view->id);
 	struct view folder;
@@ -252,8 +253,9 @@ static int scratch_chown(struct view *view, uid_t uid, gid_t gid)
 	if (!scratch)
 		return -ENOENT;
 	/* chown(2): to one's own group at most, except for root. */
-	if (view->caller->uid != 0 && (scratch->uid != view->caller->uid ||
-		(uid != (uid_t)-1 && uid != scratch->uid) || (gid != (gid_t)-1 && !caller_in_group(view->caller, gid))))
+	if (view->caller->uid != 0 &&
+		(scratch->uid != view->caller->uid || (uid != (uid_t)-1 && uid != scratch->uid) ||
+			(gid != (gid_t)-1 && !caller_in_group(view->caller, gid))))
 		return -EPERM;
 	if (uid != (uid_t)-1)
 		scratch->uid = uid;
@@ -273,11 +275,22 @@ static void scratch_forget_options(struct view *view, const char *file)
 	scratch->maker->forget_options(&folder, scratch->name);
 }
 
+/* clang-format off: a row stays together */
 static const struct entry scratch_entries[] = {
-	{ .help = "a temporary file of an editor", .kind = KIND_DOCUMENT, .mode = 0777, .fleeting = true,
-	  .unlinkable = true, .object = scratch_object, .show = scratch_show, .commit = scratch_commit,
-	  .remove = scratch_unlink, .chmod = scratch_chmod, .chown = scratch_chown, .set_option = scratch_set_option,
-	  .forget_options = scratch_forget_options },
+	{ .help = "a temporary file of an editor",
+		.kind = KIND_DOCUMENT,
+		.mode = 0777,
+		.fleeting = true,
+		.unlinkable = true,
+		.object = scratch_object,
+		.show = scratch_show,
+		.commit = scratch_commit,
+		.remove = scratch_unlink,
+		.chmod = scratch_chmod,
+		.chown = scratch_chown,
+		.set_option = scratch_set_option,
+		.forget_options = scratch_forget_options },
 };
+/* clang-format on */
 
 const struct directory scratch_directory = DIRECTORY(scratch_entries);

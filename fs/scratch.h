@@ -2,10 +2,11 @@
 #pragma once
 /*
  * Scratch files: what editors and copiers keep beside the file that they mean (".x.swp", "4913", "sedAb3x",
- * "x.tmp"). They live in memory only and end with the daemon; renaming one onto a document commits its content.
+ * "x.tmp"). They live in memory only and end with the daemon; renaming one onto a document commits its
+ * content.
  *
- * Beside them, the documents that are hidden: unlinked or renamed away by an editor that is about to make them
- * anew. A daemon that starts shows them again.
+ * Beside them, the documents that are hidden: unlinked or renamed away by an editor that is about to make
+ * them anew. A daemon that starts shows them again.
  */
 #include <sys/queue.h>
 #include <sys/types.h>

@@ -44,7 +44,8 @@ struct daemon {
 	struct runners *runners;
 	struct mount_context mounts;
 	struct door *door;
-	ev_signal on_term, on_int;
+	ev_signal on_term, on_int, on_hup;
+	bool again; /* end, and begin as a new program: see restart() */
 	ev_timer idle;
 	ev_tstamp idle_since;
 };
@@ -60,15 +61,16 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-static const char usage[] = "Usage: slothd [--mount DIR]... [--options MOUNT-OPTIONS] [--auto] [--ready-fd N] [--debug]\n"
-			    "       slothd --version | --help\n"
-			    "\n"
-			    "  --mount DIR      mount the tree at DIR\n"
-			    "  --options OPTS   options of these mounts, as for mount(8)\n"
-			    "  --auto           end when there are no mounts, runs, locks or clients for a while\n"
-			    "  --ready-fd N     write \"1\" to descriptor N when the socket listens, else a sentence\n"
-			    "  --debug          log more\n"
-			    "  --version, --help\n";
+static const char usage[] =
+	"Usage: slothd [--mount DIR]... [--options MOUNT-OPTIONS] [--auto] [--ready-fd N] [--debug]\n"
+	"       slothd --version | --help\n"
+	"\n"
+	"  --mount DIR      mount the tree at DIR\n"
+	"  --options OPTS   options of these mounts, as for mount(8)\n"
+	"  --auto           end when there are no mounts, runs, locks or clients for a while\n"
+	"  --ready-fd N     write \"1\" to descriptor N when the socket listens, else a sentence\n"
+	"  --debug          log more\n"
+	"  --version, --help\n";
 
 static int parse(struct daemon *daemon, int argc, char **argv)
 {
@@ -126,6 +128,55 @@ static void stop_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+static void restart_signal(struct ev_loop *loop, ev_signal *signal, int revents)
+{
+	struct daemon *daemon = signal->data;
+
+	log_info("starting anew");
+	daemon->again = true;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void spawner_died(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	/* A new one must be forked from a process that has nothing yet. */
+	log_error("starting anew, because no run can be started without the spawner");
+	daemon->again = true;
+	ev_break(daemon->loop, EVBREAK_ALL);
+}
+
+static void keep_mount(void *userdata, const char *directory)
+{
+	struct daemon *daemon = userdata;
+
+	if (daemon->mount_count < MOUNTS_MAX)
+		daemon->mount_directories[daemon->mount_count++] = strdup(directory);
+}
+
+/* The same program, perhaps a newer file of it, with the mounts of now. Runs go on meanwhile and come back.
+ */
+static int restart(struct daemon *daemon)
+{
+	const char *argv[8 + 2 * MOUNTS_MAX] = { "slothd" };
+	size_t n = 1;
+
+	if (daemon->automatic)
+		argv[n++] = "--auto";
+	for (size_t i = 0; i < daemon->mount_count; i++) {
+		argv[n++] = "--mount";
+		argv[n++] = daemon->mount_directories[i];
+	}
+	if (daemon->mount_options) {
+		argv[n++] = "--options";
+		argv[n++] = daemon->mount_options;
+	}
+	execv("/proc/self/exe", (char **)(uintptr_t)argv);
+	log_error("can't start anew: %s", strerror(errno));
+	return 1;
+}
+
 static void count_mount(void *userdata, const char *directory)
 {
 	++*(int *)userdata;
@@ -137,7 +188,7 @@ static bool daemon_needed(struct daemon *daemon)
 
 	mount_each(&daemon->mounts, count_mount, &mounts);
 	return mounts || runners_count(daemon->runners) || door_clients(daemon->door) ||
-		lock_count(daemon->engine) > 0;
+	       lock_count(daemon->engine) > 0;
 }
 
 static void idle_check(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -200,8 +251,8 @@ static int start(struct daemon *daemon, struct fault *fault)
 	if (r == 0)
 		turn_end(&daemon->turn);
 	if (r == 0)
-		r = door_open(daemon->place.socket, daemon->tree, &daemon->turn, &daemon->mounts, daemon->loop,
-			daemon->place.home, fault, &daemon->door);
+		r = door_open(daemon->place.socket, daemon->tree, &daemon->turn, &daemon->mounts,
+			daemon->loop, daemon->place.home, fault, &daemon->door);
 	return r < 0 ? r : mount_all(daemon, fault);
 }
 
@@ -258,12 +309,20 @@ static int run(struct daemon *daemon)
 	ev_signal_init(&daemon->on_int, stop_signal, SIGINT);
 	ev_signal_start(daemon->loop, &daemon->on_term);
 	ev_signal_start(daemon->loop, &daemon->on_int);
+	ev_signal_init(&daemon->on_hup, restart_signal, SIGHUP);
+	daemon->on_hup.data = daemon;
+	ev_signal_start(daemon->loop, &daemon->on_hup);
+	runners_on_death(daemon->runners, spawner_died, daemon);
 	start_idle_timer(daemon);
 	log_info("slothd %s: %s, %s", SLOTH_VERSION, daemon->place.home, daemon->place.socket);
 	tell_ready(daemon, "1\n");
 	ev_run(daemon->loop, 0);
+	if (daemon->again) {
+		daemon->mount_count = 0;
+		mount_each(&daemon->mounts, keep_mount, daemon);
+	}
 	stop(daemon);
-	return 0;
+	return daemon->again ? restart(daemon) : 0;
 }
 
 int main(int argc, char **argv)

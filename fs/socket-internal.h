@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A client of the socket and its operations. Shared by socket.c (who comes and goes) and socket-ops.c (the operations). */
+/* A client of the socket and its operations. Shared by socket.c (who comes and goes) and socket-ops.c (the
+ * operations). */
 #include <jansson.h>
 
 #include "base/conn.h"
 #include "fs/socket.h"
 
 enum {
-	CLIENTS_PER_USER = 512,	      /* connections, root's excepted */
-	READ_MAX = 4 << 20,	      /* bytes that one answer carries at most */
-	UNSENT_MAX = 64 << 20,	      /* bytes for a client that does not read; then it is disconnected */
-	HANDLES_MAX = 1024,	      /* open files of a client */
-	PENDING_MAX = 1024,	      /* requests of a client that wait */
+	CLIENTS_PER_USER = 512, /* connections, root's excepted */
+	READ_MAX = 4 << 20,	/* bytes that one answer carries at most */
+	UNSENT_MAX = 64 << 20,	/* bytes for a client that does not read; then it is disconnected */
+	HANDLES_MAX = 1024,	/* open files of a client */
+	PENDING_MAX = 1024,	/* requests of a client that wait */
 };
 
 struct open_file {
@@ -63,8 +64,8 @@ struct op {
 	ssize_t (*then)(struct op *op, ssize_t result); /* what comes after LATER */
 };
 
-/* Ends what the client has open and waits for. It is freed with its last operation; `last`, which may be NULL, is the one
- * that goes on. */
+/* Ends what the client has open and waits for. It is freed with its last operation; `last`, which may be
+ * NULL, is the one that goes on. */
 void client_leave(struct client *client, struct op *last);
 
 /* One operation of the protocol: the result, or LATER. */

@@ -34,7 +34,7 @@ static int get_handle(struct op *op, struct open_file **ret_file)
 	int64_t id = get_int(op, "handle", -1);
 	struct open_file *file;
 
-	TAILQ_FOREACH(file, &op->client->files, files)
+	TAILQ_FOREACH (file, &op->client->files, files)
 		if (file->id == id) {
 			*ret_file = file;
 			return 0;
@@ -110,7 +110,9 @@ static int get_flags(struct op *op, int *ret_flags)
 	return 0;
 }
 
-static const char *const type_names[] = { [KIND_DIRECTORY] = "dir", [KIND_LINK] = "link", [KIND_WAIT] = NULL };
+static const char *const type_names[] = {
+	[KIND_DIRECTORY] = "dir", [KIND_LINK] = "link", [KIND_WAIT] = NULL
+};
 
 static const char *type_name(enum kind kind)
 {
@@ -121,10 +123,10 @@ static const char *type_name(enum kind kind)
 
 static json_t *attr_json(const struct attr *attr)
 {
-	return json_pack("{s:I, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i}", "ino", (json_int_t)attr->number, "type",
-		type_name(attr->kind), "mode", (int)(attr->mode & 07777), "uid", (int)attr->uid, "gid",
-		(int)attr->gid, "size", (json_int_t)attr->size, "mtime", (json_int_t)attr->mtime_ms, "ctime",
-		(json_int_t)attr->mtime_ms, "nlink", 1);
+	return json_pack("{s:I, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:i}", "ino", (json_int_t)attr->number,
+		"type", type_name(attr->kind), "mode", (int)(attr->mode & 07777), "uid", (int)attr->uid,
+		"gid", (int)attr->gid, "size", (json_int_t)attr->size, "mtime", (json_int_t)attr->mtime_ms,
+		"ctime", (json_int_t)attr->mtime_ms, "nlink", 1);
 }
 
 /* The operations. */
@@ -160,7 +162,8 @@ static ssize_t do_stat(struct op *op, const struct frame *frame)
 
 static int list_one(void *userdata, const char *name, uint64_t child, enum kind kind)
 {
-	json_t *entry = json_pack("{s:s, s:s, s:I}", "name", name, "type", type_name(kind), "ino", (json_int_t)child);
+	json_t *entry =
+		json_pack("{s:s, s:s, s:I}", "name", name, "type", type_name(kind), "ino", (json_int_t)child);
 
 	return json_array_append_new(userdata, entry) == 0 ? 0 : -ENOMEM;
 }
@@ -212,11 +215,12 @@ static ssize_t read_rest(struct op *op)
 		ssize_t n;
 
 		if (start >= FRAME_BODY_MAX)
-			return fault_set(&op->request.fault, EFBIG, "too large for one answer: open it and use pread");
+			return fault_set(
+				&op->request.fault, EFBIG, "too large for one answer: open it and use pread");
 		if (buffer_truncate(&op->body, start + (64 << 10)) < 0)
 			return -ENOMEM;
-		n = tree_read(op->request.tree, &op->request, op->handle, (int64_t)start, op->body.data + start,
-			64 << 10);
+		n = tree_read(op->request.tree, &op->request, op->handle, (int64_t)start,
+			op->body.data + start, 64 << 10);
 		if (n == LATER)
 			return LATER;
 		buffer_truncate(&op->body, start + (size_t)(n > 0 ? n : 0));
@@ -257,12 +261,14 @@ static int open_path(struct op *op, int flags, struct handle **ret_handle, struc
 
 	if (!(flags & O_CREAT)) {
 		r = get_node(op, ret_attr);
-		return r < 0 ? r : tree_open(op->request.tree, &op->request, ret_attr->number, flags, ret_handle);
+		return r < 0 ? r
+			     : tree_open(op->request.tree, &op->request, ret_attr->number, flags, ret_handle);
 	}
 	r = get_place(op, "path", &parent, name);
-	return r < 0 ? r :
-		       tree_create(op->request.tree, &op->request, parent, name,
-			       (mode_t)get_int(op, "mode", 0666) & 0777, flags & ~O_CREAT, ret_handle, ret_attr);
+	return r < 0 ? r
+		     : tree_create(op->request.tree, &op->request, parent, name,
+			       (mode_t)get_int(op, "mode", 0666) & 0777, flags & ~O_CREAT, ret_handle,
+			       ret_attr);
 }
 
 static ssize_t write_waited(struct op *op, ssize_t result)
@@ -299,7 +305,8 @@ static ssize_t do_open(struct op *op, const struct frame *frame)
 	int flags, r;
 
 	if (client->file_count >= HANDLES_MAX)
-		return fault_set(&op->request.fault, EMFILE, "%d files are open in this connection", HANDLES_MAX);
+		return fault_set(
+			&op->request.fault, EMFILE, "%d files are open in this connection", HANDLES_MAX);
 	r = get_flags(op, &flags);
 	file = calloc(1, sizeof(*file));
 	if (!file)
@@ -394,8 +401,9 @@ static int watch_check(struct op *op)
 {
 	struct handle *handle = op->watch.handle;
 	bool end = false;
-	int r = handle ? tree_stream_ready(op->request.tree, &op->request, handle, get_int(op, "offset", 0), &end) :
-			 -EBADF;
+	int r = handle ? tree_stream_ready(
+				 op->request.tree, &op->request, handle, get_int(op, "offset", 0), &end)
+		       : -EBADF;
 
 	if (r == 0)
 		return 0;
@@ -439,8 +447,8 @@ static ssize_t do_mkdir(struct op *op, const struct frame *frame)
 	uint64_t parent;
 	int r = get_place(op, "path", &parent, name);
 
-	return r < 0 ? r :
-		       tree_mkdir(op->request.tree, &op->request, parent, name,
+	return r < 0 ? r
+		     : tree_mkdir(op->request.tree, &op->request, parent, name,
 			       (mode_t)get_int(op, "mode", 0777) & 07777, &attr);
 }
 
@@ -470,8 +478,8 @@ static ssize_t do_rename(struct op *op, const struct frame *frame)
 
 	if (r == 0)
 		r = get_place(op, "to", &new_parent, new_name);
-	return r < 0 ? r :
-		       tree_rename(op->request.tree, &op->request, parent, name, new_parent, new_name,
+	return r < 0 ? r
+		     : tree_rename(op->request.tree, &op->request, parent, name, new_parent, new_name,
 			       json_is_true(json_object_get(op->head, "noreplace")));
 }
 
@@ -517,8 +525,8 @@ static ssize_t do_setxattr(struct op *op, const struct frame *frame)
 
 	if (r == 0)
 		r = get_text(op, "name", &name);
-	return r < 0 ? r :
-		       tree_set_option(op->request.tree, &op->request, attr.number, name, frame->body,
+	return r < 0 ? r
+		     : tree_set_option(op->request.tree, &op->request, attr.number, name, frame->body,
 			       frame->body_size);
 }
 
@@ -562,7 +570,7 @@ static ssize_t do_cancel(struct op *op, const struct frame *frame)
 	int64_t id = get_int(op, "request", -1);
 	struct op *other;
 
-	TAILQ_FOREACH(other, &op->client->ops, ops)
+	TAILQ_FOREACH (other, &op->client->ops, ops)
 		if (other->id == id && other != op && other->request.is_waiting) {
 			tree_cancel(&other->request);
 			return 0;
@@ -584,8 +592,8 @@ static ssize_t do_mount(struct op *op, const struct frame *frame)
 
 	if (r == 0)
 		r = may_mount(op);
-	return r < 0 ? r :
-		       mount_open(op->client->door->mounts, directory,
+	return r < 0 ? r
+		     : mount_open(op->client->door->mounts, directory,
 			       json_string_value(json_object_get(op->head, "options")), &op->request.fault);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The door for clients: who comes, who goes, and how they are answered. Every answer goes through the turn. */
+/* The door for clients: who comes, who goes, and how they are answered. Every answer goes through the turn.
+ */
 #include "fs/socket-internal.h"
 
 #include <errno.h>
@@ -102,11 +103,13 @@ static ssize_t op_run(struct op *op, const struct frame *frame)
 	const struct operation *operation = name ? operation_find(name) : NULL;
 
 	if (op->client->op_count > PENDING_MAX)
-		return fault_set(&op->request.fault, EAGAIN, "%d requests of this connection are waiting", PENDING_MAX);
+		return fault_set(&op->request.fault, EAGAIN, "%d requests of this connection are waiting",
+			PENDING_MAX);
 	if (!name)
 		return fault_set(&op->request.fault, EINVAL, "a request is a JSON object with \"op\"");
 	if (!operation)
-		return fault_set(&op->request.fault, ENOSYS, "the operation \"%s\" is unknown to this daemon", name);
+		return fault_set(
+			&op->request.fault, ENOSYS, "the operation \"%s\" is unknown to this daemon", name);
 	return operation->run(op, frame);
 }
 
@@ -215,7 +218,7 @@ static bool too_many(struct door *door, uid_t uid)
 	struct client *client;
 	size_t count = 0;
 
-	TAILQ_FOREACH(client, &door->clients, clients)
+	TAILQ_FOREACH (client, &door->clients, clients)
 		count += client->caller.uid == uid;
 	return uid != 0 && count >= CLIENTS_PER_USER;
 }
@@ -256,14 +259,16 @@ static void door_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 	conn_init(&client->conn, loop, fd, &client_callbacks, client);
 }
 
-/* A socket file that a dead daemon left is in the way of bind(2); that none lives is known by the database's lock. */
+/* A socket file that a dead daemon left is in the way of bind(2); that none lives is known by the database's
+ * lock. */
 static int listen_at(const char *path, struct fault *fault)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	CLEANUP(cleanup_fd) int fd = -1;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return fault_set(fault, ENAMETOOLONG, "the path of the socket is too long for the system: %s", path);
+		return fault_set(
+			fault, ENAMETOOLONG, "the path of the socket is too long for the system: %s", path);
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

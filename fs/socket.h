@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The door for clients: the socket, with the operations of doc/protocol.md. The same tree as the mount, with the
- * same results.
+ * The door for clients: the socket, with the operations of doc/protocol.md. The same tree as the mount, with
+ * the same results.
  */
 #include <stdbool.h>
 

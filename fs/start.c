@@ -135,8 +135,8 @@ static int start_daemon(const struct place *place, struct fault *fault, char *re
 		return fault_set(fault, errno, "can't make a pipe: %s", strerror(errno));
 	r = spawn_daemon(program, log, write_end, &pid);
 	if (r < 0)
-		return fault_set(fault, -r, "no daemon answers at %s, and %s can't be started: %s", place->socket,
-			program, strerror(-r));
+		return fault_set(fault, -r, "no daemon answers at %s, and %s can't be started: %s",
+			place->socket, program, strerror(-r));
 	close(take_fd(&write_end));
 	read_answer(read_end, ret_answer, size);
 	/* One that gave up is reaped; one that serves is nobody's child when this program ends. */
@@ -171,7 +171,8 @@ static int start_once(const struct place *place, struct fault *fault)
 		return 0;
 	if (answer[0] && answer[0] != '1')
 		return fault_set(fault, EIO, "the daemon did not start: %s", answer);
-	return fault_set(fault, EIO, "the daemon did not start; its messages are in %s/slothd.log", place->home);
+	return fault_set(
+		fault, EIO, "the daemon did not start; its messages are in %s/slothd.log", place->home);
 }
 
 int start_connect(const struct place *place, bool may_start, struct fault *fault)
@@ -192,8 +193,8 @@ int start_connect(const struct place *place, bool may_start, struct fault *fault
 			return fd;
 		deadline = deadline ? deadline : time_now_ms() + RIVAL_WAIT_MS;
 		if (time_now_ms() >= deadline)
-			return fault_set(fault, EIO, "another daemon has %s, but does not answer at %s", place->home,
-				place->socket);
+			return fault_set(fault, EIO, "another daemon has %s, but does not answer at %s",
+				place->home, place->socket);
 		nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
 	}
 }

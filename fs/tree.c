@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree: names → nodes, attributes, listings. Open files are handle.c's, names that come and go are names.c's. */
+/* The tree: names → nodes, attributes, listings. Open files are handle.c's, names that come and go are
+ * names.c's. */
 #include "fs/tree.h"
 
 #include <errno.h>
@@ -185,8 +186,8 @@ int tree_attr(struct tree *tree, struct view *view, struct attr *ret_attr)
 }
 
 /* The folder behind a number, which the caller must be allowed to use in this way. */
-int tree_open_folder(struct tree *tree, struct request *request, uint64_t number, int want, struct view *ret_view,
-	const struct entry **ret_entry)
+int tree_open_folder(struct tree *tree, struct request *request, uint64_t number, int want,
+	struct view *ret_view, const struct entry **ret_entry)
 {
 	struct view view = tree_view(tree, request, node_resolve(tree, number));
 	const struct entry *entry = node_entry(view.node);
@@ -208,14 +209,14 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 	return 0;
 }
 
-/* The first number of a lock file on which no write waits: the kernel holds an inode's lock while a write waits for
- * its answer, so whoever comes next must be given another inode. */
+/* The first number of a lock file on which no write waits: the kernel holds an inode's lock while a write
+ * waits for its answer, so whoever comes next must be given another inode. */
 static uint8_t free_instance(struct tree *tree, struct node node)
 {
 	struct request *request;
 	bool used[256] = { false };
 
-	TAILQ_FOREACH(request, &tree->waits, waiting)
+	TAILQ_FOREACH (request, &tree->waits, waiting)
 		if (request->handle && request->data && request->handle->node.id == node.id &&
 			request->handle->node.table == node.table && request->handle->node.row == node.row)
 			used[request->handle->node.instance] = true;
@@ -261,7 +262,8 @@ int tree_find_child(struct tree *tree, struct view *folder, const struct entry *
 	return 0;
 }
 
-int tree_lookup(struct tree *tree, struct request *request, uint64_t parent, const char *name, struct attr *ret_attr)
+int tree_lookup(
+	struct tree *tree, struct request *request, uint64_t parent, const char *name, struct attr *ret_attr)
 {
 	const struct entry *entry;
 	struct view folder, view;
@@ -395,7 +397,8 @@ int tree_chown(struct tree *tree, struct request *request, uint64_t number, uid_
 		if ((uid == (uid_t)-1 || uid == attr.uid) && (gid == (gid_t)-1 || gid == attr.gid))
 			return 0;
 		return fault_set(&request->fault, EPERM,
-			"the owner of this file is its folder's: chown that one (chown of a stack: its folder in stacks/)");
+			"the owner of this file is its folder's: chown that one (chown of a stack: its "
+			"folder in stacks/)");
 	}
 	r = store_change_begin(tree->engine->store, &change);
 	if (r == 0)
@@ -403,8 +406,8 @@ int tree_chown(struct tree *tree, struct request *request, uint64_t number, uid_
 	return r < 0 ? r : store_change_end(&change);
 }
 
-int tree_set_option(struct tree *tree, struct request *request, uint64_t number, const char *name, const char *value,
-	size_t size)
+int tree_set_option(struct tree *tree, struct request *request, uint64_t number, const char *name,
+	const char *value, size_t size)
 {
 	struct view view = tree_view(tree, request, node_resolve(tree, number));
 	const struct entry *entry = node_entry(view.node);
@@ -470,7 +473,8 @@ int tree_list(struct tree *tree, struct request *request, uint64_t number,
 
 		listing.entry = child;
 		listing.node = (struct node){ .table = directory_table(entry->directory), .row = (uint8_t)i };
-		r = child->name ? list_one(&listing, child->name, folder.id) : child->each(&folder, list_one, &listing);
+		r = child->name ? list_one(&listing, child->name, folder.id)
+				: child->each(&folder, list_one, &listing);
 		if (r != 0)
 			return r;
 	}
@@ -490,7 +494,7 @@ static bool handle_shows(const struct handle *handle, const struct change *chang
 	const struct entry *entry = handle->entry;
 
 	return entry->subject == change->subject && (entry->aspects & change->aspects) &&
-		(change->subject == SUBJECT_SYSTEM || handle->node.id == change->id);
+	       (change->subject == SUBJECT_SYSTEM || handle->node.id == change->id);
 }
 
 /* Reads of wait files that have become answerable. */
@@ -511,7 +515,8 @@ static void wake_readers(struct tree *tree, const struct change *change)
 	}
 }
 
-/* What a row shows, its time included: without one of its own that is the object's, which changes with nearly all. */
+/* What a row shows, its time included: without one of its own that is the object's, which changes with nearly
+ * all. */
 static unsigned shown_aspects(const struct entry *entry)
 {
 	const unsigned timeless = ASPECT_LOCK | ASPECT_EVENTS | ASPECT_LOG;
@@ -532,13 +537,15 @@ void tree_changed(void *userdata, const struct change *change)
 
 			if (entry->subject == change->subject && (shown_aspects(entry) & change->aspects) &&
 				!entry->fleeting)
-				tree->stale(tree->userdata, node_number((struct node){
-					.id = change->id, .table = table, .row = (uint8_t)row }));
+				tree->stale(tree->userdata,
+					node_number((struct node){
+						.id = change->id, .table = table, .row = (uint8_t)row }));
 		}
 	}
 	/* A stack's mode, the stack of a run, the namespaces that there are: who sees which events. */
 	if ((change->subject == SUBJECT_STACK && (change->aspects & ASPECT_META)) ||
-		(change->subject == SUBJECT_RUN && (change->aspects & ASPECT_META) && change->aspects != ASPECT_ALL) ||
+		(change->subject == SUBJECT_RUN && (change->aspects & ASPECT_META) &&
+			change->aspects != ASPECT_ALL) ||
 		(change->subject == SUBJECT_SYSTEM && (change->aspects & ASPECT_STATE)))
 		tree->access_generation++;
 	wake_readers(tree, change);

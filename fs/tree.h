@@ -4,8 +4,8 @@
  * The tree: names → nodes, permissions, errors, open files. It knows nothing of FUSE or sockets: the doors
  * call it with a request, and both get the same results.
  *
- * One thread. Results are 0 (or a count) or -errno. LATER means that request->done() will be called, once, from
- * the loop; until then tree_cancel() takes the request back.
+ * One thread. Results are 0 (or a count) or -errno. LATER means that request->done() will be called, once,
+ * from the loop; until then tree_cancel() takes the request back.
  */
 #include <sys/queue.h>
 
@@ -70,7 +70,8 @@ struct tree {
 	int64_t access_generation;    /* rises when somebody's access to a stack may have changed */
 	uid_t uid;		      /* the daemon's */
 	gid_t gid;
-	/* A cached attribute is out of date / a name that the kernel may remember is gone. Set by the FUSE door. */
+	/* A cached attribute is out of date / a name that the kernel may remember is gone. Set by the FUSE
+	 * door. */
 	void (*stale)(void *userdata, uint64_t number);
 	void (*gone)(void *userdata, uint64_t parent, const char *name);
 	void *userdata;
@@ -83,7 +84,8 @@ void tree_free(struct tree *tree);
 void tree_changed(void *tree, const struct change *change);
 
 /* -ENOENT, -EACCES (the folder's x), -ENAMETOOLONG, -ESTALE (the folder is gone). */
-int tree_lookup(struct tree *tree, struct request *request, uint64_t parent, const char *name, struct attr *ret_attr);
+int tree_lookup(
+	struct tree *tree, struct request *request, uint64_t parent, const char *name, struct attr *ret_attr);
 /* Walks an absolute path without following links. */
 int tree_walk(struct tree *tree, struct request *request, const char *path, struct attr *ret_attr);
 /* The folder of a path and the last name in it (points into `path`). */
@@ -94,9 +96,10 @@ int tree_getattr(struct tree *tree, struct request *request, uint64_t number, st
 	struct attr *ret_attr);
 int tree_chmod(struct tree *tree, struct request *request, uint64_t number, mode_t mode);
 int tree_chown(struct tree *tree, struct request *request, uint64_t number, uid_t uid, gid_t gid);
-int tree_truncate(struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size);
-int tree_set_option(struct tree *tree, struct request *request, uint64_t number, const char *name, const char *value,
-	size_t size);
+int tree_truncate(
+	struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size);
+int tree_set_option(struct tree *tree, struct request *request, uint64_t number, const char *name,
+	const char *value, size_t size);
 int tree_readlink(struct tree *tree, struct request *request, uint64_t number, struct buffer *ret_target);
 /* emit() gets each name; it may return non-zero to stop. */
 int tree_list(struct tree *tree, struct request *request, uint64_t number,
@@ -107,26 +110,27 @@ int tree_mkdir(struct tree *tree, struct request *request, uint64_t parent, cons
 int tree_rmdir(struct tree *tree, struct request *request, uint64_t parent, const char *name);
 int tree_unlink(struct tree *tree, struct request *request, uint64_t parent, const char *name);
 /* May be LATER: a rename onto a workflow starts it. */
-int tree_rename(struct tree *tree, struct request *request, uint64_t parent, const char *name, uint64_t new_parent,
-	const char *new_name, bool noreplace);
-int tree_symlink(struct tree *tree, struct request *request, uint64_t parent, const char *name, const char *target,
-	struct attr *ret_attr);
+int tree_rename(struct tree *tree, struct request *request, uint64_t parent, const char *name,
+	uint64_t new_parent, const char *new_name, bool noreplace);
+int tree_symlink(struct tree *tree, struct request *request, uint64_t parent, const char *name,
+	const char *target, struct attr *ret_attr);
 
 /* `flags` as of open(2): the access mode, O_TRUNC, O_APPEND. */
-int tree_open(struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle);
-int tree_create(struct tree *tree, struct request *request, uint64_t parent, const char *name, mode_t mode, int flags,
-	struct handle **ret_handle, struct attr *ret_attr);
+int tree_open(
+	struct tree *tree, struct request *request, uint64_t number, int flags, struct handle **ret_handle);
+int tree_create(struct tree *tree, struct request *request, uint64_t parent, const char *name, mode_t mode,
+	int flags, struct handle **ret_handle, struct attr *ret_attr);
 /* Bytes read into `data`, which must stay until the answer. LATER for wait files. */
-ssize_t tree_read(struct tree *tree, struct request *request, struct handle *handle, int64_t offset, char *data,
-	size_t size);
+ssize_t tree_read(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
+	char *data, size_t size);
 ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
 	const char *data, size_t size);
 /* Commits what was written since the last commit; nothing else. LATER for workflows. */
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle);
 /* Drops the handle, a draft that was not flushed, and its session lock. */
 void tree_release(struct tree *tree, struct request *request, struct handle *handle);
-/* A door is closed (a mount cut off, a client gone), and nobody will tell what becomes of what came through it: its
- * requests that wait are cancelled, its handles released. */
+/* A door is closed (a mount cut off, a client gone), and nobody will tell what becomes of what came through
+ * it: its requests that wait are cancelled, its handles released. */
 void tree_close_door(struct tree *tree, const void *door);
 /* `operation`: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB (flock(2)). */
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation);
@@ -134,8 +138,8 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 /* Takes a waiting request back: its done() is called with -EINTR before this returns. */
 void tree_cancel(struct request *request);
 
-/* How a door shows an open file: its content is a copy of this open (never cached by the kernel), or may be cached, and
- * whether it is the same as that of the open before. */
+/* How a door shows an open file: its content is a copy of this open (never cached by the kernel), or may be
+ * cached, and whether it is the same as that of the open before. */
 enum { HANDLE_DIRECT = 1, HANDLE_SAME = 2, HANDLE_STREAM = 4, HANDLE_COMMITS = 8 };
 unsigned handle_hints(const struct handle *handle);
 /* A draft that nobody will finish is dropped: see ll_flush(). */
@@ -145,8 +149,9 @@ uint64_t handle_number(const struct handle *handle);
 uint64_t handle_serial(const struct handle *handle);
 int64_t handle_polled_offset(const struct handle *handle);
 
-/* Calls `wake` (from the loop, after a commit) whenever the stream behind a handle may have grown or ended, and, with
- * the handle set to NULL, when the handle is released. `wake` may free its own watch and no other. */
+/* Calls `wake` (from the loop, after a commit) whenever the stream behind a handle may have grown or ended,
+ * and, with the handle set to NULL, when the handle is released. `wake` may free its own watch and no other.
+ */
 struct watch {
 	TAILQ_ENTRY(watch) watches;
 	struct handle *handle; /* NULL: not watching */
@@ -158,8 +163,8 @@ void tree_unwatch(struct tree *tree, struct watch *watch);
 /* The watch of this kind on a handle, or NULL. */
 struct watch *tree_find_watch(struct tree *tree, struct handle *handle, void (*wake)(struct watch *watch));
 /* 1: more than `offset` bytes are there, or it has ended; *ret_end says which. */
-int tree_stream_ready(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
-	bool *ret_end);
+int tree_stream_ready(
+	struct tree *tree, struct request *request, struct handle *handle, int64_t offset, bool *ret_end);
 
 /* For the functions behind rows: marks the request as waiting, and answers it later. `cancel` may be NULL. */
 int request_later(struct request *request, void (*cancel)(struct request *request), void *pending);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A turn of the loop is a transaction: the changes of all requests that were read in it are committed together,
- * with one fsync, before the loop blocks again. Until then every answer waits, also those to readers, who might
- * have seen what is not on disk yet. When the commit fails, all of them fail.
+ * A turn of the loop is a transaction: the changes of all requests that were read in it are committed
+ * together, with one fsync, before the loop blocks again. Until then every answer waits, also those to
+ * readers, who might have seen what is not on disk yet. When the commit fails, all of them fail.
  */
 #include <ev.h>
 #include <sys/queue.h>

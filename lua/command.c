@@ -17,11 +17,11 @@
 #include "lua/scope.h"
 
 /* What the shell itself does, or does differently from the program of that name. */
-static const char *const shell_words[] = { ".", ":", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue",
-	"do", "done", "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function",
-	"getopts", "hash", "if", "in", "jobs", "let", "local", "read", "readonly", "return", "select", "set", "shift",
-	"source", "then", "time", "times", "trap", "type", "typeset", "ulimit", "umask", "unalias", "unset", "until",
-	"wait", "while" };
+static const char *const shell_words[] = { ".", ":", "alias", "bg", "break", "builtin", "case", "cd",
+	"command", "continue", "do", "done", "elif", "else", "esac", "eval", "exec", "exit", "export", "fc",
+	"fg", "fi", "for", "function", "getopts", "hash", "if", "in", "jobs", "let", "local", "read",
+	"readonly", "return", "select", "set", "shift", "source", "then", "time", "times", "trap", "type",
+	"typeset", "ulimit", "umask", "unalias", "unset", "until", "wait", "while" };
 
 bool command_is_simple(const char *text)
 {
@@ -54,21 +54,24 @@ static char **split_words(char *copy)
 	return words;
 }
 
-/* The last program that was found: workflows call the same few again and again, along a PATH that may be long. */
+/* The last program that was found: workflows call the same few again and again, along a PATH that may be
+ * long. */
 static struct {
 	char name[64], path[1024], file[512];
 } found;
 
 static bool was_found(const char *name, const char *path, char *ret_file, size_t size)
 {
-	if (!path || strcmp(found.name, name) != 0 || strcmp(found.path, path) != 0 || access(found.file, X_OK) < 0)
+	if (!path || strcmp(found.name, name) != 0 || strcmp(found.path, path) != 0 ||
+		access(found.file, X_OK) < 0)
 		return false;
 	return (size_t)snprintf(ret_file, size, "%s", found.file) < size;
 }
 
 static void keep_found(const char *name, const char *path, const char *file)
 {
-	if (strlen(name) >= sizeof(found.name) || strlen(path) >= sizeof(found.path) || strlen(file) >= sizeof(found.file))
+	if (strlen(name) >= sizeof(found.name) || strlen(path) >= sizeof(found.path) ||
+		strlen(file) >= sizeof(found.file))
 		return;
 	strcpy(found.name, name);
 	strcpy(found.path, path);
@@ -89,7 +92,8 @@ static int find_program(const char *name, const char *path, char *ret_file, size
 		size_t n = strcspn(path, ":");
 		struct stat st;
 
-		if ((size_t)snprintf(ret_file, size, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) < size &&
+		if ((size_t)snprintf(ret_file, size, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) <
+				size &&
 			stat(ret_file, &st) == 0 && S_ISREG(st.st_mode)) {
 			if (access(ret_file, X_OK) == 0) {
 				keep_found(name, all, ret_file);
@@ -124,8 +128,8 @@ int pipes_open(struct pipes *pipes, bool input)
 	return 0;
 }
 
-static int spawn(const char *file, char *const *argv, char *const *envp, const char *workdir, const struct pipes *pipes,
-	int null_fd, pid_t *ret_pid)
+static int spawn(const char *file, char *const *argv, char *const *envp, const char *workdir,
+	const struct pipes *pipes, int null_fd, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -136,7 +140,8 @@ static int spawn(const char *file, char *const *argv, char *const *envp, const c
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setflags(
+		&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -165,8 +170,8 @@ static int spawn_failed(int error, const char *program, const char *workdir, str
 	return fault_set(fault, -error, "%s: %s", program, strerror(-error));
 }
 
-int command_spawn(struct scope *scope, const struct command *command, const struct pipes *pipes, struct fault *fault,
-	pid_t *ret_pid)
+int command_spawn(struct scope *scope, const struct command *command, const struct pipes *pipes,
+	struct fault *fault, pid_t *ret_pid)
 {
 	struct runner *runner = scope->runner;
 	CLEANUP(cleanup_free) char *copy = NULL, **words = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A command as it is asked for, and its start as a process. One without a shell metacharacter needs no shell. */
+/* A command as it is asked for, and its start as a process. One without a shell metacharacter needs no shell.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,16 +12,16 @@
 struct scope;
 
 struct command {
-	const char *text;	 /* for the shell, or simple */
-	char *const *arguments;	 /* instead of text */
-	const char *workdir;	 /* absolute */
-	const char *const *env;	 /* "NAME=value", over the scope's; NULL: none */
-	const char *input;	 /* NULL: /dev/null */
+	const char *text;	/* for the shell, or simple */
+	char *const *arguments; /* instead of text */
+	const char *workdir;	/* absolute */
+	const char *const *env; /* "NAME=value", over the scope's; NULL: none */
+	const char *input;	/* NULL: /dev/null */
 	size_t input_size;
-	int64_t timeout_ms;	 /* 0: none but the scope's */
-	int64_t grace_ms;	 /* between SIGTERM and SIGKILL at the timeout */
-	bool quiet;		 /* its output is not for the log */
-	bool capture;		 /* keep the output */
+	int64_t timeout_ms; /* 0: none but the scope's */
+	int64_t grace_ms;   /* between SIGTERM and SIGKILL at the timeout */
+	bool quiet;	    /* its output is not for the log */
+	bool capture;	    /* keep the output */
 };
 
 /* Of standard input, output and error; -1: none. */
@@ -37,5 +38,5 @@ int pipes_open(struct pipes *pipes, bool input);
 bool command_is_simple(const char *text);
 
 /* Starts it in a process group of its own. 0, or -errno with a sentence. */
-int command_spawn(struct scope *scope, const struct command *command, const struct pipes *pipes, struct fault *fault,
-	pid_t *ret_pid);
+int command_spawn(struct scope *scope, const struct command *command, const struct pipes *pipes,
+	struct fault *fault, pid_t *ret_pid);

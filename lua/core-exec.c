@@ -70,7 +70,8 @@ static const char **list_field(lua_State *L, const char *name)
 	return lua_istable(L, -1) ? string_list(L, lua_gettop(L)) : NULL;
 }
 
-/* exec{ command | arguments, workdir, env = list, stdin, timeout_ms, grace_ms, quiet, capture } → the raw result */
+/* exec{ command | arguments, workdir, env = list, stdin, timeout_ms, grace_ms, quiet, capture } → the raw
+ * result */
 static int core_exec(lua_State *L)
 {
 	struct fiber *fiber = fiber_check(L, "exec.run");

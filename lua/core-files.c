@@ -112,7 +112,8 @@ static int core_files_equal(lua_State *L)
 	return 1;
 }
 
-/* replace(path, content): by a rename, so that nobody sees a half of it; mode and owner stay as far as we may. */
+/* replace(path, content): by a rename, so that nobody sees a half of it; mode and owner stay as far as we
+ * may. */
 static int core_replace(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);

@@ -48,7 +48,8 @@ static int core_sleep(lua_State *L)
 	return fiber_park(L, "sleep", NULL, nap_free, nap);
 }
 
-/* Fibers that wait for each other: lib/goroutine.lua keeps what they hand over. The handle is the fiber's thread. */
+/* Fibers that wait for each other: lib/goroutine.lua keeps what they hand over. The handle is the fiber's
+ * thread. */
 static void waiters(lua_State *L)
 {
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, "sloth.waiters");
@@ -58,7 +59,8 @@ static void forget_waiter(void *work)
 {
 }
 
-/* Ticket numbers name waits, so that a late wake-up of a fiber that waits for something else by now is no harm. */
+/* Ticket numbers name waits, so that a late wake-up of a fiber that waits for something else by now is no
+ * harm. */
 static int core_park(lua_State *L)
 {
 	const char *what = luaL_checkstring(L, 1); /* a constant of the library: it outlives the wait */
@@ -98,7 +100,8 @@ static int core_unpark(lua_State *L)
 	lua_pushvalue(L, 1);
 	lua_pushnil(L);
 	lua_settable(L, 2);
-	if (fiber && fiber_lives(runner_of(L), fiber) && fiber->withdraw == forget_waiter && fiber->work == (void *)ticket)
+	if (fiber && fiber_lives(runner_of(L), fiber) && fiber->withdraw == forget_waiter &&
+		fiber->work == (void *)ticket)
 		fiber_wake(fiber);
 	else
 		fiber = NULL;
@@ -131,7 +134,8 @@ static int core_blocked(lua_State *L)
 				continue;
 			if (!fiber->waits_for || fiber->withdraw != forget_waiter)
 				return 0;
-			lua_pushfstring(L, "%s waits for %s", scope->task ? scope->task : "the workflow", fiber->waits_for);
+			lua_pushfstring(L, "%s waits for %s", scope->task ? scope->task : "the workflow",
+				fiber->waits_for);
 			lua_rawseti(L, -2, ++n);
 		}
 	return 1;
@@ -207,7 +211,8 @@ static int core_call(lua_State *L)
 		return luaL_error(L, "not enough memory");
 	}
 	question->fiber = fiber;
-	question->call = link_call(&runner_of(L)->link, fn, args, fiber->scope->task, question_answered, question);
+	question->call =
+		link_call(&runner_of(L)->link, fn, args, fiber->scope->task, question_answered, question);
 	if (!question->call) {
 		question_free(question);
 		return luaL_error(L, "%s: can't be sent", fn);

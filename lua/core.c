@@ -86,8 +86,8 @@ static int core_duration(lua_State *L)
 	return 1;
 }
 
-/* error and assert of workflows: what they raise is remembered, so that an error of the language (never retried) can
- * be told from one that the workflow means. */
+/* error and assert of workflows: what they raise is remembered, so that an error of the language (never
+ * retried) can be told from one that the workflow means. */
 static int raise_marked(lua_State *L)
 {
 	lua_pushvalue(L, -1);
@@ -119,8 +119,8 @@ static int core_assert(lua_State *L)
 	return raise_marked(L);
 }
 
-/* fail(message [, meant]): with the place of the workflow's function that called into the library. `meant`: not a
- * mistake in the program. */
+/* fail(message [, meant]): with the place of the workflow's function that called into the library. `meant`:
+ * not a mistake in the program. */
 static int core_fail(lua_State *L)
 {
 	bool meant = lua_toboolean(L, 2);
@@ -202,7 +202,8 @@ static int core_is_this_host(lua_State *L)
 static int core_getenv(lua_State *L)
 {
 	struct runner *runner = runner_of(L);
-	const char *value = environment_get((const char *const *)runner->environment.strings, luaL_checkstring(L, 1));
+	const char *value =
+		environment_get((const char *const *)runner->environment.strings, luaL_checkstring(L, 1));
 
 	lua_pushstring(L, value);
 	return 1;

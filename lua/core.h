@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the library in lua/lib/ can do that workflows can't: one table of functions, given to each chunk of it. */
+/* What the library in lua/lib/ can do that workflows can't: one table of functions, given to each chunk of
+ * it. */
 #include <lauxlib.h>
 #include <lua.h>
 

@@ -101,7 +101,7 @@ static bool is_fiber(lua_State *L)
 	return !fiber || fiber->L == L;
 }
 
-static int co_yield(lua_State *L)
+static int co_yield (lua_State *L)
 {
 	if (is_fiber(L))
 		return luaL_error(L, "attempt to yield from outside a coroutine");

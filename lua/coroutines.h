@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The workflow's own coroutines: Lua's library, but a wait for the loop inside one passes through to its fiber. */
+/* The workflow's own coroutines: Lua's library, but a wait for the loop inside one passes through to its
+ * fiber. */
 #include <lua.h>
 
 /* Pushes the table. */

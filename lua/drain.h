@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Output that nobody reads any more, of processes that tasks left in the background. If the runner just closed it,
- * their next line would end them with SIGPIPE. The runner reads it to nowhere; when it exits, a copy of it that does
- * nothing else stays until the last writer is gone.
+ * Output that nobody reads any more, of processes that tasks left in the background. If the runner just
+ * closed it, their next line would end them with SIGPIPE. The runner reads it to nowhere; when it exits, a
+ * copy of it that does nothing else stays until the last writer is gone.
  */
 #include <ev.h>
 #include <sys/queue.h>

@@ -87,8 +87,8 @@ static size_t count_strings(const char *const *strings)
 	return count;
 }
 
-const char **environment_make(const struct environment *environment, const char *const *outer, const char *const *inner,
-	const char *task, int try)
+const char **environment_make(const struct environment *environment, const char *const *outer,
+	const char *const *inner, const char *task, int try)
 {
 	size_t slots = environment->count + count_strings(outer) + count_strings(inner) + 3, n = 0;
 	const char **strings = malloc(slots * sizeof(*strings) + 64 + (task ? strlen(task) : 0));
@@ -97,7 +97,8 @@ const char **environment_make(const struct environment *environment, const char 
 	if (!strings)
 		return NULL;
 	for (size_t i = 0; i < environment->count; i++)
-		if (!is_replaced(environment->strings[i], outer) && !is_replaced(environment->strings[i], inner))
+		if (!is_replaced(environment->strings[i], outer) &&
+			!is_replaced(environment->strings[i], inner))
 			strings[n++] = environment->strings[i];
 	for (; outer && *outer; outer++)
 		if (!is_replaced(*outer, inner))

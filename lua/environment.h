@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The environment of commands: the submitter's login environment, the run's variables, the task's, the command's. */
+/* The environment of commands: the submitter's login environment, the run's variables, the task's, the
+ * command's. */
 #include <stddef.h>
 
 struct environment {
@@ -15,10 +16,10 @@ void environment_done(struct environment *environment);
 /* 0 or -ENOMEM. */
 int environment_set(struct environment *environment, const char *name, const char *value);
 
-/* One array for posix_spawn(3), to be freed with free(3); its strings are borrowed or part of it. `outer` and `inner`
- * (NULL: nothing) replace and add, the inner one last; `task` NULL: none. NULL: out of memory. */
-const char **environment_make(const struct environment *environment, const char *const *outer, const char *const *inner,
-	const char *task, int try);
+/* One array for posix_spawn(3), to be freed with free(3); its strings are borrowed or part of it. `outer` and
+ * `inner` (NULL: nothing) replace and add, the inner one last; `task` NULL: none. NULL: out of memory. */
+const char **environment_make(const struct environment *environment, const char *const *outer,
+	const char *const *inner, const char *task, int try);
 
 /* A value in such an array, or NULL. */
 const char *environment_get(const char *const *strings, const char *name);

@@ -120,7 +120,8 @@ static void input_close(struct exec *exec)
 static void input_writable(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct exec *exec = io->data;
-	ssize_t n = write(exec->input_fd, exec->input + exec->input_done, exec->input_size - exec->input_done);
+	ssize_t n =
+		write(exec->input_fd, exec->input + exec->input_done, exec->input_size - exec->input_done);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -286,8 +287,8 @@ void exec_pause_all(struct runner *runner, bool pause)
 
 /* The start. */
 
-int exec_start(struct scope *scope, const struct command *command, void (*done)(struct exec *exec), void *userdata,
-	struct exec **ret_exec, struct fault *fault)
+int exec_start(struct scope *scope, const struct command *command, void (*done)(struct exec *exec),
+	void *userdata, struct exec **ret_exec, struct fault *fault)
 {
 	CLEANUP(cleanup_pipes) struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	struct ev_loop *loop = scope->runner->loop;
@@ -301,8 +302,16 @@ int exec_start(struct scope *scope, const struct command *command, void (*done)(
 	exec = calloc(1, sizeof(*exec));
 	if (!exec)
 		return fault_set(fault, ENOMEM, "not enough memory");
-	*exec = (struct exec){ .scope = scope, .quiet = command->quiet, .capture = command->capture, .grace_ms = command->grace_ms,
-		.started = ev_time(), .input_fd = -1, .out.fd = -1, .err.fd = -1, .done = done, .userdata = userdata };
+	*exec = (struct exec){ .scope = scope,
+		.quiet = command->quiet,
+		.capture = command->capture,
+		.grace_ms = command->grace_ms,
+		.started = ev_time(),
+		.input_fd = -1,
+		.out.fd = -1,
+		.err.fd = -1,
+		.done = done,
+		.userdata = userdata };
 	ev_init(&exec->deadline, exec_deadline);
 	ev_init(&exec->linger, exec_lingered);
 	exec->deadline.data = exec->linger.data = exec;
@@ -311,9 +320,9 @@ int exec_start(struct scope *scope, const struct command *command, void (*done)(
 		if (exec->input)
 			memcpy(exec->input, command->input, command->input_size);
 	}
-	r = command->input && command->input_size && !exec->input ?
-		fault_set(fault, ENOMEM, "not enough memory") :
-		command_spawn(scope, command, &pipes, fault, &pid);
+	r = command->input && command->input_size && !exec->input
+		    ? fault_set(fault, ENOMEM, "not enough memory")
+		    : command_spawn(scope, command, &pipes, fault, &pid);
 	if (r < 0) {
 		exec_free(exec);
 		return r;

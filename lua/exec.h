@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Commands: one process (and its group), its input, its output, its time limit. It is over when its own process has exited and its output has reached
- * its end, or one second later: what it left in the background may hold the pipes for ever.
+ * Commands: one process (and its group), its input, its output, its time limit. It is over when its own
+ * process has exited and its output has reached its end, or one second later: what it left in the background
+ * may hold the pipes for ever.
  *
  * Owned by the scope; one thread.
  */
@@ -23,8 +24,8 @@ enum { EXEC_CAPTURE_MAX = 16 << 20 }; /* bytes kept of each stream; the rest is 
 
 struct exec_stream {
 	ev_io readable;
-	int fd; /* -1: at its end */
-	const char *name; /* "out", "err" */
+	int fd;		    /* -1: at its end */
+	const char *name;   /* "out", "err" */
 	struct buffer line; /* the log's unfinished line */
 	struct buffer kept; /* captured; without capture the last few bytes of stderr */
 	bool truncated;
@@ -50,10 +51,10 @@ struct exec {
 	void *userdata;
 };
 
-/* Starts it. `done` is called from the loop, never from in here. 0, or -errno with a sentence: -ENOENT and -EACCES
- * also for the program. */
-int exec_start(struct scope *scope, const struct command *command, void (*done)(struct exec *exec), void *userdata,
-	struct exec **ret_exec, struct fault *fault);
+/* Starts it. `done` is called from the loop, never from in here. 0, or -errno with a sentence: -ENOENT and
+ * -EACCES also for the program. */
+int exec_start(struct scope *scope, const struct command *command, void (*done)(struct exec *exec),
+	void *userdata, struct exec **ret_exec, struct fault *fault);
 void exec_free(struct exec *exec);
 
 /* Nobody waits any more; the process goes on until its scope ends. */

@@ -127,7 +127,10 @@ void files_push_stat(lua_State *L, const struct stat *st)
 	char mode[16];
 
 	lua_createtable(L, 0, 6);
-	lua_pushstring(L, S_ISDIR(st->st_mode) ? "directory" : S_ISREG(st->st_mode) ? "file" : S_ISLNK(st->st_mode) ? "link" : "other");
+	lua_pushstring(L, S_ISDIR(st->st_mode)	 ? "directory"
+			  : S_ISREG(st->st_mode) ? "file"
+			  : S_ISLNK(st->st_mode) ? "link"
+						 : "other");
 	lua_setfield(L, -2, "type");
 	lua_pushinteger(L, (lua_Integer)st->st_size);
 	lua_setfield(L, -2, "size");

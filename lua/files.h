@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* The path at `index`; a relative one starts in the task's directory. Raises when it is empty. Kept by the stack. */
+/* The path at `index`; a relative one starts in the task's directory. Raises when it is empty. Kept by the
+ * stack. */
 const char *files_path(lua_State *L, int index);
 
 /* The task's directory, or ".". */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The graph of tasks, as numbers: cycles, the order of starting, the queue of what may start. Pure: no memory but the
- * caller's arrays and its own, no loop, no Lua.
+ * The graph of tasks, as numbers: cycles, the order of starting, the queue of what may start. Pure: no memory
+ * but the caller's arrays and its own, no loop, no Lua.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,12 +13,12 @@ struct graph_node {
 	int priority; /* higher starts earlier */
 };
 
-/* Looks for a cycle. The number of nodes in `ret_path` (room for `count`), each of which depends on the next and the
- * last on the first; 0: there is none; -ENOMEM. */
+/* Looks for a cycle. The number of nodes in `ret_path` (room for `count`), each of which depends on the next
+ * and the last on the first; 0: there is none; -ENOMEM. */
 int graph_find_cycle(const struct graph_node *nodes, size_t count, int *ret_path);
 
-/* The order in which nodes that are ready start: by priority, then by the longest path of nodes that wait for it, then
- * by definition. `ret_rank[node]`: 0 starts first. Only without cycles. 0 or -ENOMEM. */
+/* The order in which nodes that are ready start: by priority, then by the longest path of nodes that wait for
+ * it, then by definition. `ret_rank[node]`: 0 starts first. Only without cycles. 0 or -ENOMEM. */
 int graph_rank(const struct graph_node *nodes, size_t count, int *ret_rank);
 
 /* A heap of nodes by rank. */

@@ -6,7 +6,7 @@
 
 #define LIBRARY(word, literal)                                                                               \
 	{                                                                                                    \
-		.name = #word, .chunk = "=[sloth:" #word "]", .text = literal, .size = sizeof(literal) - 1, \
+		.name = #word, .chunk = "=[sloth:" #word "]", .text = literal, .size = sizeof(literal) - 1,  \
 	}
 
 static const char data_text[] =

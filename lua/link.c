@@ -14,8 +14,8 @@
 #include "lua/value.h"
 
 enum {
-	LOG_CHUNK = 256 << 10,	  /* bytes of one log frame */
-	PATIENCE = 3600,	  /* seconds without a daemon */
+	LOG_CHUNK = 256 << 10, /* bytes of one log frame */
+	PATIENCE = 3600,       /* seconds without a daemon */
 };
 static const ev_tstamp AGAIN = 0.2; /* seconds between attempts to be taken up */
 
@@ -39,7 +39,8 @@ static const struct conn_callbacks conn_callbacks;
 
 static int frame_transmit(struct link *link, const struct out_frame *frame)
 {
-	return conn_send(&link->conn, frame->data, frame->head_size, frame->data + frame->head_size, frame->body_size);
+	return conn_send(
+		&link->conn, frame->data, frame->head_size, frame->data + frame->head_size, frame->body_size);
 }
 
 static int frame_queue(struct link *link, json_t *head, const void *body, size_t body_size)
@@ -75,8 +76,8 @@ static int log_flush(struct link *link)
 
 	if (!link->log.text.size)
 		return 0;
-	head = json_pack("{ss ss? si ss sI}", "op", "log", "task", link->log.task, "try", link->log.try, "stream",
-		link->log.stream, "time", (json_int_t)time_now_ms());
+	head = json_pack("{ss ss? si ss sI}", "op", "log", "task", link->log.task, "try", link->log.try,
+		"stream", link->log.stream, "time", (json_int_t)time_now_ms());
 	r = frame_queue(link, head, link->log.text.data, link->log.text.size);
 	json_decref(head);
 	buffer_truncate(&link->log.text, 0);
@@ -157,8 +158,8 @@ static void link_acked(struct link *link, uint64_t seq)
 
 /* Calls. */
 
-struct call *link_call(struct link *link, const char *fn, json_t *args, const char *task, call_done done,
-	void *userdata)
+struct call *link_call(
+	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata)
 {
 	struct call *call = calloc(1, sizeof(*call)), *first;
 	json_t *head;
@@ -302,9 +303,12 @@ static void link_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	log_flush(prepare->data);
 }
 
-void link_init(struct link *link, struct ev_loop *loop, int fd, const struct link_callbacks *callbacks, void *userdata)
+void link_init(struct link *link, struct ev_loop *loop, int fd, const struct link_callbacks *callbacks,
+	void *userdata)
 {
-	*link = (struct link){ .loop = loop, .callbacks = callbacks, .userdata = userdata, .connected = true };
+	*link = (struct link){
+		.loop = loop, .callbacks = callbacks, .userdata = userdata, .connected = true
+	};
 	STAILQ_INIT(&link->frames);
 	TAILQ_INIT(&link->calls);
 	conn_init(&link->conn, loop, fd, &conn_callbacks, link);

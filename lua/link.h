@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The runner's line to the daemon (doc/protocol.md, "Runners"): frames with numbers, kept until the daemon has
- * them on disk; calls and their answers; taking up again when the socket broke.
+ * The runner's line to the daemon (doc/protocol.md, "Runners"): frames with numbers, kept until the daemon
+ * has them on disk; calls and their answers; taking up again when the socket broke.
  *
  * One thread; owned by struct runner. No Lua in here.
  */
@@ -64,21 +64,24 @@ struct link {
 	ev_prepare turn;
 };
 
-void link_init(struct link *link, struct ev_loop *loop, int fd, const struct link_callbacks *callbacks, void *userdata);
+void link_init(struct link *link, struct ev_loop *loop, int fd, const struct link_callbacks *callbacks,
+	void *userdata);
 void link_done(struct link *link);
 
 /* What is needed to be taken up again; strings are copied. 0 or -ENOMEM. */
 int link_identify(struct link *link, int64_t run, const char *secret, const char *socket);
 
-/* Numbers and queues a frame. Takes the reference to `head` (NULL: out of memory when it was made). 0 or -errno. */
+/* Numbers and queues a frame. Takes the reference to `head` (NULL: out of memory when it was made). 0 or
+ * -errno. */
 int link_send(struct link *link, json_t *head);
 
-/* Whole lines for the log, or the last part of one. `task` NULL: of the run. `stream`: "out", "err", "log"; static. */
+/* Whole lines for the log, or the last part of one. `task` NULL: of the run. `stream`: "out", "err", "log";
+ * static. */
 int link_log(struct link *link, const char *task, int try, const char *stream, const char *text, size_t size);
 
 /* Asks the daemon. Takes the reference to `args`. `done` is called once, unless link_forget() came first. */
-struct call *link_call(struct link *link, const char *fn, json_t *args, const char *task, call_done done,
-	void *userdata);
+struct call *link_call(
+	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata);
 /* The caller does not wait any more; the call may happen all the same. */
 void link_forget(struct call *call);
 

@@ -197,7 +197,8 @@ static int refuse_cycle(struct workflow *workflow, const int *path, int length, 
 		return fault_set(fault, ENOMEM, "not enough memory");
 	fprintf(out, "the tasks wait for each other in a circle: %s", workflow->tasks[path[0]].name);
 	for (int i = 0; i < length; i++) {
-		const struct task *task = &workflow->tasks[path[i]], *on = &workflow->tasks[path[(i + 1) % length]];
+		const struct task *task = &workflow->tasks[path[i]],
+				  *on = &workflow->tasks[path[(i + 1) % length]];
 
 		fprintf(out, " → %s (%s)", on->name, edge_where(workflow->runner->vm.L, task, on));
 	}
@@ -261,7 +262,8 @@ static int check_graph(struct workflow *workflow, struct fault *fault)
 	length = graph_find_cycle(workflow->nodes, workflow->count, path);
 	if (length > 0)
 		return refuse_cycle(workflow, path, length, fault);
-	if (length < 0 || index_dependents(workflow) < 0 || graph_rank(workflow->nodes, workflow->count, workflow->rank) < 0 ||
+	if (length < 0 || index_dependents(workflow) < 0 ||
+		graph_rank(workflow->nodes, workflow->count, workflow->rank) < 0 ||
 		graph_queue_init(&workflow->ready, workflow->rank, workflow->count) < 0 ||
 		graph_queue_init(&workflow->urgent, workflow->rank, workflow->count) < 0)
 		return fault_set(fault, ENOMEM, "not enough memory");
@@ -289,7 +291,8 @@ static void apply_selection(struct workflow *workflow)
 		workflow->tasks[i].selected = false;
 	json_array_foreach (wanted, i, name)
 		for (size_t j = 0; j < workflow->count; j++)
-			if (!strcmp(workflow->tasks[j].name, json_string_value(name) ? json_string_value(name) : ""))
+			if (!strcmp(workflow->tasks[j].name,
+				    json_string_value(name) ? json_string_value(name) : ""))
 				select_with_needs(workflow, &workflow->tasks[j]);
 }
 
@@ -318,7 +321,9 @@ int workflow_load(struct workflow *workflow, const char *text, size_t size, stru
 	int r;
 
 	if (is_yaml(workflow->runner->file))
-		return fault_set(fault, EINVAL, "%s: workflows in YAML are not supported by this version; write it in Lua, as NAME.sloth",
+		return fault_set(fault, EINVAL,
+			"%s: workflows in YAML are not supported by this version; write it in Lua, as "
+			"NAME.sloth",
 			workflow->runner->file);
 
 	lua_pushcfunction(vm->L, load_text);
@@ -326,7 +331,8 @@ int workflow_load(struct workflow *workflow, const char *text, size_t size, stru
 	if (vm_call(vm, 1, 0) != LUA_OK) {
 		const char *message = lua_tostring(vm->L, -1);
 
-		return fault_set(fault, EINVAL, "%s", message ? message : "the workflow raised an error that is no text");
+		return fault_set(fault, EINVAL, "%s",
+			message ? message : "the workflow raised an error that is no text");
 	}
 	r = check_graph(workflow, fault);
 	if (r < 0)

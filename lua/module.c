@@ -71,7 +71,8 @@ static bool arg_fits(lua_State *L, int index, enum arg_type type)
 		}
 		return lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER;
 	case ARG_INTEGER:
-		return lua_type(L, index) == LUA_TNUMBER && lua_tointegerx(L, index, NULL) == lua_tonumber(L, index);
+		return lua_type(L, index) == LUA_TNUMBER &&
+		       lua_tointegerx(L, index, NULL) == lua_tonumber(L, index);
 	case ARG_NUMBER:
 		return lua_type(L, index) == LUA_TNUMBER;
 	case ARG_BOOLEAN:
@@ -90,10 +91,12 @@ static void args_check(lua_State *L, const char *module, const struct function *
 	for (int i = 0; i < count; i++) {
 		const struct arg *arg = &function->args[i];
 
-		if (lua_isnoneornil(L, i + 1) ? arg->optional || arg->type == ARG_ANY : arg_fits(L, i + 1, arg->type))
+		if (lua_isnoneornil(L, i + 1) ? arg->optional || arg->type == ARG_ANY
+					      : arg_fits(L, i + 1, arg->type))
 			continue;
-		luaL_error(L, "%s.%s: '%s' must be a %s, not %s (its arguments: %s)", module, function->name, arg->name,
-			type_names[arg->type], lua_isnoneornil(L, i + 1) ? "missing" : luaL_typename(L, i + 1),
+		luaL_error(L, "%s.%s: '%s' must be a %s, not %s (its arguments: %s)", module, function->name,
+			arg->name, type_names[arg->type],
+			lua_isnoneornil(L, i + 1) ? "missing" : luaL_typename(L, i + 1),
 			arg_names(L, function));
 	}
 }
@@ -103,7 +106,8 @@ static bool args_are_named(lua_State *L, const struct function *function)
 {
 	enum arg_type first = function->args[0].type;
 
-	if (lua_gettop(L) != 1 || !lua_istable(L, 1) || !function->args[0].name || first == ARG_TABLE || first == ARG_ANY)
+	if (lua_gettop(L) != 1 || !lua_istable(L, 1) || !function->args[0].name || first == ARG_TABLE ||
+		first == ARG_ANY)
 		return false;
 	if (!lua_getmetatable(L, 1))
 		return true;
@@ -127,8 +131,9 @@ static void args_spread(lua_State *L, const char *module, const struct function 
 		if (i < count)
 			continue;
 		near = text_nearest(key, names, (size_t)count);
-		luaL_error(L, "%s.%s has no argument '%s'%s%s%s (its arguments: %s)", module, function->name, key,
-			near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "", arg_names(L, function));
+		luaL_error(L, "%s.%s has no argument '%s'%s%s%s (its arguments: %s)", module, function->name,
+			key, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "",
+			arg_names(L, function));
 	}
 	for (int i = 0; i < count; i++)
 		lua_getfield(L, 1, names[i]);
@@ -138,7 +143,10 @@ static void args_spread(lua_State *L, const char *module, const struct function 
 void module_acts(lua_State *L, const char *function)
 {
 	if (!runner_of(L)->sched.current)
-		vm_error(L, "%s changes something, and can't while the workflow is loaded: call it in a task's command", function);
+		vm_error(L,
+			"%s changes something, and can't while the workflow is loaded: call it in a task's "
+			"command",
+			function);
 }
 
 /* Stands before every function; upvalues: the row, the module's name. */
@@ -156,8 +164,8 @@ static int call_function(lua_State *L)
 	if (args_are_named(L, function))
 		args_spread(L, module, function, count);
 	else if (count < ARGS_MAX && lua_gettop(L) > count && function->args[0].name)
-		return luaL_error(L, "%s.%s takes %d arguments, not %d (%s)", module, function->name, count, lua_gettop(L),
-			arg_names(L, function));
+		return luaL_error(L, "%s.%s takes %d arguments, not %d (%s)", module, function->name, count,
+			lua_gettop(L), arg_names(L, function));
 	if (function->args[0].name)
 		lua_settop(L, count);
 	args_check(L, module, function, count);
@@ -177,8 +185,8 @@ static int unknown_function(lua_State *L)
 		lua_rawseti(L, 3, ++n);
 	}
 	near = vm_nearest(L, key, 3);
-	return luaL_error(L, "%s has no function '%s'%s%s%s", module, key, near ? ": did you mean '" : "", near ? near : "",
-		near ? "'?" : "");
+	return luaL_error(L, "%s has no function '%s'%s%s%s", module, key, near ? ": did you mean '" : "",
+		near ? near : "", near ? "'?" : "");
 }
 
 static void push_functions(lua_State *L, const struct module *module)

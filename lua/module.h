@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The modules that workflows see. One written in C is a table of functions with their arguments; one written in
- * Lua is lib/NAME.lua with a row in module.c. They are made when a workflow first names them.
+ * The modules that workflows see. One written in C is a table of functions with their arguments; one written
+ * in Lua is lib/NAME.lua with a row in module.c. They are made when a workflow first names them.
  *
- * Every C function can be called with positions or with one table of names; a wrong argument is an error that names
- * the known ones. The function finds its arguments at the stack positions 1…n, in the order of its row, checked.
+ * Every C function can be called with positions or with one table of names; a wrong argument is an error that
+ * names the known ones. The function finds its arguments at the stack positions 1…n, in the order of its row,
+ * checked.
  */
 #include <lua.h>
 #include <stdbool.h>

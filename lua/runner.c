@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sloth-runner: executes one run. The daemon starts it with the submitter's rights and one end of a socket pair as
- * descriptor 3 (doc/protocol.md, "Runners").
+ * sloth-runner: executes one run. The daemon starts it with the submitter's rights and one end of a socket
+ * pair as descriptor 3 (doc/protocol.md, "Runners").
  */
 #include "lua/runner.h"
 
@@ -78,8 +78,9 @@ static void replace_json(json_t **json, json_t *head, const char *name)
 
 static void refuse(struct runner *runner, const struct fault *fault)
 {
-	link_send(&runner->link, json_pack("{ss ss so}", "op", "refused", "errno", fault_errno_name(fault->code), "text",
-		value_text(fault->text, strlen(fault->text))));
+	link_send(&runner->link,
+		json_pack("{ss ss so}", "op", "refused", "errno", fault_errno_name(fault->code), "text",
+			value_text(fault->text, strlen(fault->text))));
 	runner_leave(runner, 0);
 }
 
@@ -217,7 +218,9 @@ static void runner_lost(struct link *link, const char *text)
 		runner_cancel(runner, GRACE_MS);
 }
 
-static const struct link_callbacks link_callbacks = { .frame = runner_frame, .room = runner_room, .lost = runner_lost };
+static const struct link_callbacks link_callbacks = {
+	.frame = runner_frame, .room = runner_room, .lost = runner_lost
+};
 
 /* The loop. */
 
@@ -256,7 +259,8 @@ static void runner_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 
 static int runner_init(struct runner *runner)
 {
-	*runner = (struct runner){ .loop = ev_default_loop(0), .null_fd = open("/dev/null", O_RDWR | O_CLOEXEC) };
+	*runner = (struct runner){ .loop = ev_default_loop(0),
+		.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC) };
 	LIST_INIT(&runner->scopes);
 	if (!runner->loop || runner->null_fd < 0 || environment_init(&runner->environment) < 0)
 		return -ENOMEM;

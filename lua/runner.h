@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The run: everything that this process has, in one place. There is one, on main()'s stack; a Lua state finds it by
- * runner_of().
+ * The run: everything that this process has, in one place. There is one, on main()'s stack; a Lua state finds
+ * it by runner_of().
  */
 #include <ev.h>
 #include <jansson.h>
@@ -44,7 +44,7 @@ struct runner {
 	ev_child children;
 	ev_signal terminate, interrupt;
 	ev_prepare turn;
-	ev_idle more; /* something can go on without an event */
+	ev_idle more;	/* something can go on without an event */
 	bool abandoned; /* the daemon does not want us any more */
 	int exit_status;
 };

@@ -19,8 +19,8 @@ enum {
 /* What the signal handler looks at: the thread that runs Lua just now. */
 static lua_State *volatile running;
 
-/* Called in the place of the next instruction. A thread that can't yield here (inside a comparator of table.sort)
- * goes on, unless its scope is over; then the error repeats until it has left every pcall. */
+/* Called in the place of the next instruction. A thread that can't yield here (inside a comparator of
+ * table.sort) goes on, unless its scope is over; then the error repeats until it has left every pcall. */
 static void slice_over(lua_State *L, lua_Debug *ar)
 {
 	struct sched *sched = &runner_of(L)->sched;
@@ -148,8 +148,8 @@ static void fiber_ready(struct fiber *fiber)
 	TAILQ_INSERT_TAIL(&fiber->sched->ready, fiber, ready_link);
 }
 
-struct fiber *fiber_start(struct sched *sched, struct scope *scope, lua_State *L, int arguments, fiber_done done,
-	void *userdata)
+struct fiber *fiber_start(struct sched *sched, struct scope *scope, lua_State *L, int arguments,
+	fiber_done done, void *userdata)
 {
 	struct fiber *fiber = calloc(1, sizeof(*fiber));
 
@@ -157,7 +157,9 @@ struct fiber *fiber_start(struct sched *sched, struct scope *scope, lua_State *L
 		lua_pop(L, arguments + 1);
 		return NULL;
 	}
-	*fiber = (struct fiber){ .sched = sched, .scope = scope, .arguments = arguments, .done = done, .userdata = userdata };
+	*fiber = (struct fiber){
+		.sched = sched, .scope = scope, .arguments = arguments, .done = done, .userdata = userdata
+	};
 	fiber->L = lua_newthread(L);
 	fiber->reference = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_xmove(L, fiber->L, arguments + 1);
@@ -171,9 +173,13 @@ struct fiber *fiber_check(lua_State *L, const char *function)
 	struct fiber *fiber = runner_of(L)->sched.current;
 
 	if (!fiber)
-		vm_error(L, "%s has to wait, and can't while the workflow is loaded: call it in a task's command", function);
+		vm_error(L,
+			"%s has to wait, and can't while the workflow is loaded: call it in a task's command",
+			function);
 	if (!lua_isyieldable(L))
-		vm_error(L, "%s has to wait, and can't inside a comparator, a pattern's callback or a finalizer", function);
+		vm_error(L,
+			"%s has to wait, and can't inside a comparator, a pattern's callback or a finalizer",
+			function);
 	if (fiber->scope->reason) {
 		lua_pushstring(L, fiber->scope->reason);
 		lua_error(L);
@@ -188,7 +194,8 @@ static int fiber_resumed(lua_State *L, int status, lua_KContext context)
 
 	/* A coroutine that waits may be resumed by its own fiber only: what it waits for is kept there. */
 	if (fiber->parked != L)
-		return luaL_error(L, "this coroutine waits in another task or goroutine, and can't be resumed here");
+		return luaL_error(
+			L, "this coroutine waits in another task or goroutine, and can't be resumed here");
 	fiber->parked = NULL;
 	fiber->interrupt = NULL;
 	if (reason) {
@@ -198,8 +205,8 @@ static int fiber_resumed(lua_State *L, int status, lua_KContext context)
 	return fiber->collect ? fiber->collect(L, fiber->work) : 0;
 }
 
-int fiber_park(lua_State *L, const char *waits_for, int (*collect)(lua_State *L, void *work), void (*withdraw)(void *work),
-	void *work)
+int fiber_park(lua_State *L, const char *waits_for, int (*collect)(lua_State *L, void *work),
+	void (*withdraw)(void *work), void *work)
 {
 	struct fiber *fiber = runner_of(L)->sched.current;
 
@@ -237,13 +244,15 @@ void fiber_kill(struct fiber *fiber)
 	fiber_free(fiber);
 }
 
-/* The continuation of coroutine.resume: `context` is the function that ends it. The coroutine is at index 1. */
+/* The continuation of coroutine.resume: `context` is the function that ends it. The coroutine is at index 1.
+ */
 static int resume_continue(lua_State *L, int status, lua_KContext context)
 {
 	return sched_resume(L, lua_tothread(L, 1), 0, (int (*)(lua_State *, int, int))context);
 }
 
-int sched_resume(lua_State *L, lua_State *co, int arguments, int (*finish)(lua_State *L, int status, int results))
+int sched_resume(
+	lua_State *L, lua_State *co, int arguments, int (*finish)(lua_State *L, int status, int results))
 {
 	struct fiber *fiber = runner_of(L)->sched.current;
 	lua_State *before = running;

@@ -108,7 +108,8 @@ static void scope_set_grace(struct scope *scope, int64_t grace_ms)
 	ev_timer_start(loop, &scope->grace);
 }
 
-void scope_end(struct scope *scope, const char *reason, bool sweep_too, int64_t grace_ms, void (*ended)(struct scope *))
+void scope_end(struct scope *scope, const char *reason, bool sweep_too, int64_t grace_ms,
+	void (*ended)(struct scope *))
 {
 	struct fiber *fiber;
 	struct exec *exec;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A scope is what a try of a task owns: its fibers and its commands. It ends as a whole: whatever is left gets an
- * error at its waiting point, its processes SIGTERM, after a grace SIGKILL; and only when nothing is left is it over.
+ * A scope is what a try of a task owns: its fibers and its commands. It ends as a whole: whatever is left
+ * gets an error at its waiting point, its processes SIGTERM, after a grace SIGKILL; and only when nothing is
+ * left is it over.
  */
 #include <ev.h>
 #include <stdbool.h>
@@ -19,8 +20,8 @@ struct scope {
 	struct runner *runner;
 	const char *task; /* borrowed; NULL: the run itself */
 	int try;
-	const char *workdir;	       /* borrowed: where its commands start */
-	const char *const *env;	       /* borrowed: "NAME=value" for its commands, NULL at the end; or NULL */
+	const char *workdir;	/* borrowed: where its commands start */
+	const char *const *env; /* borrowed: "NAME=value" for its commands, NULL at the end; or NULL */
 	TAILQ_HEAD(, fiber) fibers;
 	LIST_HEAD(, exec) execs;
 	pid_t *groups; /* process groups that its commands had */
@@ -41,9 +42,11 @@ void scope_init(struct scope *scope, struct runner *runner, const char *task, in
 /* After `ended`, or when it was never used. */
 void scope_done(struct scope *scope);
 
-/* Ends it. `reason` is static text. `sweep`: background processes too (the try failed). `ended` is called when nothing
- * is left: from a later turn of the loop, or at once. A second call can only shorten the grace. */
-void scope_end(struct scope *scope, const char *reason, bool sweep, int64_t grace_ms, void (*ended)(struct scope *));
+/* Ends it. `reason` is static text. `sweep`: background processes too (the try failed). `ended` is called
+ * when nothing is left: from a later turn of the loop, or at once. A second call can only shorten the grace.
+ */
+void scope_end(
+	struct scope *scope, const char *reason, bool sweep, int64_t grace_ms, void (*ended)(struct scope *));
 
 /* Something in it has ended. */
 void scope_check(struct scope *scope);

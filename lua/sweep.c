@@ -71,7 +71,8 @@ static int procs_scan(struct procs *procs)
 	while ((entry = readdir(dir))) {
 		struct proc *list;
 
-		if (!isdigit((unsigned char)entry->d_name[0]) || !proc_read((pid_t)strtol(entry->d_name, NULL, 10), &proc))
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+			!proc_read((pid_t)strtol(entry->d_name, NULL, 10), &proc))
 			continue;
 		list = reallocarray(procs->list, procs->count + 1, sizeof(*list));
 		if (!list)
@@ -187,7 +188,8 @@ static int count_orphans(struct runner *runner)
 	}
 }
 
-static int sweep_each(struct scope *scope, void (*each)(struct scope *scope, const struct proc *proc, int signal), int signal)
+static int sweep_each(struct scope *scope,
+	void (*each)(struct scope *scope, const struct proc *proc, int signal), int signal)
 {
 	CLEANUP(cleanup_procs) struct procs procs = { 0 };
 	int count = 0;

@@ -17,7 +17,8 @@ struct left {
 	uint64_t start; /* process_start_time() */
 };
 
-/* Sends `signal` (0: none) to all of them; with SIGTERM not to the process groups that have it already. Their number. */
+/* Sends `signal` (0: none) to all of them; with SIGTERM not to the process groups that have it already. Their
+ * number. */
 int sweep(struct scope *scope, int signal);
 
 /* The scope has ended well: they may stay, and the log names them. */

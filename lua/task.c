@@ -69,14 +69,17 @@ static struct runner *runner_of_task(const struct task *task)
 
 static void task_report(struct task *task)
 {
-	json_t *head = json_pack("{ss ss ss si sI}", "op", "task", "name", task->name, "status", task_status_name(task->status),
-		"try", task->try, "time", (json_int_t)time_now_ms());
+	json_t *head = json_pack("{ss ss ss si sI}", "op", "task", "name", task->name, "status",
+		task_status_name(task->status), "try", task->try, "time", (json_int_t)time_now_ms());
 	bool final = task_status_final(task->status);
 
-	if (head && task->outcome.error && (task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
-		json_object_set_new(head, "error", value_text(task->outcome.error, strlen(task->outcome.error)));
+	if (head && task->outcome.error &&
+		(task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
+		json_object_set_new(
+			head, "error", value_text(task->outcome.error, strlen(task->outcome.error)));
 	if (head && final && task->outcome.message)
-		json_object_set_new(head, "message", value_text(task->outcome.message, strlen(task->outcome.message)));
+		json_object_set_new(
+			head, "message", value_text(task->outcome.message, strlen(task->outcome.message)));
 	if (head && final && task->outcome.outputs)
 		json_object_set(head, "outputs", task->outcome.outputs);
 	link_send(&runner_of_task(task)->link, head);
@@ -188,7 +191,8 @@ static int env_read(lua_State *L, struct task *task)
 	return count && !task->env ? -ENOMEM : 0;
 }
 
-/* Its own directory, and the one that its commands start in: that, one below it, or one that the user names. */
+/* Its own directory, and the one that its commands start in: that, one below it, or one that the user names.
+ */
 static int open_directories(struct task *task, const char *wanted)
 {
 	struct runner *runner = runner_of_task(task);
@@ -302,7 +306,8 @@ static void task_conclude(struct task *task)
 		return;
 	}
 	task_scope_open(task);
-	if (!task->outcome.table || task_protected(task, start_hooks, 0) < 0 || TAILQ_EMPTY(&task->scope.fibers)) {
+	if (!task->outcome.table || task_protected(task, start_hooks, 0) < 0 ||
+		TAILQ_EMPTY(&task->scope.fibers)) {
 		scope_done(&task->scope);
 		task_finish(task, task->status);
 	}
@@ -322,7 +327,8 @@ static int ask_again(lua_State *L)
 	return 1;
 }
 
-/* The fixed part of a number between 0 and 1 that belongs to this run, task and try: a restart changes nothing. */
+/* The fixed part of a number between 0 and 1 that belongs to this run, task and try: a restart changes
+ * nothing. */
 static double jitter(const struct task *task)
 {
 	uint64_t hash = 14695981039346656037ULL ^ (uint64_t)runner_of_task(task)->id;
@@ -342,12 +348,14 @@ static int64_t retry_delay(struct task *task)
 	lua_State *L = runner_of_task(task)->vm.L;
 	int64_t ms = -1;
 
-	if (task->cancelled || statuses[task->outcome.status].satisfied || !task->outcome.table || task->outcome.aborts)
+	if (task->cancelled || statuses[task->outcome.status].satisfied || !task->outcome.table ||
+		task->outcome.aborts)
 		return -1;
 	if (task_protected(task, ask_again, 1) < 0)
 		return -1;
 	if (lua_isnumber(L, -1)) {
-		/* Half of the wait is fixed, half is not: many that failed together do not come back together. */
+		/* Half of the wait is fixed, half is not: many that failed together do not come back
+		 * together. */
 		double wait = (double)lua_tonumber(L, -1);
 
 		ms = llround(wait / 2 + wait / 2 * jitter(task));
@@ -390,7 +398,8 @@ static void task_try_ended(struct scope *scope)
 	else if (task->timed_out)
 		outcome_fail(task, TASK_TIMED_OUT, task->reason);
 	task->leaves |= scope->leaves;
-	delay = task->timed_out && !ev_is_active(&task->total) && task->total_timeout_ms ? -1 : retry_delay(task);
+	delay = task->timed_out && !ev_is_active(&task->total) && task->total_timeout_ms ? -1
+											 : retry_delay(task);
 	if (delay >= 0)
 		task_retry_later(task, delay);
 	else
@@ -405,7 +414,8 @@ static void try_done(struct fiber *fiber, lua_State *L, int status, int results,
 	bool failed;
 
 	if (status != LUA_OK && !task->outcome.known)
-		outcome_fail(task, TASK_FAILED, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the task was ended");
+		outcome_fail(task, TASK_FAILED,
+			lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the task was ended");
 	failed = !task->outcome.known || !statuses[task->outcome.status].satisfied;
 	scope_end(&task->scope, "the task has ended", failed, task->grace_ms, task_try_ended);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A task of the run: its tries, the waits between them, its time limits, its end. What happens within a try is
- * lib/task.lua's; which task starts when is workflow.h's.
+ * A task of the run: its tries, the waits between them, its time limits, its end. What happens within a try
+ * is lib/task.lua's; which task starts when is workflow.h's.
  */
 #include <ev.h>
 #include <jansson.h>
@@ -34,7 +34,7 @@ struct task {
 	int number;
 	char *name, *description, *command, *where;
 	int line;
-	int spec; /* reference of its table in Lua */
+	int spec;		      /* reference of its table in Lua */
 	int *depends, *after_failure; /* numbers; of the latter one must fail first */
 	size_t depends_count, after_failure_count;
 	int priority;
@@ -52,7 +52,7 @@ struct task {
 	char *home;    /* its own directory */
 	char *workdir; /* where its commands start; NULL: at home */
 	bool leaves;   /* processes that may be in there */
-	char **env; /* of its commands */
+	char **env;    /* of its commands */
 	ev_timer deadline, total, retry;
 	ev_tstamp started, ended; /* of the first try, of all; 0: not yet */
 	char reason[80];	  /* of a timeout */

@@ -28,7 +28,8 @@ int tree_make(const char *path, mode_t mode, struct fault *fault)
 		if (mkdir(copy, mode) == 0)
 			made = 1;
 		else if (errno != EEXIST || stat(copy, &st) < 0 || !S_ISDIR(st.st_mode))
-			return fault_set(fault, errno, "can't make the directory %s: %s", copy, strerror(errno));
+			return fault_set(
+				fault, errno, "can't make the directory %s: %s", copy, strerror(errno));
 		*p = end;
 		if (!end)
 			return made;
@@ -76,7 +77,9 @@ int tree_remove(const char *path, struct fault *fault)
 	int r;
 
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : fault_set(fault, errno, "can't remove %s: %s", path, strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : fault_set(fault, errno, "can't remove %s: %s", path, strerror(errno));
 	r = remove_at(AT_FDCWD, path);
 	return r < 0 ? fault_set(fault, -r, "can't remove %s: %s", path, strerror(-r)) : 1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Whole directories: making with parents, emptying, removing. Symbolic links are never followed below the top. */
+/* Whole directories: making with parents, emptying, removing. Symbolic links are never followed below the
+ * top. */
 #include <sys/types.h>
 
 #include "base/fault.h"

@@ -81,7 +81,8 @@ static json_t *get_object(lua_State *L, int index, int depth, const char **ret_e
 		json_t *item = NULL;
 
 		lua_pushvalue(L, -2); /* lua_tolstring() would change the key under lua_next() */
-		key = lua_type(L, -1) == LUA_TSTRING || lua_isinteger(L, -1) ? lua_tolstring(L, -1, &size) : NULL;
+		key = lua_type(L, -1) == LUA_TSTRING || lua_isinteger(L, -1) ? lua_tolstring(L, -1, &size)
+									     : NULL;
 		if (!key)
 			*ret_error = "a key that is neither a string nor a whole number can't be stored";
 		else if (!text_is_utf8(key, size))
@@ -167,7 +168,8 @@ static json_t *get(lua_State *L, int index, int depth, const char **ret_error)
 	default:
 		break;
 	}
-	*ret_error = lua_isfunction(L, index) ? "a function can't be stored" : "only strings, numbers, booleans and tables can be stored";
+	*ret_error = lua_isfunction(L, index) ? "a function can't be stored"
+					      : "only strings, numbers, booleans and tables can be stored";
 	return NULL;
 }
 

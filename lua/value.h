@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Values between Lua and JSON. Whole numbers are integers on both sides; a table with the keys 1…n is a list, every
- * other one an object; lists that came from JSON stay lists when they become empty; null inside a list is json.null.
+ * Values between Lua and JSON. Whole numbers are integers on both sides; a table with the keys 1…n is a list,
+ * every other one an object; lists that came from JSON stay lists when they become empty; null inside a list
+ * is json.null.
  */
 #include <jansson.h>
 #include <lua.h>
@@ -13,7 +14,8 @@ static inline void cleanup_json(json_t **json)
 	json_decref(*json);
 }
 
-/* The value at `index` as JSON, or NULL with a sentence in `ret_error` ("a function can't be stored"; static). */
+/* The value at `index` as JSON, or NULL with a sentence in `ret_error` ("a function can't be stored";
+ * static). */
 json_t *value_get(lua_State *L, int index, const char **ret_error);
 
 /* Pushes it. Raises only when memory runs out. */

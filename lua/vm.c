@@ -16,23 +16,26 @@
 #include "lua/module.h"
 #include "lua/runner.h"
 
-/* What workflows see of Lua's own functions; the modules and lib/prelude.lua add the rest. NULL ends a row. */
+/* What workflows see of Lua's own functions; the modules and lib/prelude.lua add the rest. NULL ends a row.
+ */
 static const struct {
 	const char *table; /* "_G": globals */
 	lua_CFunction open;
 	const char *names[24];
 } allowed[] = {
 	{ "_G", luaopen_base,
-		{ "_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
-			"rawset", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall" } },
+		{ "_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
+			"rawequal", "rawget", "rawlen", "rawset", "select", "setmetatable", "tonumber",
+			"tostring", "type", "xpcall" } },
 	{ "table", luaopen_table, { "concat", "insert", "move", "pack", "remove", "sort", "unpack" } },
 	{ "string", luaopen_string,
-		{ "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack", "packsize", "rep", "reverse",
-			"sub", "unpack", "upper" } },
+		{ "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack",
+			"packsize", "rep", "reverse", "sub", "unpack", "upper" } },
 	{ "utf8", luaopen_utf8, { "char", "charpattern", "codepoint", "codes", "len", "offset" } },
 	{ "math", luaopen_math,
-		{ "abs", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min", "mininteger", "modf",
-			"pi", "rad", "random", "sin", "sqrt", "tan", "tointeger", "type", "ult" } },
+		{ "abs", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger",
+			"min", "mininteger", "modf", "pi", "rad", "random", "sin", "sqrt", "tan", "tointeger",
+			"type", "ult" } },
 	{ "os", luaopen_os, { "clock", "date", "difftime", "remove", "rename", "time", "tmpname" } },
 	{ "io", luaopen_io, { "lines", "open", "type" } },
 };
@@ -123,7 +126,8 @@ const char *vm_nearest(lua_State *L, const char *word, int index)
 
 	for (size_t i = 0; words && i < count; i++) {
 		lua_rawgeti(L, index, (lua_Integer)i + 1);
-		words[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL; /* the list holds it */
+		words[i] =
+			lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL; /* the list holds it */
 		lua_pop(L, 1);
 	}
 	return words ? text_nearest(word, words, count) : NULL;

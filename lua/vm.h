@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The run's one Lua state: its memory limit, its sandbox, the loading of text and of the library that is part of
- * this program. What a workflow may reach is listed in vm.c; everything else is not there.
+ * The run's one Lua state: its memory limit, its sandbox, the loading of text and of the library that is part
+ * of this program. What a workflow may reach is listed in vm.c; everything else is not there.
  */
 #include <lua.h>
 #include <stddef.h>
@@ -19,18 +19,19 @@ struct vm {
 int vm_init(struct vm *vm, struct runner *runner, size_t limit);
 void vm_done(struct vm *vm);
 
-/* Loads text (never bytecode) and pushes the function, or pushes a message. A lua status. A first line that starts
- * with "#!" is skipped. */
+/* Loads text (never bytecode) and pushes the function, or pushes a message. A lua status. A first line that
+ * starts with "#!" is skipped. */
 int vm_load(lua_State *L, const char *text, size_t size, const char *name);
 
-/* Pushes what lib/NAME.lua returned; it is run at its first use. 1, or 0 and nothing pushed: there is none. */
+/* Pushes what lib/NAME.lua returned; it is run at its first use. 1, or 0 and nothing pushed: there is none.
+ */
 int vm_push_library(lua_State *L, const char *name);
 
 /* lua_pcall() on the main thread, with file and line in the message. */
 int vm_call(struct vm *vm, int arguments, int results);
 
-/* Pushes "file:line" of the innermost function that is the workflow's, not the library's, and gives the line; "?" and 0
- * when there is none. */
+/* Pushes "file:line" of the innermost function that is the workflow's, not the library's, and gives the line;
+ * "?" and 0 when there is none. */
 int vm_where(lua_State *L);
 
 /* luaL_error() with that place. */

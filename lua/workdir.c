@@ -38,7 +38,8 @@ static bool is_as_new(const char *path)
 	ssize_t n;
 	int count = 0;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & 0700) != 0700 || (st.st_mode & 07000) || st.st_uid != geteuid())
+	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & 0700) != 0700 || (st.st_mode & 07000) ||
+		st.st_uid != geteuid())
 		return false;
 	n = getdents64(fd, entries, sizeof(entries));
 	for (ssize_t i = 0; i < n; i += ((struct dirent64 *)(entries + i))->d_reclen)

@@ -85,17 +85,19 @@ void workflow_report(struct workflow *workflow)
 
 	for (size_t i = 0; i < workflow->count; i++) {
 		const struct task *task = &workflow->tasks[i];
-		json_t *row = json_pack("{ss so so si so}", "name", task->name, "description", text_or_null(task->description),
-			"depends", depends_list(workflow, i), "line", task->line, "command", text_or_null(task->command));
+		json_t *row = json_pack("{ss so so si so}", "name", task->name, "description",
+			text_or_null(task->description), "depends", depends_list(workflow, i), "line",
+			task->line, "command", text_or_null(task->command));
 
 		if (row && task->tags)
 			json_object_set(row, "tags", task->tags);
 		json_array_append_new(tasks, row);
 	}
 	link_send(&workflow->runner->link,
-		json_pack("{ss so so so so sO? so}", "op", "loaded", "workflow", text_or_null(workflow->name), "stack",
-			text_or_null(workflow->stack), "description", text_or_null(workflow->description), "version",
-			text_or_null(workflow->version), "config", workflow->config, "tasks", tasks));
+		json_pack("{ss so so so so sO? so}", "op", "loaded", "workflow", text_or_null(workflow->name),
+			"stack", text_or_null(workflow->stack), "description",
+			text_or_null(workflow->description), "version", text_or_null(workflow->version),
+			"config", workflow->config, "tasks", tasks));
 }
 
 static const char *final_status(const struct workflow *workflow)
@@ -110,8 +112,8 @@ static const char *final_status(const struct workflow *workflow)
 static json_t *task_result(const struct task *task)
 {
 	int64_t ms = task->started ? (int64_t)((task->ended - task->started) * 1000) : 0;
-	json_t *row = json_pack("{ss si sI}", "status", task_status_name(task->status), "tries", task->try, "duration_ms",
-		(json_int_t)ms);
+	json_t *row = json_pack("{ss si sI}", "status", task_status_name(task->status), "tries", task->try,
+		"duration_ms", (json_int_t)ms);
 
 	if (row && task->outcome.error && !task_is_satisfied(task))
 		json_object_set_new(row, "error", text_or_null(task->outcome.error));
@@ -128,9 +130,9 @@ static void workflow_finished(struct workflow *workflow)
 	for (size_t i = 0; i < workflow->count; i++)
 		json_object_set_new(tasks, workflow->tasks[i].name, task_result(&workflow->tasks[i]));
 	link_send(&runner->link,
-		json_pack("{ss ss so s{ss sI so}}", "op", "finished", "status", final_status(workflow), "error",
-			text_or_null(workflow->error), "result", "status", final_status(workflow), "duration_ms",
-			(json_int_t)ms, "tasks", tasks));
+		json_pack("{ss ss so s{ss sI so}}", "op", "finished", "status", final_status(workflow),
+			"error", text_or_null(workflow->error), "result", "status", final_status(workflow),
+			"duration_ms", (json_int_t)ms, "tasks", tasks));
 	runner_leave(runner, 0);
 }
 
@@ -186,7 +188,8 @@ static int start_hook(lua_State *L)
 			lua_rawseti(L, -2, (lua_Integer)i + 1);
 		}
 	}
-	if (!fiber_start(&workflow->runner->sched, &workflow->scope, L, complete ? 3 : 1, hook_done, workflow))
+	if (!fiber_start(
+		    &workflow->runner->sched, &workflow->scope, L, complete ? 3 : 1, hook_done, workflow))
 		return luaL_error(L, "not enough memory");
 	return 0;
 }
@@ -256,7 +259,8 @@ static void cancel_tasks(struct workflow *workflow, int64_t grace_ms, bool all)
 {
 	for (size_t i = 0; i < workflow->count; i++)
 		if (all || !workflow->tasks[i].always)
-			task_cancel(&workflow->tasks[i], grace_ms < 0 ? workflow->tasks[i].grace_ms : grace_ms);
+			task_cancel(
+				&workflow->tasks[i], grace_ms < 0 ? workflow->tasks[i].grace_ms : grace_ms);
 }
 
 static bool any_failed(const struct workflow *workflow, const int *numbers, size_t count)
@@ -280,10 +284,10 @@ static void upstream_failed(struct task *task, const struct task *because)
 	char text[400];
 
 	snprintf(text, sizeof(text), "not started, because %s %s", because->name,
-		because->status == TASK_FAILED	     ? "failed" :
-			because->status == TASK_TIMED_OUT ? "timed out" :
-			because->status == TASK_CANCELLED ? "was cancelled" :
-							    "was not started");
+		because->status == TASK_FAILED	    ? "failed"
+		: because->status == TASK_TIMED_OUT ? "timed out"
+		: because->status == TASK_CANCELLED ? "was cancelled"
+						    : "was not started");
 	task_set(task, TASK_UPSTREAM_FAILED, text);
 }
 
@@ -328,10 +332,12 @@ void workflow_task_ended(struct workflow *workflow, struct task *task)
 		workflow->unfinished_always--;
 	workflow->running -= task->slot;
 	task->slot = false;
-	if (!task_is_satisfied(task) && task->status != TASK_UPSTREAM_FAILED && task->status != TASK_CANCELLED) {
+	if (!task_is_satisfied(task) && task->status != TASK_UPSTREAM_FAILED &&
+		task->status != TASK_CANCELLED) {
 		bool first = !workflow->error;
 
-		fail(workflow, "task %s: %s", task->name, task->outcome.error ? task->outcome.error : "failed");
+		fail(workflow, "task %s: %s", task->name,
+			task->outcome.error ? task->outcome.error : "failed");
 		if ((first && workflow->policy == POLICY_CANCEL) || task->outcome.aborts)
 			cancel_tasks(workflow, -1, false);
 		if (task->outcome.aborts)
@@ -369,7 +375,8 @@ static const char *not_started_reason(const struct workflow *workflow)
 {
 	if (workflow->vetoed)
 		return "not started, because on_start refused the run";
-	return workflow->cancelled ? workflow_cancel_reason(workflow) : "not started, because another task failed";
+	return workflow->cancelled ? workflow_cancel_reason(workflow)
+				   : "not started, because another task failed";
 }
 
 /* Nothing runs, and nothing can start: what is left never will. */
@@ -479,7 +486,8 @@ static void start_ended(struct scope *scope)
 	begin_tasks(scope->userdata);
 }
 
-/* on_start gives nil when the run may go on, and a sentence when not; on_complete's failure is only logged. */
+/* on_start gives nil when the run may go on, and a sentence when not; on_complete's failure is only logged.
+ */
 static void hook_done(struct fiber *fiber, lua_State *L, int status, int results, void *userdata)
 {
 	struct workflow *workflow = userdata;
@@ -492,7 +500,8 @@ static void hook_done(struct fiber *fiber, lua_State *L, int status, int results
 		workflow->policy = POLICY_STOP;
 		workflow->vetoed = true;
 	}
-	scope_end(&workflow->scope, "the hook has ended", false, HOOK_GRACE_MS, complete ? complete_ended : start_ended);
+	scope_end(&workflow->scope, "the hook has ended", false, HOOK_GRACE_MS,
+		complete ? complete_ended : start_ended);
 }
 
 static void timeout_over(struct ev_loop *loop, ev_timer *timer, int revents)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The workflow of the run: loading its text, its graph, which task starts when, what a failure means for the others,
- * cancel, the end.
+ * The workflow of the run: loading its text, its graph, which task starts when, what a failure means for the
+ * others, cancel, the end.
  */
 #include <ev.h>
 #include <jansson.h>
@@ -23,7 +23,7 @@ enum phase {
 	PHASE_LOADED,	/* waits for the daemon's start */
 	PHASE_STARTING, /* on_start */
 	PHASE_TASKS,
-	PHASE_ALWAYS, /* the tasks that run in any case */
+	PHASE_ALWAYS,	  /* the tasks that run in any case */
 	PHASE_COMPLETING, /* on_complete */
 	PHASE_FINISHED,
 };
@@ -38,7 +38,7 @@ struct workflow {
 	struct graph_node *nodes;
 	int *rank;
 	int *dependents, *dependents_start; /* of task n: dependents[start[n] … start[n + 1]) */
-	struct graph_queue ready;  /* start while nothing has failed */
+	struct graph_queue ready;	    /* start while nothing has failed */
 	struct graph_queue urgent; /* start in any case: retries, what runs after a failure, always-tasks */
 	int max_parallel;
 	int64_t timeout_ms;
@@ -48,7 +48,7 @@ struct workflow {
 	bool changed; /* workflow_turn() has something to do */
 	bool cancelled, timed_out, vetoed;
 	int cancels;
-	char *error; /* the first failure */
+	char *error;	    /* the first failure */
 	struct scope scope; /* of its hooks */
 	ev_timer timeout;
 	ev_tstamp started;

@@ -16,7 +16,8 @@ static const char schema_sql[] =
 #include "engine/schema.inc"
 	;
 
-/* A new version is: the change in schema.sql, the same as a row `{ 2, "ALTER TABLE …" }` in a table here, one more. */
+/* A new version is: the change in schema.sql, the same as a row `{ 2, "ALTER TABLE …" }` in a table here, one
+ * more. */
 const struct schema store_schema = { .version = 1, .sql = schema_sql };
 
 static int migrate_fault(sqlite3 *db, int result, const char *path, const char *what, struct fault *fault)
@@ -24,7 +25,8 @@ static int migrate_fault(sqlite3 *db, int result, const char *path, const char *
 	int r = sqlite_error(db, result);
 
 	if (r == -EBADMSG)
-		return fault_set(fault, EBADMSG, "%s: the database is damaged, or is none: %s", path, sqlite3_errmsg(db));
+		return fault_set(fault, EBADMSG, "%s: the database is damaged, or is none: %s", path,
+			sqlite3_errmsg(db));
 	return fault_set(fault, -r, "%s: %s: %s", path, what, sqlite3_errmsg(db));
 }
 
@@ -48,7 +50,8 @@ static int apply(sqlite3 *db, const char *path, int version, const char *sql, st
 	int result;
 
 	snprintf(record, sizeof(record),
-		"INSERT INTO schema_versions (version, applied_ms) VALUES (%d, %lld); PRAGMA application_id = %d; COMMIT",
+		"INSERT INTO schema_versions (version, applied_ms) VALUES (%d, %lld); PRAGMA application_id "
+		"= %d; COMMIT",
 		version, (long long)time_now_ms(), STORE_APPLICATION_ID);
 	result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 	if (result == SQLITE_OK)
@@ -87,14 +90,16 @@ static int backup(sqlite3 *db, const char *path, int version, struct fault *faul
 		result = sqlite3_step(stmt);
 	sqlite3_finalize(stmt);
 	if (result != SQLITE_DONE)
-		return migrate_fault(db, result, copy, "the copy before the change of the schema failed", fault);
+		return migrate_fault(
+			db, result, copy, "the copy before the change of the schema failed", fault);
 	if (fsync(fd) < 0)
 		return fault_set(fault, errno, "%s: cannot be written: %s", copy, strerror(errno));
 	log_info("%s: a copy of the database before its schema becomes version %d", copy, version);
 	return 0;
 }
 
-static int upgrade(sqlite3 *db, const char *path, const struct schema *schema, int64_t version, struct fault *fault)
+static int upgrade(
+	sqlite3 *db, const char *path, const struct schema *schema, int64_t version, struct fault *fault)
 {
 	int r = backup(db, path, schema->version, fault);
 
@@ -123,7 +128,7 @@ int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, st
 		return migrate_fault(db, result, path, "the version of the schema cannot be read", fault);
 	if (version > schema->version)
 		return fault_set(fault, ENOTSUP,
-			"%s: its schema is version %lld, this program knows up to %d: a newer Sloth wrote it", path,
-			(long long)version, schema->version);
+			"%s: its schema is version %lld, this program knows up to %d: a newer Sloth wrote it",
+			path, (long long)version, schema->version);
 	return version < schema->version ? upgrade(db, path, schema, version, fault) : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening and closing the database: the lock file, the settings of the connection, the statements, the deep check. */
+/* Opening and closing the database: the lock file, the settings of the connection, the statements, the deep
+ * check. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 #include "base/text.h"
 #include "engine/store/private.h"
 
-/* A WAL that grows costs half as much again as one that is there already (measured): it is kept at this size. */
+/* A WAL that grows costs half as much again as one that is there already (measured): it is kept at this size.
+ */
 enum { WAL_SIZE = 5 << 20 };
 
 static const char *const settings[] = {
@@ -69,7 +71,8 @@ static int database_fault(sqlite3 *db, int result, const char *path, struct faul
 	int r = sqlite_error(db, result);
 
 	if (r == -EBADMSG)
-		return fault_set(fault, EBADMSG, "%s: the database is damaged, or is none: %s", path, sqlite3_errmsg(db));
+		return fault_set(fault, EBADMSG, "%s: the database is damaged, or is none: %s", path,
+			sqlite3_errmsg(db));
 	return fault_set(fault, -r, "%s: %s", path, sqlite3_errmsg(db));
 }
 
@@ -102,7 +105,8 @@ static int database_open(struct store *store, const char *path, struct fault *fa
 	return database_settings(store->db, path, fault);
 }
 
-/* Zeros behind the last frame of the WAL are no frames: their checksums do not fit. Failure only costs time later. */
+/* Zeros behind the last frame of the WAL are no frames: their checksums do not fit. Failure only costs time
+ * later. */
 static void wal_grow(const char *path)
 {
 	static const char zeros[64 << 10];
@@ -151,13 +155,15 @@ static int statements_prepare(struct store *store, const char *path, struct faul
 		int r = query_prepare(store, i);
 
 		if (r < 0)
-			return fault_set(fault, -r, "%s: the database does not have the shape that its version promises: %s",
+			return fault_set(fault, -r,
+				"%s: the database does not have the shape that its version promises: %s",
 				path, sqlite3_errmsg(store->db));
 	}
 	return 0;
 }
 
-int store_open_schema(const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store)
+int store_open_schema(
+	const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store)
 {
 	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
 	CLEANUP(cleanup_free) char *lock = NULL;
@@ -214,8 +220,8 @@ static int check_pragma(struct store *store, const char *sql, struct fault *faul
 	if (result == SQLITE_ROW) {
 		text = (const char *)sqlite3_column_text(stmt, 0);
 		if (!text || strcmp(text, "ok") != 0)
-			r = fault_set(fault, EBADMSG, "the database is damaged: %s: %s", sql + strlen("PRAGMA "),
-				text ? text : "unknown");
+			r = fault_set(fault, EBADMSG, "the database is damaged: %s: %s",
+				sql + strlen("PRAGMA "), text ? text : "unknown");
 	} else if (result != SQLITE_DONE) {
 		r = sqlite_error(store->db, result);
 		fault_set(fault, -r, "the database cannot be checked: %s", sqlite3_errmsg(store->db));

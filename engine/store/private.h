@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the files of the store share: the connection, its statements, its schema. Tests look in here, nobody else. */
+/* What the files of the store share: the connection, its statements, its schema. Tests look in here, nobody
+ * else. */
 #include <sqlite3.h>
 
 #include "engine/store/store.h"
@@ -10,8 +11,9 @@ enum { QUERY_PARAMETER_MAX = 24, STORE_APPLICATION_ID = 0x536c5468 /* "SlTh" */ 
 struct query {
 	struct store *store;
 	sqlite3_stmt *stmt;
-	unsigned char place[QUERY_PARAMETER_MAX]; /* where SQLite put $1, $2 …: it counts in order of appearance */
-	int error;				  /* of binding, told by the first step */
+	unsigned char
+		place[QUERY_PARAMETER_MAX]; /* where SQLite put $1, $2 …: it counts in order of appearance */
+	int error;			    /* of binding, told by the first step */
 	bool open;
 };
 
@@ -19,11 +21,11 @@ struct store {
 	sqlite3 *db;
 	int lock_fd; /* the lock file, held as long as the store is open */
 	struct query queries[SQL_COUNT];
-	int depth;    /* of open changes */
-	bool in_turn; /* a transaction was begun */
-	bool changing; /* … and a change in it: it ends with the turn */
-	bool dirty;   /* a change of this turn has ended */
-	int failed;   /* errno: SQLite gave the transaction up, the rest of the turn fails */
+	int depth;		/* of open changes */
+	bool in_turn;		/* a transaction was begun */
+	bool changing;		/* … and a change in it: it ends with the turn */
+	bool dirty;		/* a change of this turn has ended */
+	int failed;		/* errno: SQLite gave the transaction up, the rest of the turn fails */
 	int64_t changes_before; /* sqlite3_total_changes64() when the outermost change began */
 	uint64_t undo_count;
 };
@@ -45,7 +47,8 @@ struct schema {
 extern const struct schema store_schema;
 
 /* store_open() with another schema. */
-int store_open_schema(const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store);
+int store_open_schema(
+	const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store);
 
 /* Makes the schema in an empty database, or brings an older one up to date after a copy of it was written to
  * `path`-before-VERSION. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Every statement that Sloth runs, one row each, grouped by noun. Column lists are spelled once, where rows become structs. */
+/* Every statement that Sloth runs, one row each, grouped by noun. Column lists are spelled once, where rows
+ * become structs. */
 #include "engine/store/statements.h"
 
 #define STACK_COLUMNS "id, name, uid, gid, mode, status, created_ms, updated_ms, token, run_count, last_run"
 
 #define LOCK_COLUMNS                                                                                         \
-	"stack_id, token, kind, owner, uid, pid, opener, known_at, since_ms, expires_ms, holder, "                   \
+	"stack_id, token, kind, owner, uid, pid, opener, known_at, since_ms, expires_ms, holder, "           \
 	"command, operation, reason"
 
 #define EVENT_COLUMNS "id, time_ms, stack_id, run_id, uid, type, line, json"
@@ -16,15 +17,18 @@
 
 /* A run is as private as its stack while there is one, else as what was kept of it. */
 #define RUN_SELECT                                                                                           \
-	"SELECT runs.id, runs.stack_id, runs.stack, runs.file, runs.uid, runs.gid, "                                 \
-	"COALESCE(stacks.uid, owner_uid), COALESCE(stacks.gid, owner_gid), COALESCE(stacks.mode, owner_mode), "      \
-	"runs.status, runs.created_ms, started_ms, finished_ms, runs.updated_ms, lock_token, holds_lock, retry_of, " \
-	"depth, pid, pid_start, boot_id, secret, last_seq, log_size "                                                \
+	"SELECT runs.id, runs.stack_id, runs.stack, runs.file, runs.uid, runs.gid, "                         \
+	"COALESCE(stacks.uid, owner_uid), COALESCE(stacks.gid, owner_gid), COALESCE(stacks.mode, "           \
+	"owner_mode), "                                                                                      \
+	"runs.status, runs.created_ms, started_ms, finished_ms, runs.updated_ms, lock_token, holds_lock, "   \
+	"retry_of, "                                                                                         \
+	"depth, pid, pid_start, boot_id, secret, last_seq, log_size "                                        \
 	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
 
 #define RUN_UNFINISHED "status IN ('queued', 'waiting', 'running', 'rolling_back')"
 
-#define TASK_COLUMNS "id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size"
+#define TASK_COLUMNS                                                                                         \
+	"id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size"
 
 #define WORKFLOW_COLUMNS "id, stack_id, run_id, name, uid, updated_ms"
 
@@ -38,19 +42,23 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_CHANGE_UNDO] = "ROLLBACK TO SAVEPOINT change",
 
 	[SQL_FOLDER_GET] = "SELECT uid, gid, mode, updated_ms FROM folders WHERE name = $1",
-	[SQL_FOLDER_SET] = "INSERT INTO folders (name, uid, gid, mode, updated_ms) VALUES ($1, $2, $3, $4, $5) "
-			   "ON CONFLICT (name) DO UPDATE SET uid = excluded.uid, gid = excluded.gid, "
-			   "mode = excluded.mode, updated_ms = excluded.updated_ms",
+	[SQL_FOLDER_SET] =
+		"INSERT INTO folders (name, uid, gid, mode, updated_ms) VALUES ($1, $2, $3, $4, $5) "
+		"ON CONFLICT (name) DO UPDATE SET uid = excluded.uid, gid = excluded.gid, "
+		"mode = excluded.mode, updated_ms = excluded.updated_ms",
 
 	[SQL_STACK_GET] = "SELECT " STACK_COLUMNS " FROM stacks WHERE id = $1",
 	[SQL_STACK_FIND] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name = $1",
 	[SQL_STACK_EACH] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name > $1 ORDER BY name",
-	[SQL_STACK_ADD] = "INSERT INTO stacks (name, uid, gid, mode, status, created_ms, updated_ms, outputs_ms, token, "
-			  "run_count, last_run) VALUES ($1, $2, $3, $4, 'created', $5, $5, 0, 0, 0, 0) RETURNING id",
+	[SQL_STACK_ADD] =
+		"INSERT INTO stacks (name, uid, gid, mode, status, created_ms, updated_ms, outputs_ms, "
+		"token, "
+		"run_count, last_run) VALUES ($1, $2, $3, $4, 'created', $5, $5, 0, 0, 0, 0) RETURNING id",
 	[SQL_STACK_DELETE] = "DELETE FROM stacks WHERE id = $1",
 	[SQL_STACK_RENAME] = "UPDATE stacks SET name = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_STACK_SET_MODE] = "UPDATE stacks SET mode = $2, updated_ms = $3 WHERE id = $1",
-	[SQL_STACK_SET_OWNER] = "UPDATE stacks SET uid = $2, gid = $3, mode = $4, updated_ms = $5 WHERE id = $1",
+	[SQL_STACK_SET_OWNER] =
+		"UPDATE stacks SET uid = $2, gid = $3, mode = $4, updated_ms = $5 WHERE id = $1",
 	[SQL_STACK_SET_STATUS] = "UPDATE stacks SET status = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_STACK_TOUCH] = "UPDATE stacks SET updated_ms = $2 WHERE id = $1",
 	[SQL_STACK_TOUCH_OUTPUTS] = "UPDATE stacks SET updated_ms = $2, outputs_ms = $2 WHERE id = $1",
@@ -58,9 +66,10 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_STACK_COUNT_RUN] = "UPDATE stacks SET run_count = run_count + 1, last_run = $2 WHERE id = $1",
 	[SQL_STACK_NEXT_TOKEN] = "UPDATE stacks SET token = token + 1 WHERE id = $1 RETURNING token",
 	[SQL_STACK_TEXT] = "SELECT content, updated_ms FROM stack_texts WHERE stack_id = $1 AND which = $2",
-	[SQL_STACK_SET_TEXT] = "INSERT INTO stack_texts (stack_id, which, content, updated_ms) VALUES ($1, $2, $3, $4) "
-			       "ON CONFLICT (stack_id, which) DO UPDATE "
-			       "SET content = excluded.content, updated_ms = excluded.updated_ms",
+	[SQL_STACK_SET_TEXT] =
+		"INSERT INTO stack_texts (stack_id, which, content, updated_ms) VALUES ($1, $2, $3, $4) "
+		"ON CONFLICT (stack_id, which) DO UPDATE "
+		"SET content = excluded.content, updated_ms = excluded.updated_ms",
 
 	[SQL_LOCK_OF_STACK] = "SELECT " LOCK_COLUMNS " FROM locks "
 			      "WHERE stack_id = $1 AND (expires_ms = 0 OR expires_ms > $2) ORDER BY token",
@@ -76,14 +85,17 @@ const char *const statements[SQL_COUNT] = {
 				 "WHERE stack_id = $1 AND kind = 'run' AND owner = $2",
 
 	[SQL_EVENT_TAIL] = "SELECT id, line_end, json_end, hash FROM events ORDER BY id DESC LIMIT 1",
-	[SQL_EVENT_ADD] = "INSERT INTO events (id, time_ms, line_end, json_end, stack_id, run_id, uid, type, hash, line, json) "
+	[SQL_EVENT_ADD] = "INSERT INTO events (id, time_ms, line_end, json_end, stack_id, run_id, uid, type, "
+			  "hash, line, json) "
 			  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 	[SQL_EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM events WHERE id > $1 ORDER BY id",
-	[SQL_EVENT_OF_STACK] = "SELECT " EVENT_COLUMNS " FROM events WHERE stack_id = $2 AND id > $1 ORDER BY id",
+	[SQL_EVENT_OF_STACK] =
+		"SELECT " EVENT_COLUMNS " FROM events WHERE stack_id = $2 AND id > $1 ORDER BY id",
 	[SQL_EVENT_AT] = "SELECT id, line_end, json_end FROM events WHERE id <= $1 ORDER BY id DESC LIMIT 1",
 	[SQL_EVENT_CHAIN] = "SELECT " EVENT_COLUMNS ", hash, line_end, json_end FROM events ORDER BY id",
 
-	[SQL_OUTPUT_EACH] = "SELECT id, name, value, updated_ms FROM outputs WHERE stack_id = $1 ORDER BY name",
+	[SQL_OUTPUT_EACH] =
+		"SELECT id, name, value, updated_ms FROM outputs WHERE stack_id = $1 ORDER BY name",
 	[SQL_OUTPUT_FIND] = "SELECT id FROM outputs WHERE stack_id = $1 AND name = $2",
 	[SQL_OUTPUT_GET] = "SELECT name, stack_id, value, updated_ms FROM outputs WHERE id = $1",
 	[SQL_OUTPUT_SET] = "INSERT INTO outputs (stack_id, name, value, updated_ms) VALUES ($1, $2, $3, $4) "
@@ -99,8 +111,9 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_NAMESPACE_DELETE] = "DELETE FROM namespaces WHERE id = $1",
 	[SQL_NAMESPACE_TOUCH] = "UPDATE namespaces SET updated_ms = $2 WHERE id = $1",
 
-	[SQL_KV_FIND] = "SELECT " KV_COLUMNS " FROM kv WHERE stack_id = $1 AND namespace_id = $2 AND name = $3 "
-			"AND (expires_ms = 0 OR expires_ms > $4)",
+	[SQL_KV_FIND] =
+		"SELECT " KV_COLUMNS " FROM kv WHERE stack_id = $1 AND namespace_id = $2 AND name = $3 "
+		"AND (expires_ms = 0 OR expires_ms > $4)",
 	[SQL_KV_GET] = "SELECT " KV_COLUMNS " FROM kv WHERE id = $1 AND (expires_ms = 0 OR expires_ms > $2)",
 	[SQL_KV_EACH] = "SELECT " KV_COLUMNS " FROM kv WHERE stack_id = $1 AND namespace_id = $2 "
 			"AND (expires_ms = 0 OR expires_ms > $3) ORDER BY name",
@@ -108,7 +121,8 @@ const char *const statements[SQL_COUNT] = {
 			 "AND (expires_ms = 0 OR expires_ms > $3)",
 	[SQL_KV_SET] = "INSERT INTO kv (stack_id, namespace_id, name, value, updated_ms, expires_ms) "
 		       "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (stack_id, namespace_id, name) DO UPDATE "
-		       "SET value = excluded.value, updated_ms = excluded.updated_ms, expires_ms = excluded.expires_ms "
+		       "SET value = excluded.value, updated_ms = excluded.updated_ms, expires_ms = "
+		       "excluded.expires_ms "
 		       "RETURNING id",
 	[SQL_KV_SET_EXPIRY] = "UPDATE kv SET expires_ms = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_KV_DELETE] = "DELETE FROM kv WHERE id = $1",
@@ -116,34 +130,42 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_KV_DELETE_EXPIRED] = "DELETE FROM kv WHERE expires_ms > 0 AND expires_ms <= $1 "
 				  "RETURNING id, stack_id, namespace_id",
 
-	[SQL_RUN_ADD] = "INSERT INTO runs (stack_id, stack, file, uid, gid, owner_uid, owner_gid, owner_mode, status, "
-			"created_ms, started_ms, finished_ms, updated_ms, lock_token, holds_lock, retry_of, depth, pid, "
+	[SQL_RUN_ADD] = "INSERT INTO runs (stack_id, stack, file, uid, gid, owner_uid, owner_gid, "
+			"owner_mode, status, "
+			"created_ms, started_ms, finished_ms, updated_ms, lock_token, holds_lock, retry_of, "
+			"depth, pid, "
 			"pid_start, boot_id, secret, last_seq, log_size, log_full) "
-			"VALUES ($1, $2, $3, $4, $5, $4, $5, 448, 'queued', $6, 0, 0, $6, 0, 0, 0, 0, 0, 0, '', '', 0, 0, 0) "
+			"VALUES ($1, $2, $3, $4, $5, $4, $5, 448, 'queued', $6, 0, 0, $6, 0, 0, 0, 0, 0, 0, "
+			"'', '', 0, 0, 0) "
 			"RETURNING id",
 	[SQL_RUN_GET] = RUN_SELECT "WHERE runs.id = $1",
 	[SQL_RUN_EACH] = RUN_SELECT "WHERE runs.id < $1 ORDER BY runs.id DESC",
 	[SQL_RUN_OF_STACK] = RUN_SELECT "WHERE runs.id < $1 AND runs.stack_id = $2 ORDER BY runs.id DESC",
 	[SQL_RUN_UNFINISHED] = RUN_SELECT "WHERE runs." RUN_UNFINISHED " ORDER BY runs.id",
-	[SQL_RUN_COUNT_UNFINISHED] = "SELECT COUNT(*) FROM runs WHERE " RUN_UNFINISHED " AND ($1 = 0 OR stack_id = $1)",
+	[SQL_RUN_COUNT_UNFINISHED] =
+		"SELECT COUNT(*) FROM runs WHERE " RUN_UNFINISHED " AND ($1 = 0 OR stack_id = $1)",
 	[SQL_RUN_LATEST] = RUN_SELECT "ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_LATEST_OF_FILE] = RUN_SELECT "WHERE runs.file = $1 ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_LATEST_OF_STACK] = RUN_SELECT "WHERE runs.stack_id = $1 ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_LATEST_OF_STACK_FILE] = RUN_SELECT "WHERE runs.stack_id = $1 AND runs.file = $2 "
 						    "ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_SET_STACK] = "UPDATE runs SET stack_id = $2, stack = $3, updated_ms = $4 WHERE id = $1",
-	[SQL_RUN_SET_PROCESS] = "UPDATE runs SET pid = $2, pid_start = $3, boot_id = $4, secret = $5, updated_ms = $6 "
-				"WHERE id = $1",
-	[SQL_RUN_SET_LOCK] = "UPDATE runs SET lock_token = $2, holds_lock = $3, updated_ms = $4 WHERE id = $1",
+	[SQL_RUN_SET_PROCESS] =
+		"UPDATE runs SET pid = $2, pid_start = $3, boot_id = $4, secret = $5, updated_ms = $6 "
+		"WHERE id = $1",
+	[SQL_RUN_SET_LOCK] =
+		"UPDATE runs SET lock_token = $2, holds_lock = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_SEQ] = "UPDATE runs SET last_seq = $2 WHERE id = $1",
 	[SQL_RUN_SET_RETRY] = "UPDATE runs SET retry_of = $2 WHERE id = $1",
 	[SQL_RUN_SET_DEPTH] = "UPDATE runs SET depth = $2 WHERE id = $1",
-	[SQL_RUN_SET_STATUS] = "UPDATE runs SET status = $2, started_ms = $3, finished_ms = $4, updated_ms = $5 "
-			       "WHERE id = $1",
+	[SQL_RUN_SET_STATUS] =
+		"UPDATE runs SET status = $2, started_ms = $3, finished_ms = $4, updated_ms = $5 "
+		"WHERE id = $1",
 	[SQL_RUN_SET_LOG] = "UPDATE runs SET log_size = $2, log_full = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_LOG] = "SELECT log_size, log_full FROM runs WHERE id = $1",
-	[SQL_RUN_KEEP_OWNER] = "UPDATE runs SET stack_id = 0, owner_uid = $2, owner_gid = $3, owner_mode = $4 "
-			       "WHERE stack_id = $1",
+	[SQL_RUN_KEEP_OWNER] =
+		"UPDATE runs SET stack_id = 0, owner_uid = $2, owner_gid = $3, owner_mode = $4 "
+		"WHERE stack_id = $1",
 	[SQL_RUN_DELETE] = "DELETE FROM runs WHERE id = $1",
 	[SQL_RUN_TEXT] = "SELECT content FROM run_texts WHERE run_id = $1 AND which = $2",
 	[SQL_RUN_SET_TEXT] = "INSERT INTO run_texts (run_id, which, content) VALUES ($1, $2, $3) "
@@ -153,38 +175,48 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_RUN_FIND_ANSWER] = "SELECT answer FROM run_answers WHERE run_id = $1 AND seq = $2",
 	[SQL_RUN_DROP_ANSWERS] = "DELETE FROM run_answers WHERE run_id = $1 AND seq < $2",
 
-	[SQL_TASK_ADD] = "INSERT INTO tasks (run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, "
-			 "log_size, error, output) VALUES ($1, $2, $3, 'pending', 0, 0, 0, $4, 0, '', '') RETURNING id",
+	[SQL_TASK_ADD] = "INSERT INTO tasks (run_id, position, name, status, tries, started_ms, finished_ms, "
+			 "updated_ms, "
+			 "log_size, error, output) VALUES ($1, $2, $3, 'pending', 0, 0, 0, $4, 0, '', '') "
+			 "RETURNING id",
 	[SQL_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks WHERE id = $1",
 	[SQL_TASK_FIND] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 AND name = $2",
 	[SQL_TASK_EACH] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 ORDER BY position, id",
-	[SQL_TASK_UNFINISHED] = "SELECT id FROM tasks WHERE run_id = $1 "
-				"AND status IN ('pending', 'ready', 'running', 'retry_wait') AND id > $2 ORDER BY id LIMIT 1",
-	[SQL_TASK_SET_STATUS] = "UPDATE tasks SET status = $2, tries = $3, started_ms = $4, finished_ms = $5, "
-				"updated_ms = $6, error = COALESCE($7, error), output = COALESCE($8, output) WHERE id = $1",
+	[SQL_TASK_UNFINISHED] =
+		"SELECT id FROM tasks WHERE run_id = $1 "
+		"AND status IN ('pending', 'ready', 'running', 'retry_wait') AND id > $2 ORDER BY id LIMIT 1",
+	[SQL_TASK_SET_STATUS] =
+		"UPDATE tasks SET status = $2, tries = $3, started_ms = $4, finished_ms = $5, "
+		"updated_ms = $6, error = COALESCE($7, error), output = COALESCE($8, output) WHERE id = $1",
 	[SQL_TASK_SET_LOG] = "UPDATE tasks SET log_size = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_TASK_ERROR] = "SELECT error FROM tasks WHERE id = $1",
 	[SQL_TASK_OUTPUT] = "SELECT output FROM tasks WHERE id = $1",
-	[SQL_TRY_SET] = "INSERT INTO task_tries (task_id, number, status, started_ms, finished_ms, error) "
-			"VALUES ($1, $2, $3, $4, $5, COALESCE($6, '')) ON CONFLICT (task_id, number) DO UPDATE "
-			"SET status = excluded.status, finished_ms = excluded.finished_ms, error = excluded.error",
-	[SQL_TRY_EACH] = "SELECT number, status, started_ms, finished_ms, error FROM task_tries WHERE task_id = $1 "
-			 "ORDER BY number",
+	[SQL_TRY_SET] =
+		"INSERT INTO task_tries (task_id, number, status, started_ms, finished_ms, error) "
+		"VALUES ($1, $2, $3, $4, $5, COALESCE($6, '')) ON CONFLICT (task_id, number) DO UPDATE "
+		"SET status = excluded.status, finished_ms = excluded.finished_ms, error = excluded.error",
+	[SQL_TRY_EACH] =
+		"SELECT number, status, started_ms, finished_ms, error FROM task_tries WHERE task_id = $1 "
+		"ORDER BY number",
 
 	[SQL_LOG_ADD] = "INSERT INTO log_pieces (run_id, run_start, task_id, task_start, time_ms, content) "
 			"VALUES ($1, $2, $3, $4, $5, $6)",
 	[SQL_LOG_OF_RUN] = "SELECT run_start, log_pieces.task_id, time_ms, content, COALESCE(tasks.name, '') "
 			   "FROM log_pieces LEFT JOIN tasks ON tasks.id = log_pieces.task_id "
 			   "WHERE log_pieces.run_id = $1 AND run_start <= $2 ORDER BY run_start DESC LIMIT 1",
-	[SQL_LOG_OF_TASK] = "SELECT task_start, content FROM log_pieces WHERE task_id = $1 AND task_start <= $2 "
-			    "ORDER BY task_start DESC LIMIT 1",
+	[SQL_LOG_OF_TASK] =
+		"SELECT task_start, content FROM log_pieces WHERE task_id = $1 AND task_start <= $2 "
+		"ORDER BY task_start DESC LIMIT 1",
 
 	[SQL_WORKFLOW_SET] = "INSERT INTO workflow_files (stack_id, name, run_id, uid, updated_ms) "
 			     "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stack_id, name) DO UPDATE "
-			     "SET run_id = excluded.run_id, uid = excluded.uid, updated_ms = excluded.updated_ms RETURNING id",
-	[SQL_WORKFLOW_FIND] = "SELECT " WORKFLOW_COLUMNS " FROM workflow_files WHERE stack_id = $1 AND name = $2",
+			     "SET run_id = excluded.run_id, uid = excluded.uid, updated_ms = "
+			     "excluded.updated_ms RETURNING id",
+	[SQL_WORKFLOW_FIND] =
+		"SELECT " WORKFLOW_COLUMNS " FROM workflow_files WHERE stack_id = $1 AND name = $2",
 	[SQL_WORKFLOW_GET] = "SELECT " WORKFLOW_COLUMNS " FROM workflow_files WHERE id = $1",
-	[SQL_WORKFLOW_EACH] = "SELECT " WORKFLOW_COLUMNS " FROM workflow_files WHERE stack_id = $1 ORDER BY name",
+	[SQL_WORKFLOW_EACH] =
+		"SELECT " WORKFLOW_COLUMNS " FROM workflow_files WHERE stack_id = $1 ORDER BY name",
 	[SQL_WORKFLOW_DELETE] = "DELETE FROM workflow_files WHERE id = $1",
 	[SQL_WORKFLOW_DELETE_STACK] = "DELETE FROM workflow_files WHERE stack_id = $1",
 	[SQL_WORKFLOW_DELETE_RUN] = "DELETE FROM workflow_files WHERE run_id = $1 RETURNING id",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The names of all statements, grouped by noun. The table behind them, with parameters and columns, is statements.c. */
+/* The names of all statements, grouped by noun. The table behind them, with parameters and columns, is
+ * statements.c. */
 
 enum statement {
 	/* The turn and its changes: store.c's own. */

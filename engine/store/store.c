@@ -31,14 +31,16 @@ static int store_control(struct store *store, enum statement statement)
 	return result == SQLITE_DONE ? 0 : store_error(store, result);
 }
 
-/* Also before a turn's first read. A transaction that only reads stays open over its turn: nobody else changes this
- * database, and to take and drop SQLite's read lock for every statement costs more than most of them do. */
+/* Also before a turn's first read. A transaction that only reads stays open over its turn: nobody else
+ * changes this database, and to take and drop SQLite's read lock for every statement costs more than most of
+ * them do. */
 static int turn_begin(struct store *store)
 {
 	int r;
 
 	if (store->in_turn && sqlite3_get_autocommit(store->db) && !store->failed)
-		store->failed = EIO; /* given up where nobody saw it: what came now would be committed alone */
+		store->failed =
+			EIO; /* given up where nobody saw it: what came now would be committed alone */
 	if (store->in_turn)
 		return -store->failed;
 	r = store_control(store, SQL_BEGIN);
@@ -149,18 +151,20 @@ static int query_bind(struct query *query, int place, char type, va_list *ap)
 		return sqlite3_bind_text(query->stmt, place, va_arg(*ap, const char *), -1, SQLITE_STATIC);
 	case 'b':
 		data = va_arg(*ap, const void *);
-		return sqlite3_bind_blob64(query->stmt, place, data ? data : "", va_arg(*ap, size_t), SQLITE_STATIC);
+		return sqlite3_bind_blob64(
+			query->stmt, place, data ? data : "", va_arg(*ap, size_t), SQLITE_STATIC);
 	case 't':
 		data = va_arg(*ap, const char *);
-		return sqlite3_bind_text64(
-			query->stmt, place, data ? data : "", va_arg(*ap, size_t), SQLITE_STATIC, SQLITE_UTF8);
+		return sqlite3_bind_text64(query->stmt, place, data ? data : "", va_arg(*ap, size_t),
+			SQLITE_STATIC, SQLITE_UTF8);
 	default:
 		assert(type == 'n');
 		return sqlite3_bind_null(query->stmt, place);
 	}
 }
 
-static struct query *query_vbegin(struct store *store, enum statement statement, const char *types, va_list *ap)
+static struct query *query_vbegin(
+	struct store *store, enum statement statement, const char *types, va_list *ap)
 {
 	struct query *query = &store->queries[statement];
 

@@ -29,9 +29,9 @@ struct store_change {
 	int depth;
 };
 
-/* Opens (and creates, 0600, or migrates after a backup beside it) the database at `path`, and takes the lock file
- * `path`-lock. Faults: EBUSY (another daemon has it: its pid is named), EBADMSG (damaged, or no database of
- * ours), ENOTSUP (newer schema than this program knows), and what open(2) gives. */
+/* Opens (and creates, 0600, or migrates after a backup beside it) the database at `path`, and takes the lock
+ * file `path`-lock. Faults: EBUSY (another daemon has it: its pid is named), EBADMSG (damaged, or no database
+ * of ours), ENOTSUP (newer schema than this program knows), and what open(2) gives. */
 int store_open(const char *path, struct fault *fault, struct store **ret_store);
 void store_close(struct store *store);
 static inline void store_closep(struct store **store)
@@ -45,10 +45,12 @@ int store_change_end(struct store_change *change);
 /* Undoes; nothing to do after store_change_end(). */
 void store_change_cancel(struct store_change *change);
 
-/* Whether something was changed in this turn that is not on disk yet: then every reply waits for the turn's end. */
+/* Whether something was changed in this turn that is not on disk yet: then every reply waits for the turn's
+ * end. */
 bool store_turn_dirty(const struct store *store);
 
-/* How often changes were undone so far, alone or with their turn: a copy of rows in memory is good while this number stays. */
+/* How often changes were undone so far, alone or with their turn: a copy of rows in memory is good while this
+ * number stays. */
 uint64_t store_undo_count(const struct store *store);
 
 /* Commits. On failure (-errno) all changes of the turn are gone and every reply of the turn must say so. */
@@ -58,8 +60,8 @@ int store_turn_end(struct store *store);
 struct query;
 
 /* Binds by `types`, a letter a parameter: i int64_t, s const char * (NULL gives NULL), b const void *, size_t
- * (blob), t const char *, size_t (text of that length), n NULL (takes no argument). Pointers must live until query_end(). Never fails
- * by itself: errors come from query_step(). */
+ * (blob), t const char *, size_t (text of that length), n NULL (takes no argument). Pointers must live until
+ * query_end(). Never fails by itself: errors come from query_step(). */
 struct query *query_begin(struct store *store, enum statement statement, const char *types, ...);
 
 /* 1: a row; 0: done; -errno. */

@@ -20,8 +20,8 @@ struct event_reader {
 	int64_t stack_id;
 	bool json;
 	int64_t generation;
-	unsigned long used; /* 0: free */
-	int64_t counted_id, size;      /* events up to this one have this size */
+	unsigned long used;		  /* 0: free */
+	int64_t counted_id, size;	  /* events up to this one have this size */
 	int64_t cursor_id, cursor_offset; /* where the last read ended: events after this one start there */
 };
 
@@ -52,7 +52,8 @@ static bool run_event_visible(struct view *view, const struct event *event)
 	struct run run;
 
 	return run_get(view->engine, event->run_id, &run) == 0 &&
-		caller_access(view->caller, run.owner_uid, run.owner_gid, run.mode, MAY_READ | MAY_EXECUTE) == 0;
+	       caller_access(view->caller, run.owner_uid, run.owner_gid, run.mode, MAY_READ | MAY_EXECUTE) ==
+		       0;
 }
 
 /* Of a key: it is as private as its namespace. What is about neither is for all. */
@@ -65,7 +66,7 @@ static bool namespace_event_visible(struct view *view, const struct event *event
 	if (strncmp(event->type, "state.", strlen("state.")) != 0)
 		return true;
 	return name && kv_namespace_find(view->engine, name, &ns) == 0 &&
-		caller_access(view->caller, ns.uid, ns.gid, ns.mode, MAY_READ | MAY_EXECUTE) == 0;
+	       caller_access(view->caller, ns.uid, ns.gid, ns.mode, MAY_READ | MAY_EXECUTE) == 0;
 }
 
 static bool event_visible(struct scan *scan, const struct event *event)
@@ -75,11 +76,12 @@ static bool event_visible(struct scan *scan, const struct event *event)
 	if (scan->reader->stack_id || sees_all(scan->view) || event->uid == scan->view->caller->uid)
 		return true;
 	if (event->stack_id == 0)
-		return event->run_id ? run_event_visible(scan->view, event) : namespace_event_visible(scan->view, event);
+		return event->run_id ? run_event_visible(scan->view, event)
+				     : namespace_event_visible(scan->view, event);
 	if (event->stack_id != scan->last_stack) {
 		scan->last_stack = event->stack_id;
 		scan->last_visible = stack_get(scan->view->engine, event->stack_id, &stack) == 0 &&
-			stack_access(scan->view->caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
+				     stack_access(scan->view->caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
 	}
 	return scan->last_visible;
 }
@@ -176,10 +178,15 @@ static int read_one(void *userdata, const struct event *event)
 	return scan->done == scan->size;
 }
 
-static ssize_t reader_read(struct view *view, int64_t stack_id, bool json, int64_t offset, char *data, size_t size)
+static ssize_t reader_read(
+	struct view *view, int64_t stack_id, bool json, int64_t offset, char *data, size_t size)
 {
-	struct scan scan = { .view = view, .reader = reader_get(view, stack_id, json), .last_stack = -1,
-		.offset = offset, .data = data, .size = size };
+	struct scan scan = { .view = view,
+		.reader = reader_get(view, stack_id, json),
+		.last_stack = -1,
+		.offset = offset,
+		.data = data,
+		.size = size };
 	int r;
 
 	if (!scan.reader)

@@ -22,35 +22,39 @@ bool run_visible(struct view *view, const struct run *run);
 /* One JSON value, sorted keys, and a newline. */
 int show_json(FILE *out, const json_t *value);
 
-/* The name as it stands in the tree: bytes that names don't have are %XX. The buffer must have 3 × NAME_SIZE. */
+/* The name as it stands in the tree: bytes that names don't have are %XX. The buffer must have 3 × NAME_SIZE.
+ */
 enum { ENCODED_SIZE = 3 * NAME_SIZE };
 char *name_encode(const char *name, char ret_name[ENCODED_SIZE]);
 int name_decode(const char *name, char ret_name[NAME_SIZE]);
 
 /* The runs of a folder: of all stacks (stack 0) or of one. */
 int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *ret_id);
-int runs_each(struct view *folder, int64_t stack_id, int (*emit)(void *userdata, const char *name, int64_t id),
-	void *userdata);
+int runs_each(struct view *folder, int64_t stack_id,
+	int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
 int runs_show_latest(struct view *view, int64_t stack_id, FILE *out);
 
 /* Shared by runs/ and stacks/S/runs/: the rows for NAME.sloth and for the links NAME. */
 int workflow_find(struct view *folder, const char *name, int64_t *ret_id);
-int workflow_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
+int workflow_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
 int workflow_put(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id);
 bool workflow_takes(const char *name);
 int workflow_show(struct view *view, FILE *out);
 int workflow_commit(struct view *view, const char *content, size_t size);
 int workflow_remove(struct view *view);
-int workflow_set_option(struct view *view, const char *file, const char *option, const char *value, size_t size);
+int workflow_set_option(
+	struct view *view, const char *file, const char *option, const char *value, size_t size);
 void workflow_forget_options(struct view *view, const char *file);
 int64_t workflow_stamp(struct view *view);
 int workflow_link_find(struct view *folder, const char *name, int64_t *ret_id);
-int workflow_link_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
+int workflow_link_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
 int workflow_link_show(struct view *view, FILE *out);
 
-extern const struct directory root_directory, top_directory, stacks_directory, stack_directory, outputs_directory,
-	stack_state_directory, stack_runs_directory, runs_directory, run_directory, tasks_directory, task_directory,
-	state_directory, namespace_directory;
+extern const struct directory root_directory, top_directory, stacks_directory, stack_directory,
+	outputs_directory, stack_state_directory, stack_runs_directory, runs_directory, run_directory,
+	tasks_directory, task_directory, state_directory, namespace_directory;
 
 /* Forgets the options of runs that were never submitted. */
 void workflow_options_free(struct tree *tree);

@@ -135,7 +135,7 @@ int object_key(struct view *view, struct object *ret_object)
 bool run_visible(struct view *view, const struct run *run)
 {
 	return caller_access(view->caller, run->owner_uid, run->owner_gid, run->mode, MAY_EXECUTE) == 0 ||
-		caller_owns(view->caller, run->uid);
+	       caller_owns(view->caller, run->uid);
 }
 
 int show_json(FILE *out, const json_t *value)

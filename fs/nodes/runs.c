@@ -49,8 +49,8 @@ static int emit_run(void *userdata, const struct run *run)
 	return emitter->emit(emitter->userdata, name, run->id);
 }
 
-int runs_each(struct view *folder, int64_t stack_id, int (*emit)(void *userdata, const char *name, int64_t id),
-	void *userdata)
+int runs_each(struct view *folder, int64_t stack_id,
+	int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	struct emitter emitter = { folder, emit, userdata };
 
@@ -88,7 +88,8 @@ static int latest_find(struct view *folder, const char *name, int64_t *ret_id)
 	return 0;
 }
 
-static int latest_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int latest_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return latest_run(folder, folder->id) ? emit(userdata, "latest", folder->id) : 0;
 }
@@ -108,7 +109,8 @@ static int all_find(struct view *folder, const char *name, int64_t *ret_id)
 	return runs_find(folder, 0, name, ret_id);
 }
 
-static int all_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int all_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return runs_each(folder, 0, emit, userdata);
 }
@@ -128,21 +130,52 @@ static int run_remove(struct view *view)
 	return 0;
 }
 
+/* clang-format off: a row stays together */
 static const struct entry runs_entries[] = {
-	{ .help = "a run", .kind = KIND_DIRECTORY, .mode = 0777, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL,
-	  .directory = &run_directory, .object = object_run, .find = all_find, .each = all_each,
-	  .remove = run_remove },
-	{ .help = "latest: the newest run", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
-	  .object = object_system, .show = latest_show, .find = latest_find, .each = latest_each },
-	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it", .kind = KIND_DOCUMENT, .mode = 0666,
-	  .fleeting = true, .unlinkable = true, .object = object_workflow_file, .stamp = workflow_stamp,
-	  .show = workflow_show, .commit = workflow_commit, .remove = workflow_remove,
-	  .set_option = workflow_set_option, .forget_options = workflow_forget_options, .find = workflow_find, .each = workflow_each, .put = workflow_put,
-	  .takes = workflow_takes },
-	{ .help = "NAME: the newest run of NAME.sloth", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
-	  .object = object_system, .show = workflow_link_show, .find = workflow_link_find,
-	  .each = workflow_link_each },
+	{ .help = "a run",
+		.kind = KIND_DIRECTORY,
+		.mode = 0777,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_ALL,
+		.directory = &run_directory,
+		.object = object_run,
+		.find = all_find,
+		.each = all_each,
+		.remove = run_remove },
+	{ .help = "latest: the newest run",
+		.kind = KIND_LINK,
+		.mode = 0777,
+		.fleeting = true,
+		.object = object_system,
+		.show = latest_show,
+		.find = latest_find,
+		.each = latest_each },
+	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it",
+		.kind = KIND_DOCUMENT,
+		.mode = 0666,
+		.fleeting = true,
+		.unlinkable = true,
+		.object = object_workflow_file,
+		.stamp = workflow_stamp,
+		.show = workflow_show,
+		.commit = workflow_commit,
+		.remove = workflow_remove,
+		.set_option = workflow_set_option,
+		.forget_options = workflow_forget_options,
+		.find = workflow_find,
+		.each = workflow_each,
+		.put = workflow_put,
+		.takes = workflow_takes },
+	{ .help = "NAME: the newest run of NAME.sloth",
+		.kind = KIND_LINK,
+		.mode = 0777,
+		.fleeting = true,
+		.object = object_system,
+		.show = workflow_link_show,
+		.find = workflow_link_find,
+		.each = workflow_link_each },
 };
+/* clang-format on */
 
 const struct directory runs_directory = {
 	.entries = runs_entries,
@@ -157,7 +190,8 @@ static int own_find(struct view *folder, const char *name, int64_t *ret_id)
 	return runs_find(folder, folder->id, name, ret_id);
 }
 
-static int own_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int own_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return runs_each(folder, folder->id, emit, userdata);
 }
@@ -168,20 +202,50 @@ static int own_show(struct view *view, FILE *out)
 	return 0;
 }
 
+/* clang-format off: a row stays together */
 static const struct entry stack_runs_entries[] = {
-	{ .help = "link to a run of this stack", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
-	  .object = object_system, .show = own_show, .find = own_find, .each = own_each },
-	{ .help = "latest: the stack's newest run", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
-	  .object = object_stack, .show = latest_show, .find = latest_find, .each = latest_each },
-	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it on this stack", .kind = KIND_DOCUMENT,
-	  .mode = 0666, .fleeting = true, .unlinkable = true, .object = object_workflow_file,
-	  .stamp = workflow_stamp, .show = workflow_show, .commit = workflow_commit, .remove = workflow_remove,
-	  .set_option = workflow_set_option, .forget_options = workflow_forget_options, .find = workflow_find, .each = workflow_each, .put = workflow_put,
-	  .takes = workflow_takes },
-	{ .help = "NAME: the newest run of NAME.sloth", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
-	  .object = object_system, .show = workflow_link_show, .find = workflow_link_find,
-	  .each = workflow_link_each },
+	{ .help = "link to a run of this stack",
+		.kind = KIND_LINK,
+		.mode = 0777,
+		.fleeting = true,
+		.object = object_system,
+		.show = own_show,
+		.find = own_find,
+		.each = own_each },
+	{ .help = "latest: the stack's newest run",
+		.kind = KIND_LINK,
+		.mode = 0777,
+		.fleeting = true,
+		.object = object_stack,
+		.show = latest_show,
+		.find = latest_find,
+		.each = latest_each },
+	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it on this stack",
+		.kind = KIND_DOCUMENT,
+		.mode = 0666,
+		.fleeting = true,
+		.unlinkable = true,
+		.object = object_workflow_file,
+		.stamp = workflow_stamp,
+		.show = workflow_show,
+		.commit = workflow_commit,
+		.remove = workflow_remove,
+		.set_option = workflow_set_option,
+		.forget_options = workflow_forget_options,
+		.find = workflow_find,
+		.each = workflow_each,
+		.put = workflow_put,
+		.takes = workflow_takes },
+	{ .help = "NAME: the newest run of NAME.sloth",
+		.kind = KIND_LINK,
+		.mode = 0777,
+		.fleeting = true,
+		.object = object_system,
+		.show = workflow_link_show,
+		.find = workflow_link_find,
+		.each = workflow_link_each },
 };
+/* clang-format on */
 
 const struct directory stack_runs_directory = {
 	.entries = stack_runs_entries,
@@ -225,11 +289,11 @@ static int add_task(void *userdata, const struct task *task)
 {
 	json_t *list = userdata;
 
-	json_array_append_new(list,
-		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", task->name, "status",
-			task_status_name(task->status), "tries", task->tries, "started",
-			time_or_null(task->started_ms), "finished", time_or_null(task->finished_ms), "duration_ms",
-			duration_or_null(task->started_ms, task->finished_ms)));
+	json_array_append_new(
+		list, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", task->name, "status",
+			      task_status_name(task->status), "tries", task->tries, "started",
+			      time_or_null(task->started_ms), "finished", time_or_null(task->finished_ms),
+			      "duration_ms", duration_or_null(task->started_ms, task->finished_ms)));
 	return 0;
 }
 
@@ -248,7 +312,8 @@ static void add_errors(struct view *view, json_t *tasks)
 		CLEANUP(buffer_done) struct buffer text = { 0 };
 		struct task task;
 
-		if (task_find(view->engine, view->id, json_string_value(json_object_get(row, "name")), &task) == 0 &&
+		if (task_find(view->engine, view->id, json_string_value(json_object_get(row, "name")),
+			    &task) == 0 &&
 			add_error(NULL, &task) && task_error(view->engine, task.id, &text) == 0)
 			json_object_set_new(row, "error", json_stringn(buffer_text(&text), text.size));
 	}
@@ -271,12 +336,13 @@ static int status_json_show(struct view *view, FILE *out)
 	}
 	add_errors(view, tasks);
 	run_text(view->engine, view->id, RUN_ERROR, &error);
-	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)run.id,
-		"status", run_status_name(run.status), "stack", run.stack, "file", run.file, "user",
-		caller_user_name(run.uid, user, sizeof(user)), "uid", (int)run.uid, "created",
-		time_or_null(run.created_ms), "started", time_or_null(run.started_ms), "finished",
-		time_or_null(run.finished_ms), "duration_ms", duration_or_null(run.started_ms, run.finished_ms),
-		"error", error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
+	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+		(json_int_t)run.id, "status", run_status_name(run.status), "stack", run.stack, "file",
+		run.file, "user", caller_user_name(run.uid, user, sizeof(user)), "uid", (int)run.uid,
+		"created", time_or_null(run.created_ms), "started", time_or_null(run.started_ms), "finished",
+		time_or_null(run.finished_ms), "duration_ms",
+		duration_or_null(run.started_ms, run.finished_ms), "error",
+		error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
 	return value ? show_json(out, value) : -ENOMEM;
 }
 
@@ -362,7 +428,8 @@ static int outputs_show(struct view *view, FILE *out)
 	json_t *value;
 
 	json_object_foreach (outputs, key, value) {
-		CLEANUP(cleanup_free) char *text =
+		CLEANUP(cleanup_free)
+		char *text =
 			json_is_string(value) ? NULL : json_dumps(value, JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
 		fprintf(out, "%s=", key);
@@ -548,193 +615,170 @@ static int ctl_write(struct view *view, const char *line, size_t size)
 		words[i] = verbs[i].verb;
 	}
 	const char *near = text_nearest(word, words, sizeof(words) / sizeof(words[0]));
-	return fault_set(view->fault, EINVAL, "\"%s\" is no command for a run: cancel, retry, retry failed%s%s%s", word,
+	return fault_set(view->fault, EINVAL,
+		"\"%s\" is no command for a run: cancel, retry, retry failed%s%s%s", word,
 		near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
+/* clang-format off: a row stays together */
 static const struct entry run_entries[] = {
-	{ .name = "status", .help = "queued, waiting, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run,
-	  .show = status_show },
-	{ .name = "status.json", .help = "the run and its tasks as JSON", .kind = KIND_TEXT, .mode = 0444,
-	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run,
-	  .show = status_json_show },
-	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = text_show },
-	{ .name = "stack", .help = "link to its stack", .kind = KIND_LINK, .mode = 0777, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_META, .object = object_run, .show = stack_link_show },
-	{ .name = "workflow", .help = "the text that runs", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run, .show = text_show },
-	{ .name = "values.yaml", .help = "the values that it sees", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run,
-	  .show = values_show },
-	{ .name = "plan", .help = "its tasks, and what each waits for", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_show },
-	{ .name = "plan.json", .help = "the plan as JSON", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_json_show },
-	{ .name = "plan.dot", .help = "the plan for Graphviz", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run,
-	  .show = plan_dot_show },
-	{ .name = "log", .help = "what its tasks print; grows while it goes on", .kind = KIND_STREAM, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_LOG | ASPECT_STATUS, .object = object_run,
-	  .stream = &log_stream },
-	{ .name = "wait", .help = "reading blocks until it ends, then gives its status", .kind = KIND_WAIT,
-	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
-	  .show = status_show, .done = wait_done },
-	{ .name = "ctl", .help = "commands: cancel, retry, retry failed", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_META, .object = object_run, .show = ctl_show,
-	  .write = ctl_write },
-	{ .name = "outputs", .help = "what it set, key=value lines", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
-	  .show = outputs_show },
-	{ .name = "outputs.json", .help = "what it set, as JSON", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
-	  .show = outputs_json_show },
-	{ .name = "result.json", .help = "its result", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = result_show },
-	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
-	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
-	  .show = times_show },
-	{ .name = "started", .help = "when it started", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
-	{ .name = "finished", .help = "when it ended", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
-	{ .name = "tasks", .help = "its tasks", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_META | ASPECT_PLAN, .directory = &tasks_directory, .object = object_run },
+	{ .name = "status",
+		.help = "queued, waiting, running, success, failed …",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS | ASPECT_META,
+		.object = object_run,
+		.show = status_show },
+	{ .name = "status.json",
+		.help = "the run and its tasks as JSON",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.fleeting = true,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_ALL,
+		.object = object_run,
+		.show = status_json_show },
+	{ .name = "error",
+		.help = "why it failed",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS | ASPECT_META,
+		.object = object_run,
+		.show = text_show },
+	{ .name = "stack",
+		.help = "link to its stack",
+		.kind = KIND_LINK,
+		.mode = 0777,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_META,
+		.object = object_run,
+		.show = stack_link_show },
+	{ .name = "workflow",
+		.help = "the text that runs",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_META | ASPECT_DOCUMENTS,
+		.object = object_run,
+		.show = text_show },
+	{ .name = "values.yaml",
+		.help = "the values that it sees",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_META | ASPECT_DOCUMENTS,
+		.object = object_run,
+		.show = values_show },
+	{ .name = "plan",
+		.help = "its tasks, and what each waits for",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_PLAN | ASPECT_META,
+		.object = object_run,
+		.show = plan_show },
+	{ .name = "plan.json",
+		.help = "the plan as JSON",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_PLAN | ASPECT_META,
+		.object = object_run,
+		.show = plan_json_show },
+	{ .name = "plan.dot",
+		.help = "the plan for Graphviz",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_PLAN | ASPECT_META,
+		.object = object_run,
+		.show = plan_dot_show },
+	{ .name = "log",
+		.help = "what its tasks print; grows while it goes on",
+		.kind = KIND_STREAM,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_LOG | ASPECT_STATUS,
+		.object = object_run,
+		.stream = &log_stream },
+	{ .name = "wait",
+		.help = "reading blocks until it ends, then gives its status",
+		.kind = KIND_WAIT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS,
+		.object = object_run,
+		.show = status_show,
+		.done = wait_done },
+	{ .name = "ctl",
+		.help = "commands: cancel, retry, retry failed",
+		.kind = KIND_CONTROL,
+		.mode = 0666,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_META,
+		.object = object_run,
+		.show = ctl_show,
+		.write = ctl_write },
+	{ .name = "outputs",
+		.help = "what it set, key=value lines",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_OUTPUTS | ASPECT_META,
+		.object = object_run,
+		.show = outputs_show },
+	{ .name = "outputs.json",
+		.help = "what it set, as JSON",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_OUTPUTS | ASPECT_META,
+		.object = object_run,
+		.show = outputs_json_show },
+	{ .name = "result.json",
+		.help = "its result",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS | ASPECT_META,
+		.object = object_run,
+		.show = result_show },
+	{ .name = "duration",
+		.help = "how long it took, or takes",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.fleeting = true,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS,
+		.object = object_run,
+		.show = times_show },
+	{ .name = "started",
+		.help = "when it started",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS | ASPECT_META,
+		.object = object_run,
+		.show = times_show },
+	{ .name = "finished",
+		.help = "when it ended",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_STATUS | ASPECT_META,
+		.object = object_run,
+		.show = times_show },
+	{ .name = "tasks",
+		.help = "its tasks",
+		.kind = KIND_DIRECTORY,
+		.mode = 0555,
+		.subject = SUBJECT_RUN,
+		.aspects = ASPECT_META | ASPECT_PLAN,
+		.directory = &tasks_directory,
+		.object = object_run },
 };
+/* clang-format on */
 
 const struct directory run_directory = DIRECTORY(run_entries);
-
-/* tasks/ */
-
-static int task_find_node(struct view *folder, const char *name, int64_t *ret_id)
-{
-	char plain[NAME_SIZE];
-	struct task task;
-	int r = name_decode(name, plain);
-
-	if (r == 0)
-		r = task_find(folder->engine, folder->id, plain, &task);
-	if (r == 0)
-		*ret_id = task.id;
-	return r;
-}
-
-static int emit_task(void *userdata, const struct task *task)
-{
-	struct emitter *emitter = userdata;
-	char name[ENCODED_SIZE];
-
-	return emitter->emit(emitter->userdata, name_encode(task->name, name), task->id);
-}
-
-static int task_each_node(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
-	void *userdata)
-{
-	struct emitter emitter = { folder, emit, userdata };
-
-	return task_each(folder->engine, folder->id, emit_task, &emitter);
-}
-
-static int task_status_show(struct view *view, FILE *out)
-{
-	struct task task;
-	int r = task_get(view->engine, view->id, &task);
-
-	if (r == 0)
-		fprintf(out, "%s\n", task_status_name(task.status));
-	return r;
-}
-
-static int attempts_show(struct view *view, FILE *out)
-{
-	task_show_attempts(view->engine, view->id, out);
-	return 0;
-}
-
-static int task_duration_show(struct view *view, FILE *out)
-{
-	struct task task;
-	char text[32];
-	int r = task_get(view->engine, view->id, &task);
-
-	if (r == 0 && task.started_ms)
-		fprintf(out, "%s\n",
-			duration_format((task.finished_ms ? task.finished_ms : time_now_ms()) - task.started_ms, text));
-	return r;
-}
-
-static int task_error_show(struct view *view, FILE *out)
-{
-	CLEANUP(buffer_done) struct buffer text = { 0 };
-	int r = task_error(view->engine, view->id, &text);
-
-	if (r == 0 && text.size)
-		fprintf(out, "%s%s", buffer_text(&text), text.data[text.size - 1] == '\n' ? "" : "\n");
-	return r;
-}
-
-static int task_output_show(struct view *view, FILE *out)
-{
-	CLEANUP(buffer_done) struct buffer text = { 0 };
-	CLEANUP(cleanup_json) json_t *value = NULL;
-	int r = task_output(view->engine, view->id, &text);
-
-	if (r < 0)
-		return r;
-	value = text.size ? json_loadb(text.data, text.size, JSON_DECODE_ANY, NULL) : json_object();
-	return value ? show_json(out, value) : -EBADMSG;
-}
-
-static int64_t task_log_size(struct view *view)
-{
-	struct task task;
-	int r = task_get(view->engine, view->id, &task);
-
-	return r < 0 ? r : task.log_size;
-}
-
-static ssize_t task_log_read(struct view *view, int64_t offset, char *data, size_t size)
-{
-	struct task task;
-	int r = task_get(view->engine, view->id, &task);
-
-	return r < 0 ? r : log_read(view->engine, task.run_id, task.id, offset, data, size);
-}
-
-static bool task_ended(struct view *view)
-{
-	struct task task;
-
-	return task_get(view->engine, view->id, &task) < 0 || task_status_final(task.status);
-}
-
-static const struct stream task_log_stream = { task_log_size, task_log_read, task_ended };
-
-static const struct entry tasks_entries[] = {
-	{ .help = "a task", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_TASK, .aspects = ASPECT_ALL,
-	  .directory = &task_directory, .object = object_task, .find = task_find_node, .each = task_each_node },
-};
-
-const struct directory tasks_directory = DIRECTORY(tasks_entries);
-
-static const struct entry task_entries[] = {
-	{ .name = "status", .help = "pending, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
-	  .show = task_status_show },
-	{ .name = "log", .help = "what it prints", .kind = KIND_STREAM, .mode = 0444, .subject = SUBJECT_TASK,
-	  .aspects = ASPECT_LOG | ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
-	  .stream = &task_log_stream },
-	{ .name = "attempts", .help = "a line a try", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TASK,
-	  .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task, .show = attempts_show },
-	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
-	  .fleeting = true, .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS, .object = object_task,
-	  .show = task_duration_show },
-	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TASK,
-	  .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task, .show = task_error_show },
-	{ .name = "output.json", .help = "what it gave back", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
-	  .show = task_output_show },
-};
-
-const struct directory task_directory = DIRECTORY(task_entries);

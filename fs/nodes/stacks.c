@@ -35,8 +35,8 @@ static int emit_stack(void *userdata, const struct stack *stack)
 	return emitter->emit(emitter->userdata, stack->name, stack->id);
 }
 
-static int stack_each_node(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
-	void *userdata)
+static int stack_each_node(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return stack_each(folder->engine, "", emit_stack, &(struct emitter){ emit, userdata });
 }
@@ -71,12 +71,24 @@ static int stack_chown_node(struct view *view, uid_t uid, gid_t gid)
 	return stack_chown(view->engine, view->caller, view->id, uid, gid, view->fault);
 }
 
+/* clang-format off: a row stays together */
 static const struct entry stacks_entries[] = {
-	{ .help = "a stack", .kind = KIND_DIRECTORY, .mode = 07777, .subject = SUBJECT_STACK,
-	  .aspects = ASPECT_META | ASPECT_NAMES, .directory = &stack_directory, .object = object_stack,
-	  .find = stack_find_node, .each = stack_each_node, .make = stack_make, .remove = stack_remove_node,
-	  .rename = stack_rename_node, .chmod = stack_chmod_node, .chown = stack_chown_node },
+	{ .help = "a stack",
+		.kind = KIND_DIRECTORY,
+		.mode = 07777,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META | ASPECT_NAMES,
+		.directory = &stack_directory,
+		.object = object_stack,
+		.find = stack_find_node,
+		.each = stack_each_node,
+		.make = stack_make,
+		.remove = stack_remove_node,
+		.rename = stack_rename_node,
+		.chmod = stack_chmod_node,
+		.chown = stack_chown_node },
 };
+/* clang-format on */
 
 const struct directory stacks_directory = DIRECTORY(stacks_entries);
 
@@ -106,9 +118,10 @@ static json_t *last_run_json(struct engine *engine, const struct stack *stack)
 	if (!stack->last_run || run_get(engine, stack->last_run, &run) < 0)
 		return json_null();
 	return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o}", "id", (json_int_t)run.id, "status",
-		run_status_name(run.status), "file", run.file, "started", time_or_null(run.started_ms), "finished",
-		time_or_null(run.finished_ms), "duration_ms",
-		run.started_ms && run.finished_ms ? json_integer(run.finished_ms - run.started_ms) : json_null());
+		run_status_name(run.status), "file", run.file, "started", time_or_null(run.started_ms),
+		"finished", time_or_null(run.finished_ms), "duration_ms",
+		run.started_ms && run.finished_ms ? json_integer(run.finished_ms - run.started_ms)
+						  : json_null());
 }
 
 static void first_line(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text)
@@ -137,12 +150,13 @@ static int status_json_show(struct view *view, FILE *out)
 	first_line(view->engine, view->id, STACK_DESCRIPTION, &description);
 	first_line(view->engine, view->id, STACK_VERSION, &version);
 	snprintf(mode, sizeof(mode), "%04o", (unsigned)stack.mode);
-	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I}", "name", stack.name,
-		"status", stack_status_name(stack.status), "description", buffer_text(&description), "version",
-		buffer_text(&version), "created", time_or_null(stack.created_ms), "updated",
-		time_or_null(stack.updated_ms), "runs", (json_int_t)stack.run_count, "last_run",
-		last_run_json(view->engine, &stack), "owner", caller_user_name(stack.uid, owner, sizeof(owner)), "uid",
-		(int)stack.uid, "gid", (int)stack.gid, "mode", mode, "token", (json_int_t)stack.token);
+	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I}", "name",
+		stack.name, "status", stack_status_name(stack.status), "description",
+		buffer_text(&description), "version", buffer_text(&version), "created",
+		time_or_null(stack.created_ms), "updated", time_or_null(stack.updated_ms), "runs",
+		(json_int_t)stack.run_count, "last_run", last_run_json(view->engine, &stack), "owner",
+		caller_user_name(stack.uid, owner, sizeof(owner)), "uid", (int)stack.uid, "gid",
+		(int)stack.gid, "mode", mode, "token", (json_int_t)stack.token);
 	return value ? show_json(out, value) : -ENOMEM;
 }
 
@@ -179,7 +193,8 @@ static int text_show(struct view *view, FILE *out)
 	if (r < 0)
 		return r;
 	fwrite(buffer_text(&text), 1, text.size, out);
-	if ((which == STACK_DESCRIPTION || which == STACK_VERSION) && text.size && text.data[text.size - 1] != '\n')
+	if ((which == STACK_DESCRIPTION || which == STACK_VERSION) && text.size &&
+		text.data[text.size - 1] != '\n')
 		fputc('\n', out);
 	return 0;
 }
@@ -276,56 +291,166 @@ static int lock_remove(struct view *view)
 	return lock_release(view->engine, view->caller, view->id, view->fault);
 }
 
+/* clang-format off: a row stays together */
 static const struct entry stack_entries[] = {
-	{ .name = "status", .help = "created, running, completed or failed", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_stack,
-	  .show = status_show },
-	{ .name = "status.json", .help = "the stack in one JSON object", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = status_json_show },
-	{ .name = "description", .help = "one line for people", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
-	  .show = text_show, .write = text_set },
-	{ .name = "version", .help = "the version of what is deployed", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
-	  .show = text_show, .write = text_set },
-	{ .name = "created", .help = "when it was made", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_STACK,
-	  .aspects = ASPECT_META, .object = object_stack, .show = time_show },
-	{ .name = "updated", .help = "when it changed last", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = time_show },
-	{ .name = "config.yaml", .help = "settings of this stack", .kind = KIND_DOCUMENT, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .unlinkable = true,
-	  .object = object_stack, .stamp = text_stamp, .show = text_show, .commit = text_set },
-	{ .name = "values.yaml", .help = "the values that its workflows see", .kind = KIND_DOCUMENT, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .unlinkable = true,
-	  .object = object_stack, .stamp = text_stamp, .show = text_show, .commit = text_set },
-	{ .name = "workflow", .help = "the workflow that ran here last", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .object = object_stack,
-	  .stamp = text_stamp, .show = text_show },
-	{ .name = "outputs", .help = "key=value lines", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_STACK,
-	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_stack, .stamp = outputs_stamp,
-	  .show = outputs_show },
-	{ .name = "outputs.json", .help = "the outputs as one JSON object", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_stack,
-	  .stamp = outputs_stamp, .show = outputs_json_show },
-	{ .name = "outputs.d", .help = "one raw value a file", .kind = KIND_DIRECTORY, .mode = 0777,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_OUTPUTS, .directory = &outputs_directory,
-	  .object = object_stack },
-	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
-	  .object = object_stack, .stamp = lock_stamp, .show = lock_show_node, .write = lock_write,
-	  .remove = lock_remove },
-	{ .name = "lock.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .object = object_stack, .stamp = lock_stamp,
-	  .show = lock_json_show },
-	{ .name = "state", .help = "the stack's keys and values", .kind = KIND_DIRECTORY, .mode = 0777,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_STATE, .directory = &stack_state_directory,
-	  .object = object_stack },
-	{ .name = "activity", .help = "this stack's events", .kind = KIND_STREAM, .mode = 0444,
-	  .aspects = ASPECT_EVENTS, .subject = SUBJECT_STACK, .object = object_stack, .stream = &activity_stream },
-	{ .name = "runs", .help = "its runs; writing a workflow here runs it", .kind = KIND_DIRECTORY, .mode = 0777,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .directory = &stack_runs_directory,
-	  .object = object_stack },
+	{ .name = "status",
+		.help = "created, running, completed or failed",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_STATUS | ASPECT_META,
+		.object = object_stack,
+		.show = status_show },
+	{ .name = "status.json",
+		.help = "the stack in one JSON object",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_ALL,
+		.object = object_stack,
+		.show = status_json_show },
+	{ .name = "description",
+		.help = "one line for people",
+		.kind = KIND_CONTROL,
+		.mode = 0666,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META,
+		.object = object_stack,
+		.stamp = text_stamp,
+		.show = text_show,
+		.write = text_set },
+	{ .name = "version",
+		.help = "the version of what is deployed",
+		.kind = KIND_CONTROL,
+		.mode = 0666,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META,
+		.object = object_stack,
+		.stamp = text_stamp,
+		.show = text_show,
+		.write = text_set },
+	{ .name = "created",
+		.help = "when it was made",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META,
+		.object = object_stack,
+		.show = time_show },
+	{ .name = "updated",
+		.help = "when it changed last",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_ALL,
+		.object = object_stack,
+		.show = time_show },
+	{ .name = "config.yaml",
+		.help = "settings of this stack",
+		.kind = KIND_DOCUMENT,
+		.mode = 0666,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_DOCUMENTS | ASPECT_META,
+		.unlinkable = true,
+		.object = object_stack,
+		.stamp = text_stamp,
+		.show = text_show,
+		.commit = text_set },
+	{ .name = "values.yaml",
+		.help = "the values that its workflows see",
+		.kind = KIND_DOCUMENT,
+		.mode = 0666,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_DOCUMENTS | ASPECT_META,
+		.unlinkable = true,
+		.object = object_stack,
+		.stamp = text_stamp,
+		.show = text_show,
+		.commit = text_set },
+	{ .name = "workflow",
+		.help = "the workflow that ran here last",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_DOCUMENTS | ASPECT_META,
+		.object = object_stack,
+		.stamp = text_stamp,
+		.show = text_show },
+	{ .name = "outputs",
+		.help = "key=value lines",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_OUTPUTS | ASPECT_META,
+		.object = object_stack,
+		.stamp = outputs_stamp,
+		.show = outputs_show },
+	{ .name = "outputs.json",
+		.help = "the outputs as one JSON object",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_OUTPUTS | ASPECT_META,
+		.object = object_stack,
+		.stamp = outputs_stamp,
+		.show = outputs_json_show },
+	{ .name = "outputs.d",
+		.help = "one raw value a file",
+		.kind = KIND_DIRECTORY,
+		.mode = 0777,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META | ASPECT_OUTPUTS,
+		.directory = &outputs_directory,
+		.object = object_stack },
+	{ .name = "lock",
+		.help = "who holds the stack and who waits; commands",
+		.kind = KIND_CONTROL,
+		.mode = 0666,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_LOCK,
+		.fleeting = true,
+		.lockable = true,
+		.object = object_stack,
+		.stamp = lock_stamp,
+		.show = lock_show_node,
+		.write = lock_write,
+		.remove = lock_remove },
+	{ .name = "lock.json",
+		.help = "the same as JSON",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.fleeting = true,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_LOCK,
+		.object = object_stack,
+		.stamp = lock_stamp,
+		.show = lock_json_show },
+	{ .name = "state",
+		.help = "the stack's keys and values",
+		.kind = KIND_DIRECTORY,
+		.mode = 0777,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META | ASPECT_STATE,
+		.directory = &stack_state_directory,
+		.object = object_stack },
+	{ .name = "activity",
+		.help = "this stack's events",
+		.kind = KIND_STREAM,
+		.mode = 0444,
+		.aspects = ASPECT_EVENTS,
+		.subject = SUBJECT_STACK,
+		.object = object_stack,
+		.stream = &activity_stream },
+	{ .name = "runs",
+		.help = "its runs; writing a workflow here runs it",
+		.kind = KIND_DIRECTORY,
+		.mode = 0777,
+		.subject = SUBJECT_STACK,
+		.aspects = ASPECT_META,
+		.directory = &stack_runs_directory,
+		.object = object_stack },
 };
+/* clang-format on */
 
 const struct directory stack_directory = {
 	.entries = stack_entries,
@@ -347,8 +472,8 @@ static int emit_output(void *userdata, const struct output *output)
 	return emitter->emit(emitter->userdata, output->name, output->id);
 }
 
-static int output_each_node(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
-	void *userdata)
+static int output_each_node(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return output_each(folder->engine, folder->id, emit_output, &(struct emitter){ emit, userdata });
 }
@@ -384,7 +509,8 @@ static int output_commit(struct view *view, const char *content, size_t size)
 	return r < 0 ? r : output_set(view->engine, view->caller, stack_id, name, value, view->fault);
 }
 
-static int output_put(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
+static int output_put(
+	struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
 {
 	CLEANUP(cleanup_json) json_t *value = text_value(content, size);
 	int r;
@@ -404,11 +530,21 @@ static int output_remove(struct view *view)
 	return r < 0 ? r : output_delete(view->engine, view->caller, stack_id, name, view->fault);
 }
 
+/* clang-format off: a row stays together */
 static const struct entry outputs_entries[] = {
-	{ .help = "one output", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_OUTPUT,
-	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_output, .show = output_show_node,
-	  .commit = output_commit, .remove = output_remove, .find = output_find_node, .each = output_each_node,
-	  .put = output_put },
+	{ .help = "one output",
+		.kind = KIND_DOCUMENT,
+		.mode = 0666,
+		.subject = SUBJECT_OUTPUT,
+		.aspects = ASPECT_OUTPUTS | ASPECT_META,
+		.object = object_output,
+		.show = output_show_node,
+		.commit = output_commit,
+		.remove = output_remove,
+		.find = output_find_node,
+		.each = output_each_node,
+		.put = output_put },
 };
+/* clang-format on */
 
 const struct directory outputs_directory = DIRECTORY(outputs_entries);

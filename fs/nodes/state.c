@@ -23,8 +23,8 @@ static struct kv_scope folder_scope(const struct view *folder)
 	return (struct kv_scope){ .namespace_id = folder->id };
 }
 
-/* Keys of a stack change as the stack does: write permission, and nobody else's lock. Those of a namespace go by the
- * file's mode, which the open has checked. */
+/* Keys of a stack change as the stack does: write permission, and nobody else's lock. Those of a namespace go
+ * by the file's mode, which the open has checked. */
 static int may_change(struct view *view, struct kv_scope scope)
 {
 	struct stack stack;
@@ -42,10 +42,10 @@ static int note_event(struct view *view, const char *type, struct kv_scope scope
 	struct stack stack;
 
 	if (scope.stack_id)
-		return stack_get(view->engine, scope.stack_id, &stack) < 0 ?
-			0 :
-			event_add(view->engine, view->caller, type, stack.id, stack.name, 0,
-				json_pack("{s:s}", "key", key));
+		return stack_get(view->engine, scope.stack_id, &stack) < 0
+			       ? 0
+			       : event_add(view->engine, view->caller, type, stack.id, stack.name, 0,
+					 json_pack("{s:s}", "key", key));
 	if (kv_namespace_get(view->engine, scope.namespace_id, &ns) < 0)
 		return 0;
 	return event_add(view->engine, view->caller, type, 0, NULL, 0,
@@ -55,7 +55,8 @@ static int note_event(struct view *view, const char *type, struct kv_scope scope
 static int key_find(struct view *folder, const char *name, int64_t *ret_id)
 {
 	struct kv kv;
-	int r = name_check(name) == 0 ? kv_find(folder->engine, folder_scope(folder), name, &kv, NULL) : -ENOENT;
+	int r = name_check(name) == 0 ? kv_find(folder->engine, folder_scope(folder), name, &kv, NULL)
+				      : -ENOENT;
 
 	if (r == 0)
 		*ret_id = kv.id;
@@ -71,11 +72,13 @@ static int emit_key(void *userdata, const struct kv *kv, const char *value)
 {
 	struct emitter *emitter = userdata;
 
-	/* Keys that a workflow chose freely can have names that no file has; they are listed by state.keys(). */
+	/* Keys that a workflow chose freely can have names that no file has; they are listed by state.keys().
+	 */
 	return name_check(kv->name) == 0 ? emitter->emit(emitter->userdata, kv->name, kv->id) : 0;
 }
 
-static int key_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int key_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return kv_each(folder->engine, folder_scope(folder), emit_key, &(struct emitter){ emit, userdata });
 }
@@ -92,7 +95,8 @@ static int key_show(struct view *view, FILE *out)
 	return r;
 }
 
-static int key_set(struct view *view, struct kv_scope scope, const char *name, const char *content, size_t size)
+static int key_set(
+	struct view *view, struct kv_scope scope, const char *name, const char *content, size_t size)
 {
 	CLEANUP(cleanup_json) json_t *value = NULL;
 	int r = may_change(view, scope);
@@ -138,7 +142,8 @@ static int key_remove(struct view *view)
 	return r < 0 ? r : note_event(view, "state.deleted", scope, kv.name);
 }
 
-static int key_set_option(struct view *view, const char *file, const char *option, const char *value, size_t size)
+static int key_set_option(
+	struct view *view, const char *file, const char *option, const char *value, size_t size)
 {
 	struct kv_scope scope;
 	struct kv kv;
@@ -147,9 +152,11 @@ static int key_set_option(struct view *view, const char *file, const char *optio
 	int r;
 
 	if (file)
-		return fault_set(view->fault, ENOENT, "write the value of %s first, then its user.sloth.ttl", file);
+		return fault_set(
+			view->fault, ENOENT, "write the value of %s first, then its user.sloth.ttl", file);
 	if (strcmp(option, "ttl"))
-		return fault_set(view->fault, ENOTSUP, "user.sloth.%s is unknown here; a key has user.sloth.ttl", option);
+		return fault_set(view->fault, ENOTSUP,
+			"user.sloth.%s is unknown here; a key has user.sloth.ttl", option);
 	snprintf(text, sizeof(text), "%.*s", (int)(size < 63 ? size : 63), value);
 	if (duration_parse(text, &ttl_ms) < 0)
 		return fault_set(view->fault, EINVAL, "user.sloth.ttl is a duration like 30s, 5m or 1h30m");
@@ -159,11 +166,23 @@ static int key_set_option(struct view *view, const char *file, const char *optio
 	return r < 0 ? r : kv_set_ttl(view->engine, scope, kv.name, ttl_ms);
 }
 
+/* clang-format off: a row stays together */
 static const struct entry key_entries[] = {
-	{ .help = "a value", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_KEY,
-	  .aspects = ASPECT_STATE | ASPECT_META, .object = object_key, .show = key_show, .commit = key_commit,
-	  .remove = key_remove, .set_option = key_set_option, .find = key_find, .each = key_each, .put = key_put },
+	{ .help = "a value",
+		.kind = KIND_DOCUMENT,
+		.mode = 0666,
+		.subject = SUBJECT_KEY,
+		.aspects = ASPECT_STATE | ASPECT_META,
+		.object = object_key,
+		.show = key_show,
+		.commit = key_commit,
+		.remove = key_remove,
+		.set_option = key_set_option,
+		.find = key_find,
+		.each = key_each,
+		.put = key_put },
 };
+/* clang-format on */
 
 const struct directory stack_state_directory = DIRECTORY(key_entries);
 const struct directory namespace_directory = DIRECTORY(key_entries);
@@ -187,8 +206,8 @@ static int emit_namespace(void *userdata, const struct kv_namespace *ns)
 	return emitter->emit(emitter->userdata, ns->name, ns->id);
 }
 
-static int namespace_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
-	void *userdata)
+static int namespace_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	return kv_namespace_each(folder->engine, emit_namespace, &(struct emitter){ emit, userdata });
 }
@@ -205,10 +224,19 @@ static int namespace_remove(struct view *view)
 	return r == -ENOTEMPTY ? fault_set(view->fault, ENOTEMPTY, "it has keys: remove them first") : r;
 }
 
+/* clang-format off: a row stays together */
 static const struct entry state_entries[] = {
-	{ .help = "a namespace", .kind = KIND_DIRECTORY, .mode = 0777, .fleeting = true,
-	  .directory = &namespace_directory, .object = object_namespace,
-	  .find = namespace_find, .each = namespace_each, .make = namespace_make, .remove = namespace_remove },
+	{ .help = "a namespace",
+		.kind = KIND_DIRECTORY,
+		.mode = 0777,
+		.fleeting = true,
+		.directory = &namespace_directory,
+		.object = object_namespace,
+		.find = namespace_find,
+		.each = namespace_each,
+		.make = namespace_make,
+		.remove = namespace_remove },
 };
+/* clang-format on */
 
 const struct directory state_directory = DIRECTORY(state_entries);

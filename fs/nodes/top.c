@@ -85,7 +85,8 @@ static int config_show_node(struct view *view, FILE *out)
 	return 0;
 }
 
-/* stacks/, runs/, state/: the daemon's, and the group's where there is one; chmod and chgrp on them are kept. */
+/* stacks/, runs/, state/: the daemon's, and the group's where there is one; chmod and chgrp on them are kept.
+ */
 static int folder_object(struct view *view, struct object *ret_object)
 {
 	struct folder folder;
@@ -124,44 +125,104 @@ static int folder_chown(struct view *view, uid_t uid, gid_t gid)
 		gid = object.gid;
 	/* chown(2): an owner may give it to a group that he is in; all else is root's. */
 	if (view->caller->uid != 0 && (!caller_owns(view->caller, object.uid) || uid != object.uid ||
-		(gid != object.gid && !caller_in_group(view->caller, gid))))
+					      (gid != object.gid && !caller_in_group(view->caller, gid))))
 		return -EPERM;
 	return folder_set(view->engine, node_entry(view->node)->name,
 		&(struct folder){ .uid = uid, .gid = gid, .mode = object.mode });
 }
 
+/* clang-format off: a row stays together */
 static const struct entry top_entries[] = {
-	{ .name = "README", .help = "what is here", .kind = KIND_TEXT, .mode = 0444, .object = object_system,
-	  .show = readme_show },
-	{ .name = "version", .help = "the daemon's version", .kind = KIND_TEXT, .mode = 0444,
-	  .object = object_system, .show = version_show },
-	{ .name = "health", .help = "ok", .kind = KIND_TEXT, .mode = 0444, .object = object_system,
-	  .show = health_show },
-	{ .name = "error", .help = "the sentence behind the caller's last failure", .kind = KIND_TEXT, .mode = 0444,
-	  .fleeting = true, .object = object_system, .show = error_show },
-	{ .name = "config.yaml", .help = "the settings in force", .kind = KIND_TEXT, .mode = 0444,
-	  .object = object_system, .show = config_show_node },
-	{ .name = "events", .help = "the audit trail, a line an event", .kind = KIND_STREAM, .mode = 0444,
-	  .aspects = ASPECT_EVENTS, .object = object_system, .stamp = events_stamp, .stream = &events_stream },
-	{ .name = "events.json", .help = "the audit trail, a JSON object a line", .kind = KIND_STREAM, .mode = 0444,
-	  .aspects = ASPECT_EVENTS, .object = object_system, .stamp = events_stamp, .stream = &events_json_stream },
-	{ .name = "stacks", .help = "the stacks", .kind = KIND_DIRECTORY, .mode = 07777,
-	  .aspects = ASPECT_META, .directory = &stacks_directory, .object = folder_object, .chmod = folder_chmod,
-	  .chown = folder_chown },
-	{ .name = "runs", .help = "the runs", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_META,
-	  .directory = &runs_directory, .object = folder_object, .chmod = folder_chmod, .chown = folder_chown },
-	{ .name = "state", .help = "keys and values of all stacks", .kind = KIND_DIRECTORY, .mode = 07777,
-	  .aspects = ASPECT_META, .directory = &state_directory, .object = folder_object, .chmod = folder_chmod,
-	  .chown = folder_chown },
+	{ .name = "README",
+		.help = "what is here",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.object = object_system,
+		.show = readme_show },
+	{ .name = "version",
+		.help = "the daemon's version",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.object = object_system,
+		.show = version_show },
+	{ .name = "health",
+		.help = "ok",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.object = object_system,
+		.show = health_show },
+	{ .name = "error",
+		.help = "the sentence behind the caller's last failure",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.fleeting = true,
+		.object = object_system,
+		.show = error_show },
+	{ .name = "config.yaml",
+		.help = "the settings in force",
+		.kind = KIND_TEXT,
+		.mode = 0444,
+		.object = object_system,
+		.show = config_show_node },
+	{ .name = "events",
+		.help = "the audit trail, a line an event",
+		.kind = KIND_STREAM,
+		.mode = 0444,
+		.aspects = ASPECT_EVENTS,
+		.object = object_system,
+		.stamp = events_stamp,
+		.stream = &events_stream },
+	{ .name = "events.json",
+		.help = "the audit trail, a JSON object a line",
+		.kind = KIND_STREAM,
+		.mode = 0444,
+		.aspects = ASPECT_EVENTS,
+		.object = object_system,
+		.stamp = events_stamp,
+		.stream = &events_json_stream },
+	{ .name = "stacks",
+		.help = "the stacks",
+		.kind = KIND_DIRECTORY,
+		.mode = 07777,
+		.aspects = ASPECT_META,
+		.directory = &stacks_directory,
+		.object = folder_object,
+		.chmod = folder_chmod,
+		.chown = folder_chown },
+	{ .name = "runs",
+		.help = "the runs",
+		.kind = KIND_DIRECTORY,
+		.mode = 07777,
+		.aspects = ASPECT_META,
+		.directory = &runs_directory,
+		.object = folder_object,
+		.chmod = folder_chmod,
+		.chown = folder_chown },
+	{ .name = "state",
+		.help = "keys and values of all stacks",
+		.kind = KIND_DIRECTORY,
+		.mode = 07777,
+		.aspects = ASPECT_META,
+		.directory = &state_directory,
+		.object = folder_object,
+		.chmod = folder_chmod,
+		.chown = folder_chown },
 };
+/* clang-format on */
 
 const struct directory top_directory = DIRECTORY(top_entries);
 
 /* Row 1, because FUSE's root is inode 1. */
+/* clang-format off: a row stays together */
 static const struct entry root_entries[] = {
 	{ .name = "", .help = "unused", .kind = KIND_TEXT, .object = object_system },
-	{ .name = "/", .help = "the root", .kind = KIND_DIRECTORY, .mode = 0755, .object = object_system,
-	  .directory = &top_directory },
+	{ .name = "/",
+		.help = "the root",
+		.kind = KIND_DIRECTORY,
+		.mode = 0755,
+		.object = object_system,
+		.directory = &top_directory },
 };
+/* clang-format on */
 
 const struct directory root_directory = DIRECTORY(root_entries);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NAME.sloth in runs/ and stacks/S/runs/: a workflow that is written there runs. And the links NAME, latest. */
+/* NAME.sloth in runs/ and stacks/S/runs/: a workflow that is written there runs. And the links NAME, latest.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +43,12 @@ void workflow_options_free(struct tree *tree)
 		option_free(tree, option);
 }
 
-static struct option *option_find(struct tree *tree, uid_t uid, int64_t stack_id, const char *file, const char *name)
+static struct option *option_find(
+	struct tree *tree, uid_t uid, int64_t stack_id, const char *file, const char *name)
 {
 	struct option *option;
 
-	TAILQ_FOREACH(option, &tree->options, options)
+	TAILQ_FOREACH (option, &tree->options, options)
 		if (option->uid == uid && option->stack_id == stack_id && !strcmp(option->file, file) &&
 			!strcmp(option->name, name))
 			return option;
@@ -87,7 +89,8 @@ bool workflow_takes(const char *name)
 	return name_check(name) == 0 && stem_size(name) > 0;
 }
 
-static int check_json_object(struct view *view, const char *option, const char *value, size_t size, json_t **ret_value)
+static int check_json_object(
+	struct view *view, const char *option, const char *value, size_t size, json_t **ret_value)
 {
 	CLEANUP(cleanup_json) json_t *parsed = NULL;
 	int r = yaml_parse(option, value, size, view->fault, &parsed); /* JSON is YAML */
@@ -95,12 +98,14 @@ static int check_json_object(struct view *view, const char *option, const char *
 	if (r < 0)
 		return r;
 	if (!json_is_object(parsed))
-		return fault_set(view->fault, EINVAL, "user.sloth.%s must be a table of names and values", option);
+		return fault_set(
+			view->fault, EINVAL, "user.sloth.%s must be a table of names and values", option);
 	*ret_value = TAKE(parsed);
 	return 0;
 }
 
-static int check_stack_name(struct view *view, const char *option, const char *value, size_t size, json_t **ret_value)
+static int check_stack_name(
+	struct view *view, const char *option, const char *value, size_t size, json_t **ret_value)
 {
 	CLEANUP(cleanup_json) json_t *name = json_stringn(value, size);
 
@@ -112,14 +117,16 @@ static int check_stack_name(struct view *view, const char *option, const char *v
 
 static const struct {
 	const char *name;
-	int (*check)(struct view *view, const char *option, const char *value, size_t size, json_t **ret_value);
+	int (*check)(
+		struct view *view, const char *option, const char *value, size_t size, json_t **ret_value);
 } option_rows[] = {
 	{ "values", check_json_object },
 	{ "options", check_json_object },
 	{ "stack", check_stack_name },
 };
 
-static int store_option(struct view *view, int64_t stack_id, const char *file, const char *name, json_t *value)
+static int store_option(
+	struct view *view, int64_t stack_id, const char *file, const char *name, json_t *value)
 {
 	struct option *option = option_find(view->tree, view->caller->uid, stack_id, file, name), *other;
 	size_t count = 0;
@@ -133,7 +140,7 @@ static int store_option(struct view *view, int64_t stack_id, const char *file, c
 		option->value = json_incref(value);
 		return 0;
 	}
-	TAILQ_FOREACH(other, &view->tree->options, options)
+	TAILQ_FOREACH (other, &view->tree->options, options)
 		count++;
 	if (count >= OPTIONS_MAX)
 		option_free(view->tree, TAILQ_FIRST(&view->tree->options));
@@ -149,7 +156,8 @@ static int store_option(struct view *view, int64_t stack_id, const char *file, c
 	return 0;
 }
 
-int workflow_set_option(struct view *view, const char *file, const char *option, const char *value, size_t size)
+int workflow_set_option(
+	struct view *view, const char *file, const char *option, const char *value, size_t size)
 {
 	CLEANUP(cleanup_json) json_t *parsed = NULL;
 	struct workflow_file known;
@@ -170,7 +178,8 @@ int workflow_set_option(struct view *view, const char *file, const char *option,
 		return r < 0 ? r : store_option(view, stack_id, file, option, parsed);
 	}
 	return fault_set(view->fault, ENOTSUP,
-		"user.sloth.%s is unknown; a workflow has user.sloth.values, user.sloth.stack and user.sloth.options",
+		"user.sloth.%s is unknown; a workflow has user.sloth.values, user.sloth.stack and "
+		"user.sloth.options",
 		option);
 }
 
@@ -226,8 +235,14 @@ static int submit(struct view *view, const char *file, int64_t folder_id, const 
 	CLEANUP(cleanup_json) json_t *values = option_take(view, folder_id, file, "values");
 	CLEANUP(cleanup_json) json_t *options = option_take(view, folder_id, file, "options");
 	CLEANUP(cleanup_json) json_t *stack = option_take(view, folder_id, file, "stack");
-	struct submission submission = { .file = file, .stack_id = folder_id, .text = content, .size = size,
-		.values = values, .options = options, .loaded = submitted, .userdata = view->request };
+	struct submission submission = { .file = file,
+		.stack_id = folder_id,
+		.text = content,
+		.size = size,
+		.values = values,
+		.options = options,
+		.loaded = submitted,
+		.userdata = view->request };
 	struct workflow_file known;
 	int64_t run_id = 0;
 	int r;
@@ -299,12 +314,13 @@ static int emit_file(void *userdata, const struct workflow_file *file)
 
 	if (!file_visible(emitter->folder, file))
 		return 0;
-	snprintf(name, sizeof(name), "%.*s", (int)(emitter->stems ? stem_size(file->name) : strlen(file->name)),
-		file->name);
+	snprintf(name, sizeof(name), "%.*s",
+		(int)(emitter->stems ? stem_size(file->name) : strlen(file->name)), file->name);
 	return emitter->emit(emitter->userdata, name, file->id);
 }
 
-int workflow_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+int workflow_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	struct emitter emitter = { folder, emit, userdata, false };
 
@@ -336,7 +352,8 @@ int workflow_remove(struct view *view)
 	return workflow_file_delete(view->engine, view->id);
 }
 
-/* The link NAME: the newest run of NAME.sloth (or .lua, .yaml). Of two files of one stem, the one that ran last. */
+/* The link NAME: the newest run of NAME.sloth (or .lua, .yaml). Of two files of one stem, the one that ran
+ * last. */
 static int newest_of_stem(struct view *folder, const char *stem, struct workflow_file *ret_file)
 {
 	struct workflow_file file;
@@ -379,7 +396,8 @@ static int emit_stem(void *userdata, const struct workflow_file *file)
 	return emit_file(userdata, file);
 }
 
-int workflow_link_each(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+int workflow_link_each(
+	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
 {
 	struct emitter emitter = { folder, emit, userdata, true };
 

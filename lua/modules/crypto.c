@@ -63,7 +63,8 @@ static int crypto_base64_decode(lua_State *L)
 	const char *text = lua_tolstring(L, 1, &size);
 	unsigned char *bytes = lua_newuserdatauv(L, size + 1, 0);
 
-	if (sodium_base642bin(bytes, size + 1, text, size, "\r\n ", &done, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+	if (sodium_base642bin(
+		    bytes, size + 1, text, size, "\r\n ", &done, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
 		return bad_input(L, "base64");
 	lua_pushlstring(L, (const char *)bytes, done);
 	return 1;
@@ -84,7 +85,8 @@ static int crypto_hex_decode(lua_State *L)
 	const char *text = lua_tolstring(L, 1, &size);
 	unsigned char *bytes = lua_newuserdatauv(L, size + 1, 0);
 
-	if (size % 2 || sodium_hex2bin(bytes, size + 1, text, size, NULL, &done, NULL) != 0 || done != size / 2)
+	if (size % 2 || sodium_hex2bin(bytes, size + 1, text, size, NULL, &done, NULL) != 0 ||
+		done != size / 2)
 		return bad_input(L, "hexadecimal");
 	lua_pushlstring(L, (const char *)bytes, done);
 	return 1;
@@ -142,8 +144,9 @@ static int crypto_uuid(lua_State *L)
 	randombytes_buf(b, sizeof(b));
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(text, sizeof(text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
-		b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(text, sizeof(text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
 	lua_pushstring(L, text);
 	return 1;
 }
@@ -151,7 +154,8 @@ static int crypto_uuid(lua_State *L)
 const struct function module_crypto[] = {
 	{ "base64_decode", crypto_base64_decode, .args = { { "text", ARG_STRING } } },
 	{ "base64_encode", crypto_base64_encode, .args = { { "text", ARG_STRING } } },
-	{ "generate_password", crypto_generate_password, .args = { { "length", ARG_INTEGER, .optional = true } } },
+	{ "generate_password", crypto_generate_password,
+		.args = { { "length", ARG_INTEGER, .optional = true } } },
 	{ "hex_decode", crypto_hex_decode, .args = { { "text", ARG_STRING } } },
 	{ "hex_encode", crypto_hex_encode, .args = { { "text", ARG_STRING } } },
 	{ "random_bytes", crypto_random_bytes, .args = { { "count", ARG_INTEGER } } },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fs: files and directories, as the submitter. Relative paths start in the task's directory. Functions that ask give
- * a value, or nil and a message; those that act give true, or nil and a message.
+ * fs: files and directories, as the submitter. Relative paths start in the task's directory. Functions that
+ * ask give a value, or nil and a message; those that act give true, or nil and a message.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -228,7 +228,12 @@ static int fs_glob(lua_State *L)
 	return 1;
 }
 
-#define PATH_ARG { "path", ARG_STRING }
+/* clang-format off: it takes the braces for a block */
+#define PATH_ARG                                                                                             \
+	{                                                                                                    \
+		"path", ARG_STRING                                                                           \
+	}
+/* clang-format on */
 
 const struct function module_fs[] = {
 	{ "append", fs_append, .acts = true, .args = { PATH_ARG, { "content", ARG_STRING } } },

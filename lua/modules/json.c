@@ -31,7 +31,8 @@ static int json_encode(lua_State *L)
 
 	if (!json)
 		return luaL_error(L, "json.encode: %s", error);
-	text = json_dumps(json, JSON_ENCODE_ANY | JSON_SORT_KEYS | (lua_toboolean(L, 2) ? JSON_INDENT(2) : JSON_COMPACT));
+	text = json_dumps(json,
+		JSON_ENCODE_ANY | JSON_SORT_KEYS | (lua_toboolean(L, 2) ? JSON_INDENT(2) : JSON_COMPACT));
 	json_decref(json);
 	if (!text)
 		return luaL_error(L, "not enough memory");
@@ -42,8 +43,10 @@ static int json_encode(lua_State *L)
 
 const struct function module_json[] = {
 	{ "decode", json_decode, .args = { { "text", ARG_STRING } } },
-	{ "encode", json_encode, .args = { { "value", ARG_ANY }, { "pretty", ARG_BOOLEAN, .optional = true } } },
+	{ "encode", json_encode,
+		.args = { { "value", ARG_ANY }, { "pretty", ARG_BOOLEAN, .optional = true } } },
 	{ "parse_json", json_decode, .args = { { "text", ARG_STRING } } },
-	{ "to_json", json_encode, .args = { { "value", ARG_ANY }, { "pretty", ARG_BOOLEAN, .optional = true } } },
+	{ "to_json", json_encode,
+		.args = { { "value", ARG_ANY }, { "pretty", ARG_BOOLEAN, .optional = true } } },
 	{ NULL },
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The client's side of the socket, against a server of the test: answers out of order, refusals, links, large files.
+/* The client's side of the socket, against a server of the test: answers out of order, refusals, links, large
+ * files.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -90,7 +91,8 @@ static void serve_one(int fd, json_t *head, size_t body_size)
 	} else if (!strcmp(op, "stat") && path && strstr(path, "missing")) {
 		reply(fd, refusal("ENOENT", "nothing of that name"), id, NULL, 0);
 	} else if (!strcmp(op, "stat")) {
-		reply(fd, json_pack("{sbs{ss}}", "ok", 1, "attr", "type", target ? "link" : "dir"), id, NULL, 0);
+		reply(fd, json_pack("{sbs{ss}}", "ok", 1, "attr", "type", target ? "link" : "dir"), id, NULL,
+			0);
 	} else if (!strcmp(op, "readlink")) {
 		reply(fd, good(), id, target, strlen(target));
 	} else if (!strcmp(op, "read")) {

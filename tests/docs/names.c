@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints what the manual must name, a line each: every file of the tree ("node stacks/STACK/lock"), the words of those
- * whose names are the user's ("help a stack"), every error with its exit status ("errno EBUSY 5"), and every setting
+ * Prints what the manual must name, a line each: every file of the tree ("node stacks/STACK/lock"), the words
+ * of those whose names are the user's ("help a stack"), every error with its exit status ("errno EBUSY 5"),
+ * and every setting
  * ("setting lock_timeout").
  */
 #include <ctype.h>
@@ -31,7 +32,8 @@ static const char *placeholder(const char *folder)
 	return word;
 }
 
-static void print_directory(const struct directory *directory, const char *path, const char *folder, int depth)
+static void print_directory(
+	const struct directory *directory, const char *path, const char *folder, int depth)
 {
 	for (size_t i = 0; i < directory->count; i++) {
 		const struct entry *entry = &directory->entries[i];

@@ -225,3 +225,21 @@ X
 	[ "$(cat "$M/runs/latest/wait")" = success ]
 	eventually bash -c "[ -z \"\$(ls '$SLOTH_HOME/work')\" ]"
 }
+
+@test "SIGHUP, or the end of the spawner: the daemon starts anew, its mounts are there, and runs go on" {
+	script slow.sloth "echo begun; until [ -e $T/go ]; do sleep 0.05; done; echo end"
+	cp slow.sloth "$M/runs/"
+	eventually grep -q begun "$M/runs/1/log"
+	kill -HUP "$daemon"
+	eventually grep -q 'starting anew' slothd.log
+	eventually test -e "$M/stacks/slow/status"
+	pkill -KILL -P "$daemon" -x sloth-spawner
+	eventually grep -q 'without the spawner' slothd.log
+	eventually test -e "$M/stacks/slow/status"
+	touch go
+	[ "$(cat "$M/runs/1/wait")" = success ]
+	[ "$(grep -c 'begun' "$M/runs/1/log")" -eq 1 ]
+	script after.sloth 'echo after'
+	eventually cp after.sloth "$M/runs/"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+}

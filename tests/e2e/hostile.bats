@@ -13,18 +13,6 @@ load lib
 	[ "$(cat "$M/health")" = ok ]
 }
 
-@test "without the spawner a run is refused with a sentence, each time" {
-	mkdir "$M/stacks/prod"
-	kill -KILL "$(pgrep -P "$daemon")"
-	for name in one two; do
-		echo 'task("t"):command("true")' >w.sloth
-		refused '' cp w.sloth "$M/runs/$name.sloth"
-		says "can't be started"
-		[ "$(cat "$M/runs/$name/status")" = failed ]
-	done
-	[ "$(cat "$M/health")" = ok ]
-}
-
 @test "a name that is no UTF-8 is refused" {
 	refused 'Invalid argument' bash -c ": >'$M/runs/'$'.\xff\xfe'"
 	says UTF-8

@@ -72,7 +72,9 @@ int fixture_new(void **state)
 	assert_non_null(fixture->loop);
 	fixture->root = (struct caller){ .groups_known = true, .pid = getpid() };
 	fixture->alice = (struct caller){ .uid = 54321, .gid = 54321, .groups_known = true, .pid = getpid() };
-	fixture->bob = (struct caller){ .uid = 54322, .gid = 54322, .groups_known = true, .pid = stranger(&fixture->stranger) };
+	fixture->bob = (struct caller){
+		.uid = 54322, .gid = 54322, .groups_known = true, .pid = stranger(&fixture->stranger)
+	};
 	engine_start(fixture);
 	*state = fixture;
 	return 0;
@@ -109,6 +111,7 @@ int64_t fixture_stack(struct fixture *fixture, const char *name)
 {
 	struct stack stack;
 
-	assert_int_equal(stack_create(fixture->engine, &fixture->alice, name, 0777, &fixture->fault, &stack), 0);
+	assert_int_equal(
+		stack_create(fixture->engine, &fixture->alice, name, 0777, &fixture->fault, &stack), 0);
 	return stack.id;
 }

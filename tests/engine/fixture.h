@@ -19,8 +19,8 @@ struct fixture {
 	struct ev_loop *loop;
 	struct engine *engine;
 	struct fault fault;
-	/* Three people; alice and bob have no group in common. Root and alice are this process, bob is another
-	 * that does nothing. */
+	/* Three people; alice and bob have no group in common. Root and alice are this process, bob is
+	 * another that does nothing. */
 	struct caller root, alice, bob;
 	int stranger; /* keeps bob's process */
 };
@@ -42,7 +42,7 @@ void folder_remove(const char *path);
 
 /* What `write` prints; free() it. */
 #define SHOWN(...)                                                                                           \
-	__extension__({                                                                                                \
+	__extension__({                                                                                      \
 		char *shown_ = NULL;                                                                         \
 		size_t shown_size_ = 0;                                                                      \
 		FILE *out = open_memstream(&shown_, &shown_size_);                                           \

@@ -54,9 +54,9 @@ static void test_line(void **state)
 		0);
 	texts(f, 0, 0, &lines, &json);
 	assert_int_equal(lines[10], 'T');
-	assert_string_equal(lines + 24,
-		" lock.acquired stack=prod run=42 user=54322 uid=54322 list=\"[1]\" on=true reason=\"a\\nb \\\"c\\\"\" "
-		"data.uid=0\n");
+	assert_string_equal(lines + 24, " lock.acquired stack=prod run=42 user=54322 uid=54322 list=\"[1]\" "
+					"on=true reason=\"a\\nb \\\"c\\\"\" "
+					"data.uid=0\n");
 	object = json_loads(json, 0, NULL);
 	assert_non_null(object);
 	assert_string_equal(json_string_value(json_object_get(object, "type")), "lock.acquired");
@@ -166,7 +166,11 @@ static void test_verify(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_line), TEST(test_each), TEST(test_seek), TEST(test_chain_goes_on), cmocka_unit_test(test_verify),
+		TEST(test_line),
+		TEST(test_each),
+		TEST(test_seek),
+		TEST(test_chain_goes_on),
+		cmocka_unit_test(test_verify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,8 +62,8 @@ static void test_types(void **state)
 static void expire_all(struct fixture *f)
 {
 	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(sqlite3_exec(f->engine->store->db, "UPDATE kv SET expires_ms = 1 WHERE expires_ms > 0", NULL, NULL,
-				 NULL),
+	assert_int_equal(sqlite3_exec(f->engine->store->db,
+				 "UPDATE kv SET expires_ms = 1 WHERE expires_ms > 0", NULL, NULL, NULL),
 		SQLITE_OK);
 }
 
@@ -198,7 +198,11 @@ static void test_namespaces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_types), TEST(test_ttl), TEST(test_numbers), TEST(test_compare_swap), TEST(test_lists),
+		TEST(test_types),
+		TEST(test_ttl),
+		TEST(test_numbers),
+		TEST(test_compare_swap),
+		TEST(test_lists),
 		TEST(test_namespaces),
 	};
 

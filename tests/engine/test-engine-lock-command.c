@@ -32,8 +32,8 @@ static void test_good_lines(void **state)
 	} rows[] = {
 		{ "Deploying v2\n", "Deploying v2", "", "", 3600000 },
 		{ "don't touch", "don't touch", "", "", 3600000 },
-		{ "reason=\"Deploying v2\" operation=deploy ttl=30m by=deploy-bot", "Deploying v2", "deploy", "deploy-bot",
-			1800000 },
+		{ "reason=\"Deploying v2\" operation=deploy ttl=30m by=deploy-bot", "Deploying v2", "deploy",
+			"deploy-bot", 1800000 },
 		{ "reason='a \"b\"' by=\"x\\\"y\"", "a \"b\"", "", "x\"y", 3600000 },
 		{ "ttl=90 reason=", "", "", "", 90000 },
 		{ "unlocking the doors", "unlocking the doors", "", "", 3600000 },
@@ -119,7 +119,8 @@ static void test_wait(void **state)
 	int result = 0;
 
 	assert_int_equal(say_as(f, &f->bob, id, "mine"), 0);
-	assert_int_equal(lock_command(f->engine, &f->alice, id, "wait=60s reason=next", 20, waited, &result, &f->fault, &wait),
+	assert_int_equal(lock_command(f->engine, &f->alice, id, "wait=60s reason=next", 20, waited, &result,
+				 &f->fault, &wait),
 		0);
 	assert_non_null(wait);
 	assert_int_equal(say_as(f, &f->bob, id, "unlock"), 0);
@@ -133,7 +134,10 @@ static void test_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good_lines), TEST(test_bad_lines), TEST(test_verbs), TEST(test_wait),
+		TEST(test_good_lines),
+		TEST(test_bad_lines),
+		TEST(test_verbs),
+		TEST(test_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

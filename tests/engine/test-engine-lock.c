@@ -48,7 +48,9 @@ static void test_durable(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = fixture_stack(f, "a");
-	struct lock_request request = { .kind = LOCK_DURABLE, .operation = "deploy", .reason = "v2\nforged: yes" };
+	struct lock_request request = {
+		.kind = LOCK_DURABLE, .operation = "deploy", .reason = "v2\nforged: yes"
+	};
 	char holder[128];
 	struct lock lock;
 	int64_t token;
@@ -189,7 +191,8 @@ static void test_whom_a_session_stops(void **state)
 	assert_int_equal(lock_check(f->engine, NULL, id, &f->fault), 0);
 	lock_release_owner(f->engine, id, LOCK_SESSION, 1);
 
-	/* `flock 9` in a script: the process that locks is gone at once, the one that opened the file is the holder. */
+	/* `flock 9` in a script: the process that locks is gone at once, the one that opened the file is the
+	 * holder. */
 	child.pid = pid;
 	child.opener = getpid();
 	assert_int_equal(acquire(f, &child, id, LOCK_SESSION, 1), 0);
@@ -256,7 +259,8 @@ static int wait_for(struct fixture *f, struct caller *caller, int64_t id, enum l
 {
 	struct lock_request request = { .kind = kind, .owner = owner };
 
-	return lock_wait(f->engine, caller, id, &request, ms, waited, waiter, &f->fault, &waiter->token, &waiter->wait);
+	return lock_wait(f->engine, caller, id, &request, ms, waited, waiter, &f->fault, &waiter->token,
+		&waiter->wait);
 }
 
 static void test_queue_order(void **state)
@@ -265,13 +269,16 @@ static void test_queue_order(void **state)
 	int64_t id = fixture_stack(f, "a");
 	char order[16] = "";
 	struct waiter w[5] = { 0 };
-	static const enum lock_kind kinds[5] = { LOCK_SESSION, LOCK_SHARED, LOCK_SHARED, LOCK_DURABLE, LOCK_SHARED };
+	static const enum lock_kind kinds[5] = { LOCK_SESSION, LOCK_SHARED, LOCK_SHARED, LOCK_DURABLE,
+		LOCK_SHARED };
 
 	assert_int_equal(acquire(f, &f->alice, id, LOCK_SESSION, 1), 0);
 	for (int i = 0; i < 5; i++) {
 		w[i].order = order;
 		w[i].letter = (char)('a' + i);
-		assert_int_equal(wait_for(f, i == 3 ? &f->bob : &f->alice, id, kinds[i], 10 + (uint64_t)i, 0, &w[i]), 0);
+		assert_int_equal(
+			wait_for(f, i == 3 ? &f->bob : &f->alice, id, kinds[i], 10 + (uint64_t)i, 0, &w[i]),
+			0);
 		assert_non_null(w[i].wait);
 	}
 	assert_int_equal(lock_release_owner(f->engine, id, LOCK_SESSION, 1), 0);
@@ -396,7 +403,9 @@ static void test_expired_at_start(void **state)
 
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_DURABLE, 0), 0);
 	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(sqlite3_exec(f->engine->store->db, "UPDATE locks SET expires_ms = 1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(f->engine->store->db, "UPDATE locks SET expires_ms = 1", NULL, NULL, NULL),
+		SQLITE_OK);
 	fixture_restart(f);
 	assert_int_equal(token_of(f, id), 0);
 	assert_int_equal(lock_check(f->engine, &f->alice, id, &f->fault), 0);
@@ -444,7 +453,9 @@ static void test_show(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = fixture_stack(f, "a"), token;
-	struct lock_request request = { .kind = LOCK_DURABLE, .operation = "deploy", .reason = "a\nuid: 0", .by = "bot" };
+	struct lock_request request = {
+		.kind = LOCK_DURABLE, .operation = "deploy", .reason = "a\nuid: 0", .by = "bot"
+	};
 	CLEANUP(cleanup_free) char *free_text = SHOWN(lock_show(f->engine, id, out));
 	CLEANUP(cleanup_free) char *free_json = SHOWN(lock_show_json(f->engine, id, out));
 	CLEANUP(cleanup_free) char *text = NULL, *json = NULL;
@@ -459,7 +470,8 @@ static void test_show(void **state)
 	text = SHOWN(lock_show(f->engine, id, out));
 	snprintf(holder, sizeof(holder), "locked_by: bot\nuid: 54322\npid: %d\ncommand: ", (int)f->bob.pid);
 	assert_contains(text, holder);
-	assert_contains(text, "\noperation: deploy\nreason: a\\nuid: 0\ntoken: 1\nkind: durable\nwaiting: 54321 (uid 54321, pid ");
+	assert_contains(text, "\noperation: deploy\nreason: a\\nuid: 0\ntoken: 1\nkind: durable\nwaiting: "
+			      "54321 (uid 54321, pid ");
 	json = SHOWN(lock_show_json(f->engine, id, out));
 	object = json_loads(json, 0, NULL);
 	assert_non_null(object);
@@ -473,10 +485,21 @@ static void test_show(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_durable), TEST(test_tokens_never_fall), TEST(test_session), TEST(test_run_lock),
-		TEST(test_whom_a_session_stops), TEST(test_force), TEST(test_queue_order), TEST(test_wait_without_need),
-		TEST(test_wait_cancel), TEST(test_conversion_waits), TEST(test_wait_times_out), TEST(test_expiry),
-		TEST(test_expired_at_start), TEST(test_stack_goes), TEST(test_release_survives_a_failed_turn),
+		TEST(test_durable),
+		TEST(test_tokens_never_fall),
+		TEST(test_session),
+		TEST(test_run_lock),
+		TEST(test_whom_a_session_stops),
+		TEST(test_force),
+		TEST(test_queue_order),
+		TEST(test_wait_without_need),
+		TEST(test_wait_cancel),
+		TEST(test_conversion_waits),
+		TEST(test_wait_times_out),
+		TEST(test_expiry),
+		TEST(test_expired_at_start),
+		TEST(test_stack_goes),
+		TEST(test_release_survives_a_failed_turn),
 		TEST(test_show),
 	};
 

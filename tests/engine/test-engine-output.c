@@ -94,7 +94,10 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_show), TEST(test_raw), TEST(test_set_and_delete), TEST(test_refusals),
+		TEST(test_show),
+		TEST(test_raw),
+		TEST(test_set_and_delete),
+		TEST(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,8 @@ static int collect(void *userdata, const struct run *run)
 static void test_lists(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack = fixture_stack(f, "a"), a = new_run(f, stack), b = new_run(f, 0), c = new_run(f, stack);
+	int64_t stack = fixture_stack(f, "a"), a = new_run(f, stack), b = new_run(f, 0),
+		c = new_run(f, stack);
 	char seen[64] = "";
 	struct run run;
 
@@ -102,11 +103,26 @@ static void test_lists(void **state)
 
 /* DESIGN's line, as rows: from, to. Everything that is not here is refused. */
 static const char *const run_edges[] = {
-	"queued waiting", "queued running", "queued failed", "queued cancelled", "queued interrupted",
-	"waiting running", "waiting failed", "waiting cancelled", "waiting timed_out", "waiting interrupted",
-	"running success", "running failed", "running cancelled", "running timed_out", "running interrupted",
-	"running rolling_back", "failed rolling_back",
-	"rolling_back rolled_back", "rolling_back rollback_failed", "rolling_back interrupted",
+	"queued waiting",
+	"queued running",
+	"queued failed",
+	"queued cancelled",
+	"queued interrupted",
+	"waiting running",
+	"waiting failed",
+	"waiting cancelled",
+	"waiting timed_out",
+	"waiting interrupted",
+	"running success",
+	"running failed",
+	"running cancelled",
+	"running timed_out",
+	"running interrupted",
+	"running rolling_back",
+	"failed rolling_back",
+	"rolling_back rolled_back",
+	"rolling_back rollback_failed",
+	"rolling_back interrupted",
 };
 
 static void test_run_transitions(void **state)
@@ -121,7 +137,8 @@ static void test_run_transitions(void **state)
 		char from[32], to[32];
 
 		assert_int_equal(sscanf(run_edges[i], "%31s %31s", from, to), 2);
-		assert_true(run_status_follows((enum run_status)run_status_parse(from), (enum run_status)run_status_parse(to)));
+		assert_true(run_status_follows(
+			(enum run_status)run_status_parse(from), (enum run_status)run_status_parse(to)));
 	}
 	assert_int_equal(run_status_parse("nonsense"), -EINVAL);
 	assert_int_equal(task_status_parse("nonsense"), -EINVAL);
@@ -129,7 +146,8 @@ static void test_run_transitions(void **state)
 	for (int from = 0; from < TASK_STATUS_COUNT; from++)
 		for (int to = 0; to < TASK_STATUS_COUNT; to++)
 			if (task_status_final((enum task_status)from))
-				assert_false(task_status_follows((enum task_status)from, (enum task_status)to));
+				assert_false(
+					task_status_follows((enum task_status)from, (enum task_status)to));
 	assert_false(task_status_follows(TASK_READY, TASK_SUCCESS));
 	assert_false(task_status_follows(TASK_RUNNING, TASK_READY));
 	assert_true(task_status_follows(TASK_RETRY_WAIT, TASK_RUNNING));
@@ -170,8 +188,9 @@ static void test_status(void **state)
 	assert_int_equal(stack_get(f->engine, stack_id, &stack), 0);
 	assert_int_equal(stack.status, STACK_FAILED);
 	event_each(f->engine, 0, stack_id, count_type, seen);
-	assert_string_equal(seen, "stack.created run.submitted stack.execution.started stack.execution.failed "
-				  "stack.execution.failed ");
+	assert_string_equal(seen,
+		"stack.created run.submitted stack.execution.started stack.execution.failed "
+		"stack.execution.failed ");
 	/* A run that never started leaves its stack as it is. */
 	id = new_run(f, stack_id);
 	assert_int_equal(run_set_status(f->engine, id, RUN_FAILED, "no such task"), 0);
@@ -265,7 +284,8 @@ static void assert_log(struct fixture *f, int64_t run_id, int64_t task_id, const
 
 	/* From every byte on, and in small steps. */
 	for (size_t at = 0; at <= size; at++) {
-		assert_int_equal(log_read(f->engine, run_id, task_id, (int64_t)at, text, sizeof(text)), size - at);
+		assert_int_equal(
+			log_read(f->engine, run_id, task_id, (int64_t)at, text, sizeof(text)), size - at);
 		assert_memory_equal(text, expected + at, size - at);
 		assert_int_equal(log_read(f->engine, run_id, task_id, (int64_t)at, text, 1), size > at);
 	}
@@ -280,8 +300,9 @@ static void say(struct fixture *f, int64_t run_id, int64_t task_id, int64_t time
 static void test_log(void **state)
 {
 	struct fixture *f = *state;
-	static const char all[] = "00:00:01.000 start\n00:00:01.500 [a] one\n00:00:01.500 [a] tw\n00:01:02.000 [b] other\n"
-				  "01:00:00.000 [a] o\n01:00:00.000 [a] \n";
+	static const char all[] =
+		"00:00:01.000 start\n00:00:01.500 [a] one\n00:00:01.500 [a] tw\n00:01:02.000 [b] other\n"
+		"01:00:00.000 [a] o\n01:00:00.000 [a] \n";
 	int64_t id = new_run(f, 0), a, b;
 	struct run run;
 	struct task task;
@@ -343,8 +364,9 @@ static void test_log_limit(void **state)
 	n = log_read(f->engine, id, 0, 0, text, sizeof(text) - 1);
 	assert_true(n > 0);
 	text[n] = '\0';
-	assert_string_equal(text, "00:00:00.000 [a] a line of it\n00:00:00.000 [a] a line of it\n"
-				  "00:00:00.000 the log is over max_log_size (64 bytes): the rest is dropped\n");
+	assert_string_equal(text,
+		"00:00:00.000 [a] a line of it\n00:00:00.000 [a] a line of it\n"
+		"00:00:00.000 the log is over max_log_size (64 bytes): the rest is dropped\n");
 	assert_log(f, id, a, "a line of it\na line of it\n");
 }
 
@@ -383,8 +405,16 @@ static void test_workflow_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_create), TEST(test_lists), TEST(test_run_transitions), TEST(test_status), TEST(test_delete),
-		TEST(test_answers), TEST(test_tasks), TEST(test_log), TEST(test_long_log), TEST(test_log_limit),
+		TEST(test_create),
+		TEST(test_lists),
+		TEST(test_run_transitions),
+		TEST(test_status),
+		TEST(test_delete),
+		TEST(test_answers),
+		TEST(test_tasks),
+		TEST(test_log),
+		TEST(test_long_log),
+		TEST(test_log_limit),
 		TEST(test_workflow_files),
 	};
 

@@ -143,7 +143,8 @@ static void test_texts(void **state)
 	assert_int_equal(set(f, &f->alice, id, STACK_VALUES, "- a\n"), -EINVAL);
 	assert_int_equal(set(f, &f->alice, id, STACK_VALUES, "a: 1\n"), 0);
 	assert_int_equal(set(f, &f->alice, id, STACK_CONFIG, "# mine\nlock_timeot: 5m\n"), -EINVAL);
-	assert_contains(f->fault.text, "config.yaml:2: there is no setting lock_timeot; did you mean lock_timeout?");
+	assert_contains(
+		f->fault.text, "config.yaml:2: there is no setting lock_timeot; did you mean lock_timeout?");
 	assert_int_equal(set(f, &f->alice, id, STACK_CONFIG, "lock_timeout: 5m\n"), 0);
 	assert_int_equal(stack_config(f->engine, id, &config), 0);
 	assert_int_equal(config.lock_timeout_ms, 300000);
@@ -213,8 +214,14 @@ static void test_caller(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_create), TEST(test_each), TEST(test_rename), TEST(test_mode_and_owner), TEST(test_access),
-		TEST(test_texts), TEST(test_destroy), TEST(test_caller),
+		TEST(test_create),
+		TEST(test_each),
+		TEST(test_rename),
+		TEST(test_mode_and_owner),
+		TEST(test_access),
+		TEST(test_texts),
+		TEST(test_destroy),
+		TEST(test_caller),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,10 @@ static void child(const char *home, int fd)
 
 		snprintf(name, sizeof(name), "s%d", i);
 		if (stack_create(engine, &root, name, 0700, NULL, &stack) < 0 ||
-			lock_acquire(engine, &root, stack.id, i % 2 ? &request : &session, NULL, &token) < 0 ||
-			kv_set(engine, (struct kv_scope){ stack.id, 0 }, "key", value, 0) < 0 || engine_turn_end(engine) < 0)
+			lock_acquire(engine, &root, stack.id, i % 2 ? &request : &session, NULL, &token) <
+				0 ||
+			kv_set(engine, (struct kv_scope){ stack.id, 0 }, "key", value, 0) < 0 ||
+			engine_turn_end(engine) < 0)
 			_exit(1);
 		json_decref(value);
 		if (write(fd, &i, sizeof(i)) != sizeof(i))
@@ -89,7 +91,8 @@ static void test_kill(void **state)
 		assert_int_equal(stack.token, 1);
 		/* Durable locks stay, those of open files are gone with the daemon. */
 		assert_int_equal(lock_get(f->engine, stack.id, &lock), i % 2);
-		assert_int_equal(kv_find(f->engine, (struct kv_scope){ stack.id, 0 }, "key", NULL, &value), 0);
+		assert_int_equal(
+			kv_find(f->engine, (struct kv_scope){ stack.id, 0 }, "key", NULL, &value), 0);
 		assert_int_equal(json_integer_value(value), i);
 		json_decref(value);
 	}

@@ -133,7 +133,8 @@ static char *shape(const char *path)
 	return text;
 }
 
-/* There is one version yet. So an older one is made up: without an index and a table, which two steps bring. */
+/* There is one version yet. So an older one is made up: without an index and a table, which two steps bring.
+ */
 static void test_migration(void **state)
 {
 	struct fixture *f = *state;
@@ -143,7 +144,8 @@ static void test_migration(void **state)
 	};
 	const struct schema next = { store_schema.version + 1, store_schema.sql, steps, 2 };
 	char copy[128], fresh[128];
-	CLEANUP(cleanup_free) char *migrated_shape = NULL, *fresh_shape = NULL, *older_shape = NULL, *copy_shape = NULL;
+	CLEANUP(cleanup_free)
+	char *migrated_shape = NULL, *fresh_shape = NULL, *older_shape = NULL, *copy_shape = NULL;
 	struct store *store;
 	struct stat st;
 
@@ -179,7 +181,8 @@ static void test_migration_that_fails(void **state)
 {
 	struct fixture *f = *state;
 	const struct migration steps[] = {
-		{ store_schema.version + 1, "CREATE TABLE half (id INTEGER PRIMARY KEY); CREATE TABLE stacks (id INTEGER)" },
+		{ store_schema.version + 1,
+			"CREATE TABLE half (id INTEGER PRIMARY KEY); CREATE TABLE stacks (id INTEGER)" },
 	};
 	const struct schema next = { store_schema.version + 1, store_schema.sql, steps, 1 };
 	CLEANUP(cleanup_free) char *before = NULL, *after = NULL;
@@ -200,15 +203,20 @@ static void test_settings(void **state)
 	static const struct {
 		const char *sql, *value;
 	} settings[] = {
-		{ "PRAGMA journal_mode", "wal" }, { "PRAGMA synchronous", "2" }, { "PRAGMA foreign_keys", "1" },
-		{ "PRAGMA trusted_schema", "0" }, { "PRAGMA cell_size_check", "1" }, { "PRAGMA mmap_size", "0" },
+		{ "PRAGMA journal_mode", "wal" },
+		{ "PRAGMA synchronous", "2" },
+		{ "PRAGMA foreign_keys", "1" },
+		{ "PRAGMA trusted_schema", "0" },
+		{ "PRAGMA cell_size_check", "1" },
+		{ "PRAGMA mmap_size", "0" },
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		sqlite3_stmt *stmt;
 
-		assert_int_equal(sqlite3_prepare_v2(f->engine->store->db, settings[i].sql, -1, &stmt, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_prepare_v2(f->engine->store->db, settings[i].sql, -1, &stmt, NULL),
+			SQLITE_OK);
 		if (sqlite3_step(stmt) == SQLITE_ROW) /* no row: mmap is not even compiled in */
 			assert_string_equal((const char *)sqlite3_column_text(stmt, 0), settings[i].value);
 		sqlite3_finalize(stmt);

@@ -15,12 +15,13 @@ static void test_values(void **state)
 	} rows[] = {
 		{ "", "{}" },
 		{ "# nothing\n", "{}" },
-		{ "a: 1\nb: -2.5\nc: 1e3\nd: 0x1f\ne: 0o17\n", "{\"a\":1,\"b\":-2.5,\"c\":1000.0,\"d\":31,\"e\":15}" },
-		{ "a: true\nb: False\nc: ~\nd:\ne: yes\n", "{\"a\":true,\"b\":false,\"c\":null,\"d\":null,\"e\":\"yes\"}" },
+		{ "a: 1\nb: -2.5\nc: 1e3\nd: 0x1f\ne: 0o17\n",
+			"{\"a\":1,\"b\":-2.5,\"c\":1000.0,\"d\":31,\"e\":15}" },
+		{ "a: true\nb: False\nc: ~\nd:\ne: yes\n",
+			"{\"a\":true,\"b\":false,\"c\":null,\"d\":null,\"e\":\"yes\"}" },
 		{ "a: \"1\"\nb: '2'\nc: |\n  x\n  y\n", "{\"a\":\"1\",\"b\":\"2\",\"c\":\"x\\ny\\n\"}" },
 		{ "a: &x [1, {b: 2}]\nc: *x\n", "{\"a\":[1,{\"b\":2}],\"c\":[1,{\"b\":2}]}" },
-		{ "a: 1.2.3\nb: 9223372036854775808\nc: 2026-01-01\nd: '.'\ne: .\nf: -\n",
-			NULL },
+		{ "a: 1.2.3\nb: 9223372036854775808\nc: 2026-01-01\nd: '.'\ne: .\nf: -\n", NULL },
 		{ "- 1\n- x\n", "[1,\"x\"]" },
 		{ "a: 1.2.3\nc: 2026-01-01\nd: .\ne: 1 \nf: .5\n",
 			"{\"a\":\"1.2.3\",\"c\":\"2026-01-01\",\"d\":\".\",\"e\":1,\"f\":0.5}" },
@@ -66,7 +67,8 @@ static void test_refusals(void **state)
 		struct fault fault = { 0 };
 		json_t *value = NULL;
 
-		assert_int_equal(yaml_parse("f", rows[i].yaml, strlen(rows[i].yaml), &fault, &value), -EINVAL);
+		assert_int_equal(
+			yaml_parse("f", rows[i].yaml, strlen(rows[i].yaml), &fault, &value), -EINVAL);
 		assert_null(value);
 		assert_contains(fault.text, rows[i].part);
 	}
@@ -81,8 +83,8 @@ static void test_bombs(void **state)
 
 	buffer_append_text(&text, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
 	for (int i = 1; i < 10; i++) {
-		snprintf(line, sizeof(line), "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1,
-			i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		snprintf(line, sizeof(line), "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i,
+			i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 		buffer_append_text(&text, line);
 	}
 	assert_int_equal(yaml_parse("f", text.data, text.size, &fault, &value), -EINVAL);
@@ -109,7 +111,10 @@ static void test_config(void **state)
 	assert_true(config.auto_lock);
 	assert_int_equal(config.lock_timeout_ms, 3600000);
 	assert_int_equal(config.max_concurrent_executions, 10);
-	assert_int_equal(parse(&config, "stacks:\n  auto_lock: false\n  lock_timeout: 90\n  max_log_size: 1MB\n", &fault), 0);
+	assert_int_equal(
+		parse(&config, "stacks:\n  auto_lock: false\n  lock_timeout: 90\n  max_log_size: 1MB\n",
+			&fault),
+		0);
 	assert_int_equal(parse(&config, "max_concurrent_executions: 3\n", &fault), 0);
 	assert_int_equal(parse(&config, "stacks:\n", &fault), 0);
 	assert_false(config.auto_lock);
@@ -141,7 +146,8 @@ static void test_config_refusals(void **state)
 	static const struct {
 		const char *yaml, *part;
 	} rows[] = {
-		{ "stacks:\n  auto_lock: true\n  lock_timout: 5m\n", "c.yaml:3: there is no setting lock_timout; did you mean lock_timeout?" },
+		{ "stacks:\n  auto_lock: true\n  lock_timout: 5m\n",
+			"c.yaml:3: there is no setting lock_timout; did you mean lock_timeout?" },
 		{ "a:\n  b: 1\n", "c.yaml:1: there is no setting a" },
 		{ "auto_lock: maybe\n", "c.yaml:1: auto_lock must be true or false" },
 		{ "\nlock_timeout: soon\n", "c.yaml:2: lock_timeout must be a duration" },
@@ -165,9 +171,12 @@ static void test_config_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values), cmocka_unit_test(test_refusals), cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_config),
-		cmocka_unit_test(test_config_of_one_stack), cmocka_unit_test(test_config_refusals),
+		cmocka_unit_test(test_config_of_one_stack),
+		cmocka_unit_test(test_config_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Both doors, the mount and the socket, give the same result and the same errno for the same operation: one table,
- * run against each of them in a stack of its own, by root and (where the test is root) by another user.
+ * Both doors, the mount and the socket, give the same result and the same errno for the same operation: one
+ * table, run against each of them in a stack of its own, by root and (where the test is root) by another
+ * user.
  *
  * argv[1]: slothd. Needs /dev/fuse; without it the test is skipped (exit 77).
  */
@@ -36,8 +37,9 @@ struct row {
 	const char *text; /* expected content; NULL: only compared between the doors */
 };
 
-static const char long_name[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+static const char long_name[] =
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 static const struct row rows[] = {
 	{ MKDIR, "/stacks/%s", "755", 0, NULL },
@@ -339,8 +341,8 @@ static const char *fill(const char *format, const char *stack, char *text, size_
 }
 #pragma GCC diagnostic pop
 
-static void run_rows(void (*door)(const struct row *, const char *, const char *, struct result *), const char *stack,
-	struct result *results)
+static void run_rows(void (*door)(const struct row *, const char *, const char *, struct result *),
+	const char *stack, struct result *results)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char path[256], arg[256];
@@ -374,8 +376,8 @@ static void test_names_too_long(void **state)
 	assert_int_equal(mkdir(path, 0755), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 	snprintf(path, sizeof(path), "/stacks/%s", long_name);
-	assert_int_equal(client_call(&world.client, "mkdir", json_pack("{s:s, s:i}", "path", path, "mode", 0755),
-				 NULL, 0, &fault, NULL),
+	assert_int_equal(client_call(&world.client, "mkdir",
+				 json_pack("{s:s, s:i}", "path", path, "mode", 0755), NULL, 0, &fault, NULL),
 		-ENAMETOOLONG);
 }
 
@@ -390,8 +392,9 @@ static void test_doors_see_each_other(void **state)
 	snprintf(path, sizeof(path), "%s/stacks/both/description", world.mount);
 	for (int i = 0; i < 200; i++) {
 		snprintf(content, sizeof(content), "%.*s %d\n", i % 40, long_name, i);
-		assert_int_equal(client_write(&world.client, "/stacks/both/description", content, strlen(content),
-					 &fault, NULL), 0);
+		assert_int_equal(client_write(&world.client, "/stacks/both/description", content,
+					 strlen(content), &fault, NULL),
+			0);
 		memset(&result, 0, sizeof(result));
 		mount_read(path, &result);
 		assert_string_equal(result.text, content);
@@ -401,8 +404,9 @@ static void test_doors_see_each_other(void **state)
 	}
 	/* A name that is removed by one is gone for the other, also when it was made anew in between. */
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(client_call(&world.client, "rmdir", json_pack("{s:s}", "path", "/stacks/both"), NULL,
-					 0, &fault, NULL), 0);
+		assert_int_equal(client_call(&world.client, "rmdir",
+					 json_pack("{s:s}", "path", "/stacks/both"), NULL, 0, &fault, NULL),
+			0);
 		memset(&result, 0, sizeof(result));
 		mount_read(path, &result);
 		assert_int_equal(result.error, ENOENT);
@@ -444,8 +448,9 @@ static void as_other_user(int *failures)
 	snprintf(path, sizeof(path), "%s/stacks/public", world.mount);
 	*failures += rmdir(path) == 0 || errno != EACCES;
 	*failures += chmod(path, 0777) == 0 || errno != EPERM;
-	*failures += client_call(&client, "setattr", json_pack("{s:s, s:i}", "path", "/stacks/public", "mode", 0777),
-			     NULL, 0, &fault, NULL) != -EPERM;
+	*failures += client_call(&client, "setattr",
+			     json_pack("{s:s, s:i}", "path", "/stacks/public", "mode", 0777), NULL, 0, &fault,
+			     NULL) != -EPERM;
 	client_close(&client);
 }
 
@@ -458,8 +463,10 @@ static void test_other_user(void **state)
 	if (geteuid() != 0)
 		skip();
 	assert_int_equal(client_mkdir(&world.client, "/stacks/public", &fault), 0);
-	assert_int_equal(client_call(&world.client, "mkdir", json_pack("{s:s, s:i}", "path", "/stacks/private", "mode",
-				 0700), NULL, 0, &fault, NULL), 0);
+	assert_int_equal(client_call(&world.client, "mkdir",
+				 json_pack("{s:s, s:i}", "path", "/stacks/private", "mode", 0700), NULL, 0,
+				 &fault, NULL),
+		0);
 	pid = fork();
 	if (pid == 0) {
 		as_other_user(&failures);

@@ -47,7 +47,8 @@ static void answered(struct request *request, ssize_t result)
 static struct request *as(uid_t uid)
 {
 	caller_done(&world.request.caller);
-	world.request = (struct request){ .tree = world.tree, .done = answered,
+	world.request = (struct request){ .tree = world.tree,
+		.done = answered,
 		.caller = { .uid = uid, .gid = uid, .pid = getpid(), .groups_known = true } };
 	return &world.request;
 }
@@ -108,8 +109,9 @@ static int create(uid_t uid, const char *folder_path, const char *name, struct h
 	struct attr folder, attr;
 	int r = walk(uid, folder_path, &folder);
 
-	return r < 0 ? r :
-		       tree_create(world.tree, as(uid), folder.number, name, 0644, O_WRONLY | O_CREAT, ret_handle, &attr);
+	return r < 0 ? r
+		     : tree_create(world.tree, as(uid), folder.number, name, 0644, O_WRONLY | O_CREAT,
+			       ret_handle, &attr);
 }
 
 static int remove_name(uid_t uid, const char *folder_path, const char *name)
@@ -125,8 +127,8 @@ static int rename_name(uid_t uid, const char *folder_path, const char *name, con
 	struct attr folder;
 	int r = walk(uid, folder_path, &folder);
 
-	return r < 0 ? r :
-		       tree_rename(world.tree, as(uid), folder.number, name, folder.number, new_name, false);
+	return r < 0 ? r
+		     : tree_rename(world.tree, as(uid), folder.number, name, folder.number, new_name, false);
 }
 
 /* Every row of every table: a name or the functions that find names, help, and somebody who owns it. */
@@ -371,7 +373,9 @@ static void test_made_read_only(void **state)
 
 	assert_int_equal(make_stack(0, "prod", 0777), 0);
 	assert_int_equal(walk(0, "/stacks/prod", &folder), 0);
-	assert_int_equal(tree_create(world.tree, as(ALICE), folder.number, ".tmp", 0444, O_WRONLY | O_EXCL, &handle, &attr), 0);
+	assert_int_equal(tree_create(world.tree, as(ALICE), folder.number, ".tmp", 0444, O_WRONLY | O_EXCL,
+				 &handle, &attr),
+		0);
 	tree_release(world.tree, &world.request, handle);
 	assert_int_equal(open_path(ALICE, "/stacks/prod/.tmp", O_WRONLY, &handle), -EACCES);
 }
@@ -417,7 +421,8 @@ static void test_changes_tell_what_is_stale(void **state)
 
 static void test_lock_waits_and_interrupts(void **state)
 {
-	struct request waiting = { .tree = world.tree, .done = answered,
+	struct request waiting = { .tree = world.tree,
+		.done = answered,
 		.caller = { .uid = BOB, .gid = BOB, .groups_known = true } };
 	struct handle *alice, *bob, *other;
 	struct attr attr;
@@ -460,7 +465,8 @@ static void test_lock_waits_and_interrupts(void **state)
 /* Who closes the file on whose lock or content he waits is told so, and is given nothing later. */
 static void test_closing_ends_waits(void **state)
 {
-	struct request waiting = { .tree = world.tree, .done = answered,
+	struct request waiting = { .tree = world.tree,
+		.done = answered,
 		.caller = { .uid = BOB, .gid = BOB, .groups_known = true } };
 	struct handle *alice, *bob;
 
@@ -487,11 +493,11 @@ static int rename_to(uid_t uid, const char *folder_path, const char *name, const
 
 	assert_int_equal(walk(uid, folder_path, &folder), 0);
 	assert_int_equal(walk(uid, new_folder_path, &new_folder), 0);
-	return tree_rename(
-		world.tree, as(uid), folder.number, name, new_folder.number, new_name, false);
+	return tree_rename(world.tree, as(uid), folder.number, name, new_folder.number, new_name, false);
 }
 
-/* What is renamed before it is closed is committed under its new name, once, and stays what it was when that fails. */
+/* What is renamed before it is closed is committed under its new name, once, and stays what it was when that
+ * fails. */
 static void test_renaming_drafts(void **state)
 {
 	struct handle *handle;
@@ -633,7 +639,8 @@ static int setup(void **state)
 	if (!mkdtemp(world.home))
 		return -1;
 	world.loop = ev_default_loop(EVFLAG_NOENV);
-	if (engine_new(world.home, world.loop, &fault, &world.engine) < 0 || tree_new(world.engine, &world.tree) < 0) {
+	if (engine_new(world.home, world.loop, &fault, &world.engine) < 0 ||
+		tree_new(world.engine, &world.tree) < 0) {
 		fprintf(stderr, "%s\n", fault.text);
 		return -1;
 	}

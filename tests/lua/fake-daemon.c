@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A daemon for tests of the runner: starts it on a socket pair, gives it one workflow, answers its calls from memory,
- * and prints what it sends, a line a frame (logs: a line a line), without what differs from run to run.
+ * A daemon for tests of the runner: starts it on a socket pair, gives it one workflow, answers its calls from
+ * memory, and prints what it sends, a line a frame (logs: a line a line), without what differs from run to
+ * run.
  *
  *   fake-daemon RUNNER FILE [NAME=VALUE …]
  *
- * values, options, resume: JSON. parallel, memory: limits. dir: the run's directory (default: a new one, removed
- * at the end). cancel, again, break, deny: text; when a printed line contains it, the run is cancelled (again with grace
- * 0: any second time), the socket is broken and taken up again, or taken up with an error. grace: milliseconds.
- * noack: 1: nothing is acknowledged until the run has finished.
+ * values, options, resume: JSON. parallel, memory: limits. dir: the run's directory (default: a new one,
+ * removed at the end). cancel, again, break, deny: text; when a printed line contains it, the run is
+ * cancelled (again with grace 0: any second time), the socket is broken and taken up again, or taken up with
+ * an error. grace: milliseconds. noack: 1: nothing is acknowledged until the run has finished.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,8 @@
 #include "base/frame.h"
 
 static struct {
-	const char *values, *options, *resume, *parallel, *memory, *dir, *cancel, *again, *break_at, *deny, *grace, *noack;
+	const char *values, *options, *resume, *parallel, *memory, *dir, *cancel, *again, *break_at, *deny,
+		*grace, *noack;
 } args = { .grace = "10000" };
 
 static const struct {
@@ -104,7 +106,8 @@ static void react(const char *line)
 	printf("%s\n", line);
 	fflush(stdout);
 	if (matches(line, &args.cancel) || matches(line, &args.again))
-		send_json(json_pack("{ss sI}", "op", "cancel", "grace_ms", (json_int_t)atoi(args.grace)), NULL, 0);
+		send_json(json_pack("{ss sI}", "op", "cancel", "grace_ms", (json_int_t)atoi(args.grace)),
+			NULL, 0);
 	if (matches(line, &args.break_at))
 		take_up(false);
 	if (matches(line, &args.deny))
@@ -127,7 +130,8 @@ static json_t *state_call(const char *fn, json_t *call)
 	else if (!strcmp(fn, "state.get_all"))
 		return json_incref(kv);
 	else if (!strcmp(fn, "state.increment")) {
-		value = json_integer(json_integer_value(value) + json_integer_value(json_object_get(call, "delta")));
+		value = json_integer(
+			json_integer_value(value) + json_integer_value(json_object_get(call, "delta")));
 		json_object_set(kv, key, value);
 		return value;
 	} else
@@ -144,7 +148,8 @@ static json_t *stack_call(const char *fn, json_t *call)
 	if (!strcmp(fn, "stack.get_output"))
 		return name ? json_incref(json_object_get(outputs, name)) : json_incref(outputs);
 	if (!strcmp(fn, "stack.info"))
-		return json_pack("{si ss ss ss ss}", "id", 7, "name", "prod", "status", "running", "version", "v1", "description", "");
+		return json_pack("{si ss ss ss ss}", "id", 7, "name", "prod", "status", "running", "version",
+			"v1", "description", "");
 	return NULL;
 }
 
@@ -155,10 +160,12 @@ static void answer(json_t *head)
 
 	value = !strncmp(fn, "state.", 6) ? state_call(fn, call) : stack_call(fn, call);
 	if (value)
-		send_json(json_pack("{ss sO sb so}", "op", "return", "seq", json_object_get(head, "seq"), "ok", 1, "value", value), NULL, 0);
+		send_json(json_pack("{ss sO sb so}", "op", "return", "seq", json_object_get(head, "seq"),
+				  "ok", 1, "value", value),
+			NULL, 0);
 	else
-		send_json(json_pack("{ss sO ss ss}", "op", "return", "seq", json_object_get(head, "seq"), "errno", "ENOSYS", "text",
-				  "the fake daemon does not know that"),
+		send_json(json_pack("{ss sO ss ss}", "op", "return", "seq", json_object_get(head, "seq"),
+				  "errno", "ENOSYS", "text", "the fake daemon does not know that"),
 			NULL, 0);
 }
 
@@ -192,8 +199,9 @@ static void print_log(json_t *head, const struct frame *frame)
 		size_t n = (size_t)((newline ? newline : end) - p);
 		char *line;
 
-		if (asprintf(&line, "log %s %d %s: %.*s", text_of(head, "task"), (int)json_integer_value(json_object_get(head, "try")),
-			    text_of(head, "stream"), (int)n, p) < 0)
+		if (asprintf(&line, "log %s %d %s: %.*s", text_of(head, "task"),
+			    (int)json_integer_value(json_object_get(head, "try")), text_of(head, "stream"),
+			    (int)n, p) < 0)
 			die("memory");
 		react(line);
 		free(line);
@@ -201,8 +209,8 @@ static void print_log(json_t *head, const struct frame *frame)
 	}
 }
 
-static const char *const shown[] = { "workflow", "stack", "description", "version", "config", "tasks", "errno", "text", "try", "error",
-	"message", "outputs", "fn", "args" };
+static const char *const shown[] = { "workflow", "stack", "description", "version", "config", "tasks",
+	"errno", "text", "try", "error", "message", "outputs", "fn", "args" };
 
 static void print_frame(json_t *head)
 {
@@ -243,8 +251,8 @@ static void on_frame(const struct frame *frame)
 	if (!strcmp(op, "call"))
 		answer(head);
 	if (!strcmp(op, "loaded"))
-		send_json(json_pack("{ss ss si s{ss ss ss}}", "op", "start", "stack", "prod", "token", 5, "env", "SLOTH_RUN", "42",
-				  "SLOTH_STACK", "prod", "SLOTH_LOCK_TOKEN", "5"),
+		send_json(json_pack("{ss ss si s{ss ss ss}}", "op", "start", "stack", "prod", "token", 5,
+				  "env", "SLOTH_RUN", "42", "SLOTH_STACK", "prod", "SLOTH_LOCK_TOKEN", "5"),
 			NULL, 0);
 	over = !strcmp(op, "refused") || !strcmp(op, "finished");
 	if (over)
@@ -278,10 +286,13 @@ static void send_run(const char *file)
 	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0)
 		buffer_append(&text, chunk, n);
 	fclose(in);
-	send_json(json_pack("{ss si ss ss ss sn so so so ss s{si si}}", "op", "run", "run", 42, "secret", "s3cret", "socket", socket_path,
-			  "file", strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values", json_arg(args.values), "options",
-			  json_arg(args.options), "resume", json_arg(args.resume), "workdir", args.dir, "limits", "max_parallel_tasks",
-			  args.parallel ? atoi(args.parallel) : 0, "memory_bytes", args.memory ? atoi(args.memory) : 0),
+	send_json(json_pack("{ss si ss ss ss sn so so so ss s{si si}}", "op", "run", "run", 42, "secret",
+			  "s3cret", "socket", socket_path, "file",
+			  strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values",
+			  json_arg(args.values), "options", json_arg(args.options), "resume",
+			  json_arg(args.resume), "workdir", args.dir, "limits", "max_parallel_tasks",
+			  args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
+			  args.memory ? atoi(args.memory) : 0),
 		buffer_text(&text), text.size);
 	buffer_done(&text);
 }
