@@ -32,11 +32,6 @@ struct call_row {
 	bool changes; /* its answer is kept until the process has it, so that it is never done twice */
 };
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 static const char *get_text(struct call *call, const char *key)
 {
 	return json_string_value(json_object_get(call->args, key));
@@ -217,7 +212,7 @@ static int state_get_all(struct call *call)
 
 static int state_clear(struct call *call)
 {
-	CLEANUP(cleanup_json) json_t *names = json_array();
+	json_auto_t *names = json_array();
 	struct matching matching = { .pattern = get_text(call, "pattern"), .names = names };
 	struct kv_scope scope;
 	json_t *name;
@@ -235,7 +230,7 @@ static int state_clear(struct call *call)
 
 static int state_increment(struct call *call)
 {
-	CLEANUP(cleanup_json) json_t *one = json_integer(1);
+	json_auto_t *one = json_integer(1);
 	json_t *delta = json_object_get(call->args, "delta");
 	struct kv_scope scope;
 	const char *key;
@@ -295,7 +290,7 @@ static int state_list_pop(struct call *call)
 
 static int state_list_length(struct call *call)
 {
-	CLEANUP(cleanup_json) json_t *list = NULL;
+	json_auto_t *list = NULL;
 	struct kv_scope scope;
 	const char *key;
 	struct kv kv;
@@ -535,7 +530,7 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 	struct engine *engine = runner->of->engine;
 	const char *name = json_string_value(json_object_get(head, "fn"));
 	int64_t got = json_integer_value(json_object_get(head, "got"));
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	struct call call = { .runner = runner, .engine = engine, .args = json_object_get(head, "args") };
 	const struct call_row *row = NULL;
 	json_t *answer;

@@ -15,11 +15,6 @@
 #include "engine/folder.h"
 #include "engine/lock.h"
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 static const char *get_text(json_t *head, const char *key)
 {
 	return json_string_value(json_object_get(head, key));
@@ -47,7 +42,7 @@ static int apply_refused(struct runner *runner, json_t *head, const struct frame
 static int store_plan(struct runner *runner, json_t *head)
 {
 	struct engine *engine = runner->of->engine;
-	CLEANUP(cleanup_json) json_t *plan = json_object();
+	json_auto_t *plan = json_object();
 	CLEANUP(cleanup_free) char *text = NULL;
 	static const char *const keys[] = { "workflow", "description", "version", "config", "tasks" };
 	json_t *task;
@@ -327,7 +322,7 @@ static int apply_frame(struct runner *runner, json_t *head, const struct frame *
 static void conn_frame(struct conn *conn, const struct frame *frame)
 {
 	struct runner *runner = conn->userdata;
-	CLEANUP(cleanup_json) json_t *head = json_loadb(frame->head, frame->head_size, 0, NULL);
+	json_auto_t *head = json_loadb(frame->head, frame->head_size, 0, NULL);
 	int64_t seq = json_integer_value(json_object_get(head, "seq"));
 	int r;
 

@@ -15,11 +15,6 @@ enum {
 	DEPTH_MAX = 8, /* of workflows that submit workflows */
 };
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 /* How deep the submitter is in workflows that submit workflows: it descends from a runner then. */
 static int submitter_depth(struct runners *runners, const struct caller *caller)
 {
@@ -39,8 +34,8 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	CLEANUP(buffer_done) struct buffer own = { 0 };
-	CLEANUP(cleanup_json) json_t *values = NULL;
-	CLEANUP(cleanup_json) json_t *over = NULL;
+	json_auto_t *values = NULL;
+	json_auto_t *over = NULL;
 	CLEANUP(cleanup_free) char *merged = NULL;
 	struct stack stack;
 	int r;
@@ -230,7 +225,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	CLEANUP(buffer_done) struct buffer values_text = { 0 };
-	CLEANUP(cleanup_json) json_t *values = NULL;
+	json_auto_t *values = NULL;
 	struct run run;
 	int r = run_get(runners->engine, run_id, &run);
 

@@ -275,21 +275,12 @@ static void scratch_forget_options(struct view *view, const char *file)
 	scratch->maker->forget_options(&folder, scratch->name);
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry scratch_entries[] = {
-	{ .help = "a temporary file of an editor",
-		.kind = KIND_DOCUMENT,
-		.mode = 0777,
-		.fleeting = true,
-		.unlinkable = true,
-		.object = scratch_object,
-		.show = scratch_show,
-		.commit = scratch_commit,
-		.remove = scratch_unlink,
-		.chmod = scratch_chmod,
-		.chown = scratch_chown,
-		.set_option = scratch_set_option,
-		.forget_options = scratch_forget_options },
+	{ .help = "a temporary file of an editor", .kind = KIND_DOCUMENT, .mode = 0777, .fleeting = true,
+	  .unlinkable = true, .object = scratch_object, .show = scratch_show, .commit = scratch_commit,
+	  .remove = scratch_unlink, .chmod = scratch_chmod, .chown = scratch_chown, .set_option = scratch_set_option,
+	  .forget_options = scratch_forget_options },
 };
 /* clang-format on */
 

@@ -19,6 +19,9 @@ int object_key(struct view *view, struct object *ret_object);
 /* Whether the caller may see a run at all (its folder's x). */
 bool run_visible(struct view *view, const struct run *run);
 
+/* A time as a JSON string, null for 0. New reference. */
+json_t *time_json(int64_t ms);
+
 /* One JSON value, sorted keys, and a newline. */
 int show_json(FILE *out, const json_t *value);
 

@@ -146,6 +146,13 @@ int show_json(FILE *out, const json_t *value)
 	return 0;
 }
 
+json_t *time_json(int64_t ms)
+{
+	char text[32];
+
+	return ms ? json_string(time_format(ms, text)) : json_null();
+}
+
 static bool name_byte(unsigned char c, bool first)
 {
 	return c < 0x80 && (isalnum(c) || (!first && (c == '.' || c == '_' || c == '-')));

@@ -9,11 +9,6 @@
 #include "engine/runner.h"
 #include "fs/nodes/nodes.h"
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *ret_id)
 {
 	struct run run;
@@ -130,50 +125,21 @@ static int run_remove(struct view *view)
 	return 0;
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry runs_entries[] = {
-	{ .help = "a run",
-		.kind = KIND_DIRECTORY,
-		.mode = 0777,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_ALL,
-		.directory = &run_directory,
-		.object = object_run,
-		.find = all_find,
-		.each = all_each,
-		.remove = run_remove },
-	{ .help = "latest: the newest run",
-		.kind = KIND_LINK,
-		.mode = 0777,
-		.fleeting = true,
-		.object = object_system,
-		.show = latest_show,
-		.find = latest_find,
-		.each = latest_each },
-	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it",
-		.kind = KIND_DOCUMENT,
-		.mode = 0666,
-		.fleeting = true,
-		.unlinkable = true,
-		.object = object_workflow_file,
-		.stamp = workflow_stamp,
-		.show = workflow_show,
-		.commit = workflow_commit,
-		.remove = workflow_remove,
-		.set_option = workflow_set_option,
-		.forget_options = workflow_forget_options,
-		.find = workflow_find,
-		.each = workflow_each,
-		.put = workflow_put,
-		.takes = workflow_takes },
-	{ .help = "NAME: the newest run of NAME.sloth",
-		.kind = KIND_LINK,
-		.mode = 0777,
-		.fleeting = true,
-		.object = object_system,
-		.show = workflow_link_show,
-		.find = workflow_link_find,
-		.each = workflow_link_each },
+	{ .help = "a run", .kind = KIND_DIRECTORY, .mode = 0777, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL,
+	  .directory = &run_directory, .object = object_run, .find = all_find, .each = all_each,
+	  .remove = run_remove },
+	{ .help = "latest: the newest run", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = latest_show, .find = latest_find, .each = latest_each },
+	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .fleeting = true, .unlinkable = true, .object = object_workflow_file, .stamp = workflow_stamp,
+	  .show = workflow_show, .commit = workflow_commit, .remove = workflow_remove,
+	  .set_option = workflow_set_option, .forget_options = workflow_forget_options, .find = workflow_find, .each = workflow_each, .put = workflow_put,
+	  .takes = workflow_takes },
+	{ .help = "NAME: the newest run of NAME.sloth", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = workflow_link_show, .find = workflow_link_find,
+	  .each = workflow_link_each },
 };
 /* clang-format on */
 
@@ -202,48 +168,20 @@ static int own_show(struct view *view, FILE *out)
 	return 0;
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry stack_runs_entries[] = {
-	{ .help = "link to a run of this stack",
-		.kind = KIND_LINK,
-		.mode = 0777,
-		.fleeting = true,
-		.object = object_system,
-		.show = own_show,
-		.find = own_find,
-		.each = own_each },
-	{ .help = "latest: the stack's newest run",
-		.kind = KIND_LINK,
-		.mode = 0777,
-		.fleeting = true,
-		.object = object_stack,
-		.show = latest_show,
-		.find = latest_find,
-		.each = latest_each },
-	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it on this stack",
-		.kind = KIND_DOCUMENT,
-		.mode = 0666,
-		.fleeting = true,
-		.unlinkable = true,
-		.object = object_workflow_file,
-		.stamp = workflow_stamp,
-		.show = workflow_show,
-		.commit = workflow_commit,
-		.remove = workflow_remove,
-		.set_option = workflow_set_option,
-		.forget_options = workflow_forget_options,
-		.find = workflow_find,
-		.each = workflow_each,
-		.put = workflow_put,
-		.takes = workflow_takes },
-	{ .help = "NAME: the newest run of NAME.sloth",
-		.kind = KIND_LINK,
-		.mode = 0777,
-		.fleeting = true,
-		.object = object_system,
-		.show = workflow_link_show,
-		.find = workflow_link_find,
-		.each = workflow_link_each },
+	{ .help = "link to a run of this stack", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = own_show, .find = own_find, .each = own_each },
+	{ .help = "latest: the stack's newest run", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_stack, .show = latest_show, .find = latest_find, .each = latest_each },
+	{ .help = "NAME.sloth, .lua, .yaml: a workflow; writing it runs it on this stack", .kind = KIND_DOCUMENT,
+	  .mode = 0666, .fleeting = true, .unlinkable = true, .object = object_workflow_file,
+	  .stamp = workflow_stamp, .show = workflow_show, .commit = workflow_commit, .remove = workflow_remove,
+	  .set_option = workflow_set_option, .forget_options = workflow_forget_options, .find = workflow_find, .each = workflow_each, .put = workflow_put,
+	  .takes = workflow_takes },
+	{ .help = "NAME: the newest run of NAME.sloth", .kind = KIND_LINK, .mode = 0777, .fleeting = true,
+	  .object = object_system, .show = workflow_link_show, .find = workflow_link_find,
+	  .each = workflow_link_each },
 };
 /* clang-format on */
 
@@ -273,13 +211,6 @@ static int wait_done(struct view *view)
 	return r < 0 ? r : run_status_final(run.status);
 }
 
-static json_t *time_or_null(int64_t ms)
-{
-	char text[32];
-
-	return ms ? json_string(time_format(ms, text)) : json_null();
-}
-
 static json_t *duration_or_null(int64_t from_ms, int64_t to_ms)
 {
 	return from_ms && to_ms ? json_integer(to_ms - from_ms) : json_null();
@@ -292,7 +223,7 @@ static int add_task(void *userdata, const struct task *task)
 	json_array_append_new(
 		list, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", task->name, "status",
 			      task_status_name(task->status), "tries", task->tries, "started",
-			      time_or_null(task->started_ms), "finished", time_or_null(task->finished_ms),
+			      time_json(task->started_ms), "finished", time_json(task->finished_ms),
 			      "duration_ms", duration_or_null(task->started_ms, task->finished_ms)));
 	return 0;
 }
@@ -322,7 +253,7 @@ static void add_errors(struct view *view, json_t *tasks)
 static int status_json_show(struct view *view, FILE *out)
 {
 	CLEANUP(buffer_done) struct buffer error = { 0 };
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	json_t *tasks = json_array();
 	char user[128];
 	struct run run;
@@ -339,10 +270,9 @@ static int status_json_show(struct view *view, FILE *out)
 	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 		(json_int_t)run.id, "status", run_status_name(run.status), "stack", run.stack, "file",
 		run.file, "user", caller_user_name(run.uid, user, sizeof(user)), "uid", (int)run.uid,
-		"created", time_or_null(run.created_ms), "started", time_or_null(run.started_ms), "finished",
-		time_or_null(run.finished_ms), "duration_ms",
-		duration_or_null(run.started_ms, run.finished_ms), "error",
-		error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
+		"created", time_json(run.created_ms), "started", time_json(run.started_ms), "finished",
+		time_json(run.finished_ms), "duration_ms", duration_or_null(run.started_ms, run.finished_ms),
+		"error", error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
 	return value ? show_json(out, value) : -ENOMEM;
 }
 
@@ -395,7 +325,7 @@ static json_t *run_json(struct view *view, enum run_text which)
 
 static int show_run_json(struct view *view, enum run_text which, FILE *out)
 {
-	CLEANUP(cleanup_json) json_t *value = run_json(view, which);
+	json_auto_t *value = run_json(view, which);
 
 	return value ? show_json(out, value) : -ENOMEM;
 }
@@ -423,7 +353,7 @@ static int outputs_json_show(struct view *view, FILE *out)
 
 static int outputs_show(struct view *view, FILE *out)
 {
-	CLEANUP(cleanup_json) json_t *outputs = run_json(view, RUN_OUTPUTS);
+	json_auto_t *outputs = run_json(view, RUN_OUTPUTS);
 	const char *key;
 	json_t *value;
 
@@ -449,7 +379,7 @@ static const char *text_of(const json_t *object, const char *key)
 /* A line a task: what it is, and what it waits for. */
 static int plan_show(struct view *view, FILE *out)
 {
-	CLEANUP(cleanup_json) json_t *plan = run_json(view, RUN_PLAN);
+	json_auto_t *plan = run_json(view, RUN_PLAN);
 	json_t *task, *name;
 	size_t i, j;
 
@@ -485,7 +415,7 @@ static void write_dot(FILE *out, const char *text)
 
 static int plan_dot_show(struct view *view, FILE *out)
 {
-	CLEANUP(cleanup_json) json_t *plan = run_json(view, RUN_PLAN);
+	json_auto_t *plan = run_json(view, RUN_PLAN);
 	json_t *task, *name;
 	size_t i, j;
 
@@ -620,164 +550,56 @@ static int ctl_write(struct view *view, const char *line, size_t size)
 		near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry run_entries[] = {
-	{ .name = "status",
-		.help = "queued, waiting, running, success, failed …",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS | ASPECT_META,
-		.object = object_run,
-		.show = status_show },
-	{ .name = "status.json",
-		.help = "the run and its tasks as JSON",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.fleeting = true,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_ALL,
-		.object = object_run,
-		.show = status_json_show },
-	{ .name = "error",
-		.help = "why it failed",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS | ASPECT_META,
-		.object = object_run,
-		.show = text_show },
-	{ .name = "stack",
-		.help = "link to its stack",
-		.kind = KIND_LINK,
-		.mode = 0777,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_META,
-		.object = object_run,
-		.show = stack_link_show },
-	{ .name = "workflow",
-		.help = "the text that runs",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_META | ASPECT_DOCUMENTS,
-		.object = object_run,
-		.show = text_show },
-	{ .name = "values.yaml",
-		.help = "the values that it sees",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_META | ASPECT_DOCUMENTS,
-		.object = object_run,
-		.show = values_show },
-	{ .name = "plan",
-		.help = "its tasks, and what each waits for",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_PLAN | ASPECT_META,
-		.object = object_run,
-		.show = plan_show },
-	{ .name = "plan.json",
-		.help = "the plan as JSON",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_PLAN | ASPECT_META,
-		.object = object_run,
-		.show = plan_json_show },
-	{ .name = "plan.dot",
-		.help = "the plan for Graphviz",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_PLAN | ASPECT_META,
-		.object = object_run,
-		.show = plan_dot_show },
-	{ .name = "log",
-		.help = "what its tasks print; grows while it goes on",
-		.kind = KIND_STREAM,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_LOG | ASPECT_STATUS,
-		.object = object_run,
-		.stream = &log_stream },
-	{ .name = "wait",
-		.help = "reading blocks until it ends, then gives its status",
-		.kind = KIND_WAIT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS,
-		.object = object_run,
-		.show = status_show,
-		.done = wait_done },
-	{ .name = "ctl",
-		.help = "commands: cancel, retry, retry failed",
-		.kind = KIND_CONTROL,
-		.mode = 0666,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_META,
-		.object = object_run,
-		.show = ctl_show,
-		.write = ctl_write },
-	{ .name = "outputs",
-		.help = "what it set, key=value lines",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_OUTPUTS | ASPECT_META,
-		.object = object_run,
-		.show = outputs_show },
-	{ .name = "outputs.json",
-		.help = "what it set, as JSON",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_OUTPUTS | ASPECT_META,
-		.object = object_run,
-		.show = outputs_json_show },
-	{ .name = "result.json",
-		.help = "its result",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS | ASPECT_META,
-		.object = object_run,
-		.show = result_show },
-	{ .name = "duration",
-		.help = "how long it took, or takes",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.fleeting = true,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS,
-		.object = object_run,
-		.show = times_show },
-	{ .name = "started",
-		.help = "when it started",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS | ASPECT_META,
-		.object = object_run,
-		.show = times_show },
-	{ .name = "finished",
-		.help = "when it ended",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_STATUS | ASPECT_META,
-		.object = object_run,
-		.show = times_show },
-	{ .name = "tasks",
-		.help = "its tasks",
-		.kind = KIND_DIRECTORY,
-		.mode = 0555,
-		.subject = SUBJECT_RUN,
-		.aspects = ASPECT_META | ASPECT_PLAN,
-		.directory = &tasks_directory,
-		.object = object_run },
+	{ .name = "status", .help = "queued, waiting, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run,
+	  .show = status_show },
+	{ .name = "status.json", .help = "the run and its tasks as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run,
+	  .show = status_json_show },
+	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = text_show },
+	{ .name = "stack", .help = "link to its stack", .kind = KIND_LINK, .mode = 0777, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META, .object = object_run, .show = stack_link_show },
+	{ .name = "workflow", .help = "the text that runs", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run, .show = text_show },
+	{ .name = "values.yaml", .help = "the values that it sees", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run,
+	  .show = values_show },
+	{ .name = "plan", .help = "its tasks, and what each waits for", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_show },
+	{ .name = "plan.json", .help = "the plan as JSON", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_json_show },
+	{ .name = "plan.dot", .help = "the plan for Graphviz", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run,
+	  .show = plan_dot_show },
+	{ .name = "log", .help = "what its tasks print; grows while it goes on", .kind = KIND_STREAM, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_LOG | ASPECT_STATUS, .object = object_run,
+	  .stream = &log_stream },
+	{ .name = "wait", .help = "reading blocks until it ends, then gives its status", .kind = KIND_WAIT,
+	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
+	  .show = status_show, .done = wait_done },
+	{ .name = "ctl", .help = "commands: cancel, retry, retry failed", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META, .object = object_run, .show = ctl_show,
+	  .write = ctl_write },
+	{ .name = "outputs", .help = "what it set, key=value lines", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
+	  .show = outputs_show },
+	{ .name = "outputs.json", .help = "what it set, as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
+	  .show = outputs_json_show },
+	{ .name = "result.json", .help = "its result", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = result_show },
+	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
+	  .show = times_show },
+	{ .name = "started", .help = "when it started", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
+	{ .name = "finished", .help = "when it ended", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
+	{ .name = "tasks", .help = "its tasks", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META | ASPECT_PLAN, .directory = &tasks_directory, .object = object_run },
 };
 /* clang-format on */
 

@@ -71,22 +71,12 @@ static int stack_chown_node(struct view *view, uid_t uid, gid_t gid)
 	return stack_chown(view->engine, view->caller, view->id, uid, gid, view->fault);
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry stacks_entries[] = {
-	{ .help = "a stack",
-		.kind = KIND_DIRECTORY,
-		.mode = 07777,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META | ASPECT_NAMES,
-		.directory = &stack_directory,
-		.object = object_stack,
-		.find = stack_find_node,
-		.each = stack_each_node,
-		.make = stack_make,
-		.remove = stack_remove_node,
-		.rename = stack_rename_node,
-		.chmod = stack_chmod_node,
-		.chown = stack_chown_node },
+	{ .help = "a stack", .kind = KIND_DIRECTORY, .mode = 07777, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_META | ASPECT_NAMES, .directory = &stack_directory, .object = object_stack,
+	  .find = stack_find_node, .each = stack_each_node, .make = stack_make, .remove = stack_remove_node,
+	  .rename = stack_rename_node, .chmod = stack_chmod_node, .chown = stack_chown_node },
 };
 /* clang-format on */
 
@@ -104,13 +94,6 @@ static int status_show(struct view *view, FILE *out)
 	return r;
 }
 
-static json_t *time_or_null(int64_t ms)
-{
-	char text[32];
-
-	return ms ? json_string(time_format(ms, text)) : json_null();
-}
-
 static json_t *last_run_json(struct engine *engine, const struct stack *stack)
 {
 	struct run run;
@@ -118,8 +101,8 @@ static json_t *last_run_json(struct engine *engine, const struct stack *stack)
 	if (!stack->last_run || run_get(engine, stack->last_run, &run) < 0)
 		return json_null();
 	return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o}", "id", (json_int_t)run.id, "status",
-		run_status_name(run.status), "file", run.file, "started", time_or_null(run.started_ms),
-		"finished", time_or_null(run.finished_ms), "duration_ms",
+		run_status_name(run.status), "file", run.file, "started", time_json(run.started_ms),
+		"finished", time_json(run.finished_ms), "duration_ms",
 		run.started_ms && run.finished_ms ? json_integer(run.finished_ms - run.started_ms)
 						  : json_null());
 }
@@ -131,16 +114,11 @@ static void first_line(struct engine *engine, int64_t id, enum stack_text which,
 			buffer_truncate(ret_text, ret_text->size - 1);
 }
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 static int status_json_show(struct view *view, FILE *out)
 {
 	CLEANUP(buffer_done) struct buffer description = { 0 };
 	CLEANUP(buffer_done) struct buffer version = { 0 };
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	struct stack stack;
 	char owner[128], mode[16];
 	int r = stack_get(view->engine, view->id, &stack);
@@ -153,7 +131,7 @@ static int status_json_show(struct view *view, FILE *out)
 	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I}", "name",
 		stack.name, "status", stack_status_name(stack.status), "description",
 		buffer_text(&description), "version", buffer_text(&version), "created",
-		time_or_null(stack.created_ms), "updated", time_or_null(stack.updated_ms), "runs",
+		time_json(stack.created_ms), "updated", time_json(stack.updated_ms), "runs",
 		(json_int_t)stack.run_count, "last_run", last_run_json(view->engine, &stack), "owner",
 		caller_user_name(stack.uid, owner, sizeof(owner)), "uid", (int)stack.uid, "gid",
 		(int)stack.gid, "mode", mode, "token", (json_int_t)stack.token);
@@ -291,164 +269,56 @@ static int lock_remove(struct view *view)
 	return lock_release(view->engine, view->caller, view->id, view->fault);
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry stack_entries[] = {
-	{ .name = "status",
-		.help = "created, running, completed or failed",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_STATUS | ASPECT_META,
-		.object = object_stack,
-		.show = status_show },
-	{ .name = "status.json",
-		.help = "the stack in one JSON object",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_ALL,
-		.object = object_stack,
-		.show = status_json_show },
-	{ .name = "description",
-		.help = "one line for people",
-		.kind = KIND_CONTROL,
-		.mode = 0666,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META,
-		.object = object_stack,
-		.stamp = text_stamp,
-		.show = text_show,
-		.write = text_set },
-	{ .name = "version",
-		.help = "the version of what is deployed",
-		.kind = KIND_CONTROL,
-		.mode = 0666,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META,
-		.object = object_stack,
-		.stamp = text_stamp,
-		.show = text_show,
-		.write = text_set },
-	{ .name = "created",
-		.help = "when it was made",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META,
-		.object = object_stack,
-		.show = time_show },
-	{ .name = "updated",
-		.help = "when it changed last",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_ALL,
-		.object = object_stack,
-		.show = time_show },
-	{ .name = "config.yaml",
-		.help = "settings of this stack",
-		.kind = KIND_DOCUMENT,
-		.mode = 0666,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_DOCUMENTS | ASPECT_META,
-		.unlinkable = true,
-		.object = object_stack,
-		.stamp = text_stamp,
-		.show = text_show,
-		.commit = text_set },
-	{ .name = "values.yaml",
-		.help = "the values that its workflows see",
-		.kind = KIND_DOCUMENT,
-		.mode = 0666,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_DOCUMENTS | ASPECT_META,
-		.unlinkable = true,
-		.object = object_stack,
-		.stamp = text_stamp,
-		.show = text_show,
-		.commit = text_set },
-	{ .name = "workflow",
-		.help = "the workflow that ran here last",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_DOCUMENTS | ASPECT_META,
-		.object = object_stack,
-		.stamp = text_stamp,
-		.show = text_show },
-	{ .name = "outputs",
-		.help = "key=value lines",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_OUTPUTS | ASPECT_META,
-		.object = object_stack,
-		.stamp = outputs_stamp,
-		.show = outputs_show },
-	{ .name = "outputs.json",
-		.help = "the outputs as one JSON object",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_OUTPUTS | ASPECT_META,
-		.object = object_stack,
-		.stamp = outputs_stamp,
-		.show = outputs_json_show },
-	{ .name = "outputs.d",
-		.help = "one raw value a file",
-		.kind = KIND_DIRECTORY,
-		.mode = 0777,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META | ASPECT_OUTPUTS,
-		.directory = &outputs_directory,
-		.object = object_stack },
-	{ .name = "lock",
-		.help = "who holds the stack and who waits; commands",
-		.kind = KIND_CONTROL,
-		.mode = 0666,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_LOCK,
-		.fleeting = true,
-		.lockable = true,
-		.object = object_stack,
-		.stamp = lock_stamp,
-		.show = lock_show_node,
-		.write = lock_write,
-		.remove = lock_remove },
-	{ .name = "lock.json",
-		.help = "the same as JSON",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.fleeting = true,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_LOCK,
-		.object = object_stack,
-		.stamp = lock_stamp,
-		.show = lock_json_show },
-	{ .name = "state",
-		.help = "the stack's keys and values",
-		.kind = KIND_DIRECTORY,
-		.mode = 0777,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META | ASPECT_STATE,
-		.directory = &stack_state_directory,
-		.object = object_stack },
-	{ .name = "activity",
-		.help = "this stack's events",
-		.kind = KIND_STREAM,
-		.mode = 0444,
-		.aspects = ASPECT_EVENTS,
-		.subject = SUBJECT_STACK,
-		.object = object_stack,
-		.stream = &activity_stream },
-	{ .name = "runs",
-		.help = "its runs; writing a workflow here runs it",
-		.kind = KIND_DIRECTORY,
-		.mode = 0777,
-		.subject = SUBJECT_STACK,
-		.aspects = ASPECT_META,
-		.directory = &stack_runs_directory,
-		.object = object_stack },
+	{ .name = "status", .help = "created, running, completed or failed", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_stack,
+	  .show = status_show },
+	{ .name = "status.json", .help = "the stack in one JSON object", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = status_json_show },
+	{ .name = "description", .help = "one line for people", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
+	  .show = text_show, .write = text_set },
+	{ .name = "version", .help = "the version of what is deployed", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
+	  .show = text_show, .write = text_set },
+	{ .name = "created", .help = "when it was made", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_META, .object = object_stack, .show = time_show },
+	{ .name = "updated", .help = "when it changed last", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = time_show },
+	{ .name = "config.yaml", .help = "settings of this stack", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .unlinkable = true,
+	  .object = object_stack, .stamp = text_stamp, .show = text_show, .commit = text_set },
+	{ .name = "values.yaml", .help = "the values that its workflows see", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .unlinkable = true,
+	  .object = object_stack, .stamp = text_stamp, .show = text_show, .commit = text_set },
+	{ .name = "workflow", .help = "the workflow that ran here last", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_DOCUMENTS | ASPECT_META, .object = object_stack,
+	  .stamp = text_stamp, .show = text_show },
+	{ .name = "outputs", .help = "key=value lines", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_stack, .stamp = outputs_stamp,
+	  .show = outputs_show },
+	{ .name = "outputs.json", .help = "the outputs as one JSON object", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_stack,
+	  .stamp = outputs_stamp, .show = outputs_json_show },
+	{ .name = "outputs.d", .help = "one raw value a file", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_OUTPUTS, .directory = &outputs_directory,
+	  .object = object_stack },
+	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
+	  .object = object_stack, .stamp = lock_stamp, .show = lock_show_node, .write = lock_write,
+	  .remove = lock_remove },
+	{ .name = "lock.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .object = object_stack, .stamp = lock_stamp,
+	  .show = lock_json_show },
+	{ .name = "state", .help = "the stack's keys and values", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_STATE, .directory = &stack_state_directory,
+	  .object = object_stack },
+	{ .name = "activity", .help = "this stack's events", .kind = KIND_STREAM, .mode = 0444,
+	  .aspects = ASPECT_EVENTS, .subject = SUBJECT_STACK, .object = object_stack, .stream = &activity_stream },
+	{ .name = "runs", .help = "its runs; writing a workflow here runs it", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .directory = &stack_runs_directory,
+	  .object = object_stack },
 };
 /* clang-format on */
 
@@ -480,7 +350,7 @@ static int output_each_node(
 
 static int output_show_node(struct view *view, FILE *out)
 {
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	int r = output_get(view->engine, view->id, NULL, NULL, &value, NULL);
 
 	if (r == 0)
@@ -498,7 +368,7 @@ static json_t *text_value(const char *text, size_t size)
 
 static int output_commit(struct view *view, const char *content, size_t size)
 {
-	CLEANUP(cleanup_json) json_t *value = text_value(content, size);
+	json_auto_t *value = text_value(content, size);
 	char name[NAME_SIZE];
 	int64_t stack_id;
 	int r;
@@ -512,7 +382,7 @@ static int output_commit(struct view *view, const char *content, size_t size)
 static int output_put(
 	struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
 {
-	CLEANUP(cleanup_json) json_t *value = text_value(content, size);
+	json_auto_t *value = text_value(content, size);
 	int r;
 
 	if (!value)
@@ -530,20 +400,12 @@ static int output_remove(struct view *view)
 	return r < 0 ? r : output_delete(view->engine, view->caller, stack_id, name, view->fault);
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry outputs_entries[] = {
-	{ .help = "one output",
-		.kind = KIND_DOCUMENT,
-		.mode = 0666,
-		.subject = SUBJECT_OUTPUT,
-		.aspects = ASPECT_OUTPUTS | ASPECT_META,
-		.object = object_output,
-		.show = output_show_node,
-		.commit = output_commit,
-		.remove = output_remove,
-		.find = output_find_node,
-		.each = output_each_node,
-		.put = output_put },
+	{ .help = "one output", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_OUTPUT,
+	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_output, .show = output_show_node,
+	  .commit = output_commit, .remove = output_remove, .find = output_find_node, .each = output_each_node,
+	  .put = output_put },
 };
 /* clang-format on */
 

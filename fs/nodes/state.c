@@ -10,11 +10,6 @@
 #include "engine/stack.h"
 #include "fs/nodes/nodes.h"
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 /* The scope of a folder of keys. */
 static struct kv_scope folder_scope(const struct view *folder)
 {
@@ -85,7 +80,7 @@ static int key_each(
 
 static int key_show(struct view *view, FILE *out)
 {
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	struct kv_scope scope;
 	struct kv kv;
 	int r = kv_get_id(view->engine, view->id, &scope, &kv, &value);
@@ -98,7 +93,7 @@ static int key_show(struct view *view, FILE *out)
 static int key_set(
 	struct view *view, struct kv_scope scope, const char *name, const char *content, size_t size)
 {
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	int r = may_change(view, scope);
 
 	if (r < 0)
@@ -166,21 +161,11 @@ static int key_set_option(
 	return r < 0 ? r : kv_set_ttl(view->engine, scope, kv.name, ttl_ms);
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry key_entries[] = {
-	{ .help = "a value",
-		.kind = KIND_DOCUMENT,
-		.mode = 0666,
-		.subject = SUBJECT_KEY,
-		.aspects = ASPECT_STATE | ASPECT_META,
-		.object = object_key,
-		.show = key_show,
-		.commit = key_commit,
-		.remove = key_remove,
-		.set_option = key_set_option,
-		.find = key_find,
-		.each = key_each,
-		.put = key_put },
+	{ .help = "a value", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_KEY,
+	  .aspects = ASPECT_STATE | ASPECT_META, .object = object_key, .show = key_show, .commit = key_commit,
+	  .remove = key_remove, .set_option = key_set_option, .find = key_find, .each = key_each, .put = key_put },
 };
 /* clang-format on */
 
@@ -224,18 +209,11 @@ static int namespace_remove(struct view *view)
 	return r == -ENOTEMPTY ? fault_set(view->fault, ENOTEMPTY, "it has keys: remove them first") : r;
 }
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry state_entries[] = {
-	{ .help = "a namespace",
-		.kind = KIND_DIRECTORY,
-		.mode = 0777,
-		.fleeting = true,
-		.directory = &namespace_directory,
-		.object = object_namespace,
-		.find = namespace_find,
-		.each = namespace_each,
-		.make = namespace_make,
-		.remove = namespace_remove },
+	{ .help = "a namespace", .kind = KIND_DIRECTORY, .mode = 0777, .fleeting = true,
+	  .directory = &namespace_directory, .object = object_namespace,
+	  .find = namespace_find, .each = namespace_each, .make = namespace_make, .remove = namespace_remove },
 };
 /* clang-format on */
 

@@ -7,11 +7,6 @@
 #include "engine/run.h"
 #include "fs/nodes/nodes.h"
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 struct emitter {
 	int (*emit)(void *userdata, const char *name, int64_t id);
 	void *userdata;
@@ -89,7 +84,7 @@ static int task_error_show(struct view *view, FILE *out)
 static int task_output_show(struct view *view, FILE *out)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	CLEANUP(cleanup_json) json_t *value = NULL;
+	json_auto_t *value = NULL;
 	int r = task_output(view->engine, view->id, &text);
 
 	if (r < 0)
@@ -123,73 +118,33 @@ static bool task_ended(struct view *view)
 
 static const struct stream task_log_stream = { task_log_size, task_log_read, task_ended };
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry tasks_entries[] = {
-	{ .help = "a task",
-		.kind = KIND_DIRECTORY,
-		.mode = 0555,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_ALL,
-		.directory = &task_directory,
-		.object = object_task,
-		.find = task_find_node,
-		.each = task_each_node },
+	{ .help = "a task", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_TASK, .aspects = ASPECT_ALL,
+	  .directory = &task_directory, .object = object_task, .find = task_find_node, .each = task_each_node },
 };
 /* clang-format on */
 
 const struct directory tasks_directory = DIRECTORY(tasks_entries);
 
-/* clang-format off: a row stays together */
+/* clang-format off */
 static const struct entry task_entries[] = {
-	{ .name = "status",
-		.help = "pending, running, success, failed …",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_STATUS | ASPECT_TASKS,
-		.object = object_task,
-		.show = task_status_show },
-	{ .name = "log",
-		.help = "what it prints",
-		.kind = KIND_STREAM,
-		.mode = 0444,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_LOG | ASPECT_STATUS | ASPECT_TASKS,
-		.object = object_task,
-		.stream = &task_log_stream },
-	{ .name = "attempts",
-		.help = "a line a try",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_STATUS | ASPECT_TASKS,
-		.object = object_task,
-		.show = attempts_show },
-	{ .name = "duration",
-		.help = "how long it took, or takes",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.fleeting = true,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_STATUS,
-		.object = object_task,
-		.show = task_duration_show },
-	{ .name = "error",
-		.help = "why it failed",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_STATUS | ASPECT_TASKS,
-		.object = object_task,
-		.show = task_error_show },
-	{ .name = "output.json",
-		.help = "what it gave back",
-		.kind = KIND_TEXT,
-		.mode = 0444,
-		.subject = SUBJECT_TASK,
-		.aspects = ASPECT_STATUS | ASPECT_TASKS,
-		.object = object_task,
-		.show = task_output_show },
+	{ .name = "status", .help = "pending, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .show = task_status_show },
+	{ .name = "log", .help = "what it prints", .kind = KIND_STREAM, .mode = 0444, .subject = SUBJECT_TASK,
+	  .aspects = ASPECT_LOG | ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .stream = &task_log_stream },
+	{ .name = "attempts", .help = "a line a try", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TASK,
+	  .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task, .show = attempts_show },
+	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS, .object = object_task,
+	  .show = task_duration_show },
+	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TASK,
+	  .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task, .show = task_error_show },
+	{ .name = "output.json", .help = "what it gave back", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .show = task_output_show },
 };
 /* clang-format on */
 

@@ -23,11 +23,6 @@ struct option {
 
 enum { OPTIONS_MAX = 256 };
 
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-
 static void option_free(struct tree *tree, struct option *option)
 {
 	TAILQ_REMOVE(&tree->options, option, options);
@@ -92,7 +87,7 @@ bool workflow_takes(const char *name)
 static int check_json_object(
 	struct view *view, const char *option, const char *value, size_t size, json_t **ret_value)
 {
-	CLEANUP(cleanup_json) json_t *parsed = NULL;
+	json_auto_t *parsed = NULL;
 	int r = yaml_parse(option, value, size, view->fault, &parsed); /* JSON is YAML */
 
 	if (r < 0)
@@ -107,7 +102,7 @@ static int check_json_object(
 static int check_stack_name(
 	struct view *view, const char *option, const char *value, size_t size, json_t **ret_value)
 {
-	CLEANUP(cleanup_json) json_t *name = json_stringn(value, size);
+	json_auto_t *name = json_stringn(value, size);
 
 	if (!name || name_check(json_string_value(name)) < 0)
 		return fault_set(view->fault, EINVAL, "user.sloth.stack is no valid name of a stack");
@@ -159,7 +154,7 @@ static int store_option(
 int workflow_set_option(
 	struct view *view, const char *file, const char *option, const char *value, size_t size)
 {
-	CLEANUP(cleanup_json) json_t *parsed = NULL;
+	json_auto_t *parsed = NULL;
 	struct workflow_file known;
 	int64_t stack_id = view->id;
 	int r;
@@ -232,9 +227,9 @@ static int check_stack_option(struct view *view, const json_t *name, int64_t *st
 static int submit(struct view *view, const char *file, int64_t folder_id, const char *content, size_t size,
 	int64_t *ret_file)
 {
-	CLEANUP(cleanup_json) json_t *values = option_take(view, folder_id, file, "values");
-	CLEANUP(cleanup_json) json_t *options = option_take(view, folder_id, file, "options");
-	CLEANUP(cleanup_json) json_t *stack = option_take(view, folder_id, file, "stack");
+	json_auto_t *values = option_take(view, folder_id, file, "values");
+	json_auto_t *options = option_take(view, folder_id, file, "options");
+	json_auto_t *stack = option_take(view, folder_id, file, "stack");
 	struct submission submission = { .file = file,
 		.stack_id = folder_id,
 		.text = content,

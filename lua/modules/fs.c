@@ -228,11 +228,8 @@ static int fs_glob(lua_State *L)
 	return 1;
 }
 
-/* clang-format off: it takes the braces for a block */
-#define PATH_ARG                                                                                             \
-	{                                                                                                    \
-		"path", ARG_STRING                                                                           \
-	}
+/* clang-format off */
+#define PATH_ARG { "path", ARG_STRING }
 /* clang-format on */
 
 const struct function module_fs[] = {
