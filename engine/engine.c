@@ -134,15 +134,19 @@ static void changes_tell(struct engine *engine)
 
 int engine_turn_end(struct engine *engine)
 {
+	bool dirty;
 	int r;
 
 	if (engine->turn_ends)
 		engine->turn_ends(engine->turn_userdata);
+	dirty = store_turn_dirty(engine->store);
 	r = store_turn_end(engine->store);
 	engine->patient = false;
 	if (r < 0) {
 		engine->failed_turns++;
 		engine->turn_error = r;
+	} else if (dirty) {
+		engine->turn_error = 0;
 	}
 	lock_turn_ended(engine->locks, r);
 	changes_tell(engine);

@@ -70,7 +70,7 @@ struct engine {
 	bool patient;
 
 	unsigned failed_turns; /* turns whose commit failed, since the start */
-	int turn_error;	       /* -errno of the last one */
+	int turn_error;	       /* -errno of the last turn that changed something; 0: it is on disk */
 	gid_t folder_gid;      /* of the top folders, see folder.h */
 	bool folder_gid_known;
 

@@ -226,7 +226,7 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 	if (size == 0)
 		return 0;
 	if (handle->entry->kind == KIND_CONTROL) {
-		if (size > 64 << 10)
+		if (size > CONTROL_MAX)
 			return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");
 		return write_control(tree, request, handle, data, size);
 	}

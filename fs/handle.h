@@ -21,6 +21,8 @@ struct handle {
 	struct buffer content;
 };
 
+enum { CONTROL_MAX = 64 << 10 }; /* bytes of a command */
+
 static inline bool handle_writes(const struct handle *handle)
 {
 	return (handle->flags & 3) != 0; /* O_WRONLY or O_RDWR */

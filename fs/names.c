@@ -363,6 +363,12 @@ static int replace_document(
 	struct attr attr;
 	int r, r2;
 
+	/* Neither may a command wait while the kernel holds the folder for the rename, nor be larger than one
+	 * that is written. */
+	if (entry->lockable)
+		return fault_set(&request->fault, EPERM, "a lock can't be replaced: write the command to it");
+	if (entry->kind == KIND_CONTROL && scratch->content.size > CONTROL_MAX)
+		return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");
 	r = tree_attr(tree, &view, &attr);
 	if (r == 0)
 		r = caller_access(&request->caller, attr.uid, attr.gid, attr.mode, MAY_WRITE);

@@ -65,7 +65,11 @@ static int version_show(struct view *view, FILE *out)
 
 static int health_show(struct view *view, FILE *out)
 {
-	fputs("ok\n", out);
+	if (view->engine->turn_error)
+		fprintf(out, "the last change could not be stored: %s\n",
+			strerror(-view->engine->turn_error));
+	else
+		fputs("ok\n", out);
 	return 0;
 }
 
@@ -137,7 +141,8 @@ static const struct entry top_entries[] = {
 	  .show = readme_show },
 	{ .name = "version", .help = "the daemon's version", .kind = KIND_TEXT, .mode = 0444,
 	  .object = object_system, .show = version_show },
-	{ .name = "health", .help = "ok", .kind = KIND_TEXT, .mode = 0444, .object = object_system,
+	{ .name = "health", .help = "ok, or why nothing can be stored", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .object = object_system,
 	  .show = health_show },
 	{ .name = "error", .help = "the sentence behind the caller's last failure", .kind = KIND_TEXT, .mode = 0444,
 	  .fleeting = true, .object = object_system, .show = error_show },

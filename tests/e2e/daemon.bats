@@ -176,10 +176,12 @@ after_end()
 	done
 	[ -s why ]
 	grep -q 'No space' why
+	[[ $(cat "$M/health") == *'No space'* ]]
 	[ "$(cat "$M/stacks/prod/outputs.d/o")" = first ]
 	rm "$small/ballast"
 	echo second | tee "$M/stacks/prod/outputs.d/o" >/dev/null
 	[ "$(cat "$M/stacks/prod/outputs.d/o")" = second ]
+	[ "$(cat "$M/health")" = ok ]
 	stop_daemon
 }
 

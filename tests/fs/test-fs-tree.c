@@ -359,6 +359,13 @@ static void test_how_editors_save(void **state)
 	assert_int_equal(tree_flush(world.tree, as(0), handle), 0);
 	tree_release(world.tree, &world.request, handle);
 	assert_string_equal(read_path(0, "/stacks/prod/values.yaml"), "a: 4\n");
+	/* A control file takes the line; a lock is none that is replaced. */
+	assert_int_equal(create(0, "/stacks/prod", ".line", &handle), 0);
+	assert_int_equal(tree_write(world.tree, as(0), handle, 0, "new\n", 4), 4);
+	assert_int_equal(rename_name(0, "/stacks/prod", ".line", "lock"), -EPERM);
+	assert_int_equal(rename_name(0, "/stacks/prod", ".line", "description"), 0);
+	tree_release(world.tree, &world.request, handle);
+	assert_string_equal(read_path(0, "/stacks/prod/description"), "new\n");
 	/* A backup that comes back: the edit was given up. */
 	assert_int_equal(rename_name(0, "/stacks/prod", "values.yaml", "values.yaml~"), 0);
 	assert_int_equal(rename_name(0, "/stacks/prod", "values.yaml~", "values.yaml"), 0);
