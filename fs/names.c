@@ -10,11 +10,11 @@
 #include "fs/handle.h"
 #include "fs/scratch.h"
 
-/* The row that makes folders, or NULL. */
-static const struct entry *making_row(const struct directory *directory, uint8_t *ret_row)
+/* The row that makes folders, or files that are there at once, without a content; or NULL. */
+static const struct entry *making_row(const struct directory *directory, bool folders, uint8_t *ret_row)
 {
 	for (size_t i = 0; i < directory->count; i++)
-		if (directory->entries[i].make) {
+		if (directory->entries[i].make && (directory->entries[i].kind == KIND_DIRECTORY) == folders) {
 			*ret_row = (uint8_t)i;
 			return &directory->entries[i];
 		}
@@ -86,7 +86,7 @@ int tree_mkdir(struct tree *tree, struct request *request, uint64_t parent, cons
 		return r;
 	if (tree_find_child(tree, &folder, entry, name, &node) == 0)
 		return -EEXIST;
-	maker = making_row(entry->directory, &row);
+	maker = making_row(entry->directory, true, &row);
 	if (!maker)
 		return fault_set(&request->fault, EPERM,
 			"no folder can be made here: stacks are made in stacks/, namespaces in state/");
@@ -158,9 +158,10 @@ static bool find_hidden(struct tree *tree, struct view *folder, const struct ent
 int tree_create(struct tree *tree, struct request *request, uint64_t parent, const char *name, mode_t mode,
 	int flags, struct handle **ret_handle, struct attr *ret_attr)
 {
-	const struct entry *entry;
+	const struct entry *entry, *maker;
 	struct view folder, view;
 	struct node node;
+	uint8_t row;
 	int r;
 
 	r = tree_open_folder(tree, request, parent, MAY_EXECUTE, &folder, &entry);
@@ -178,7 +179,10 @@ int tree_create(struct tree *tree, struct request *request, uint64_t parent, con
 	r = tree_open_folder(tree, request, parent, MAY_WRITE | MAY_EXECUTE, &folder, &entry);
 	if (r < 0)
 		return r;
-	if (find_hidden(tree, &folder, entry, name, &node)) {
+	maker = making_row(entry->directory, false, &row);
+	if (maker) {
+		r = make(tree, request, &folder, maker, row, entry->directory, name, mode, ret_attr);
+	} else if (find_hidden(tree, &folder, entry, name, &node)) {
 		scratch_unhide(tree->scratch, node_number(node));
 		view = tree_view(tree, request, node);
 		r = tree_attr(tree, &view, ret_attr);
@@ -566,15 +570,44 @@ int tree_rename(struct tree *tree, struct request *request, uint64_t parent, con
 	return r;
 }
 
+static const struct entry *linking_row(const struct directory *directory, uint8_t *ret_row)
+{
+	for (size_t i = 0; i < directory->count; i++)
+		if (directory->entries[i].link) {
+			*ret_row = (uint8_t)i;
+			return &directory->entries[i];
+		}
+	return NULL;
+}
+
 int tree_symlink(struct tree *tree, struct request *request, uint64_t parent, const char *name,
 	const char *target, struct attr *ret_attr)
 {
-	const struct entry *entry;
-	struct view folder;
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	const struct entry *entry, *linker;
+	struct view folder, view;
+	struct node node;
+	uint8_t row;
 	int r;
 
 	r = tree_open_folder(tree, request, parent, MAY_WRITE | MAY_EXECUTE, &folder, &entry);
 	if (r < 0)
 		return r;
-	return fault_set(&request->fault, EPERM, "no link can be made here");
+	linker = linking_row(entry->directory, &row);
+	if (!linker)
+		return fault_set(&request->fault, EPERM, "no link can be made here");
+	if (tree_find_child(tree, &folder, entry, name, &node) == 0)
+		return -EEXIST;
+	node = (struct node){ .table = directory_table(entry->directory), .row = row };
+	r = check_new_name(request, name);
+	if (r == 0)
+		r = store_change_begin(tree->engine->store, &change);
+	if (r == 0)
+		r = linker->link(&folder, name, target, &node.id);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		return r;
+	view = tree_view(tree, request, node);
+	return tree_attr(tree, &view, ret_attr);
 }

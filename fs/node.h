@@ -45,6 +45,25 @@ static inline struct node node_of(uint64_t number)
 	};
 }
 
+/* Folders that are of two things, a version and a type of resources say: both in one id, which is below 2^40.
+ * The part is a number that the store has given to the second thing. */
+enum { NODE_PART_BITS = 12, NODE_PART_MAX = (1 << NODE_PART_BITS) - 1 };
+
+static inline int64_t node_pack(int64_t id, unsigned part)
+{
+	return id << NODE_PART_BITS | part;
+}
+
+static inline int64_t node_packed_id(int64_t packed)
+{
+	return packed >> NODE_PART_BITS;
+}
+
+static inline unsigned node_packed_part(int64_t packed)
+{
+	return (unsigned)packed & NODE_PART_MAX;
+}
+
 enum kind {
 	KIND_DIRECTORY,
 	KIND_TEXT,     /* content fixed at open; read-only */
@@ -124,7 +143,10 @@ struct entry {
 	int (*find)(struct view *folder, const char *name, int64_t *ret_id); /* -ENOENT: not one of mine */
 	int (*each)(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
 		void *userdata);
-	int (*make)(struct view *folder, const char *name, mode_t mode, int64_t *ret_id); /* mkdir */
+	/* mkdir(2); of a row that is no folder, open(2) with O_CREAT: the file is there at once. */
+	int (*make)(struct view *folder, const char *name, mode_t mode, int64_t *ret_id);
+	/* symlink(2). The target as it was given: what it means is for the row to find out. */
+	int (*link)(struct view *folder, const char *name, const char *target, int64_t *ret_id);
 	/* A document comes into being with its first content; before, it is a scratch file. May be LATER,
 	 * with the id known. */
 	int (*put)(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id);

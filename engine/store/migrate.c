@@ -15,10 +15,21 @@
 static const char schema_sql[] =
 #include "engine/schema.inc"
 	;
+static const char migration_2_sql[] =
+#include "engine/migration-2.inc"
+	;
 
-/* A new version is: the change in schema.sql, the same as a row `{ 2, "ALTER TABLE …" }` in a table here, one
- * more. */
-const struct schema store_schema = { .version = 1, .sql = schema_sql };
+/* A new version is: the change in schema.sql, the same as a file migration-N.sql, and its row here. */
+static const struct migration migrations[] = {
+	{ 2, migration_2_sql },
+};
+
+const struct schema store_schema = {
+	.version = 2,
+	.sql = schema_sql,
+	.migrations = migrations,
+	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
+};
 
 static int migrate_fault(sqlite3 *db, int result, const char *path, const char *what, struct fault *fault)
 {

@@ -28,6 +28,7 @@ struct store {
 	int failed;		/* errno: SQLite gave the transaction up, the rest of the turn fails */
 	int64_t changes_before; /* sqlite3_total_changes64() when the outermost change began */
 	uint64_t undo_count;
+	uint64_t change_serial; /* outermost changes that were begun */
 };
 
 /* A step from the schema before to `version`. */

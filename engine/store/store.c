@@ -64,8 +64,10 @@ int store_change_begin(struct store *store, struct store_change *change)
 	r = store_control(store, SQL_CHANGE_BEGIN);
 	if (r < 0)
 		return r;
-	if (store->depth == 0)
+	if (store->depth == 0) {
 		store->changes_before = sqlite3_total_changes64(store->db);
+		store->change_serial++;
+	}
 	change->store = store;
 	change->depth = ++store->depth;
 	return 0;
@@ -117,6 +119,11 @@ bool store_turn_dirty(const struct store *store)
 uint64_t store_undo_count(const struct store *store)
 {
 	return store->undo_count;
+}
+
+uint64_t store_change_serial(const struct store *store)
+{
+	return store->change_serial;
 }
 
 int store_turn_end(struct store *store)

@@ -53,6 +53,9 @@ bool store_turn_dirty(const struct store *store);
  * number stays. */
 uint64_t store_undo_count(const struct store *store);
 
+/* The number of the outermost change that is open, or was last: what belongs together has the same. */
+uint64_t store_change_serial(const struct store *store);
+
 /* Commits. On failure (-errno) all changes of the turn are gone and every reply of the turn must say so. */
 int store_turn_end(struct store *store);
 

@@ -1,0 +1,217 @@
+-- SPDX-License-Identifier: MIT
+-- The schema as version 1 of it was: databases of that time must open. Never changed.
+-- Times are whole milliseconds since 1970 (…_ms), 0 where there is none. The dialect is PostgreSQL's too, but for
+-- three words of SQLite: AUTOINCREMENT (ids are never given twice: events and inode numbers outlive their rows),
+-- WITHOUT ROWID (the key is the row's place) and BLOB (bytes that nobody has checked).
+
+-- Which schema this is: the greatest number holds.
+CREATE TABLE schema_versions (
+	version INTEGER PRIMARY KEY,    -- of the schema, from 1
+	applied_ms BIGINT NOT NULL      -- when it came to be
+);
+
+-- Top folders of the tree whose owner, group or mode somebody has changed.
+CREATE TABLE folders (
+	name TEXT PRIMARY KEY,          -- 'stacks'
+	uid BIGINT NOT NULL,            -- owner
+	gid BIGINT NOT NULL,            -- group
+	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits
+	updated_ms BIGINT NOT NULL      -- when
+) WITHOUT ROWID;
+
+-- A named deployment.
+CREATE TABLE stacks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,      -- name_check()'s rule
+	uid BIGINT NOT NULL,            -- owner
+	gid BIGINT NOT NULL,            -- group
+	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits as of its directory
+	status TEXT NOT NULL CHECK (status IN ('created', 'running', 'completed', 'failed')), -- what its last run left
+	created_ms BIGINT NOT NULL,     -- mkdir
+	updated_ms BIGINT NOT NULL,     -- the last change of anything but its lock
+	outputs_ms BIGINT NOT NULL,     -- the last change of its outputs
+	token BIGINT NOT NULL CHECK (token >= 0), -- the last fencing token; rises with every grant, never falls
+	run_count BIGINT NOT NULL,      -- runs that were started here
+	last_run BIGINT NOT NULL        -- the newest of them, 0: none
+);
+
+-- The documents of a stack; one that was never written has no row.
+CREATE TABLE stack_texts (
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	which TEXT NOT NULL CHECK (which IN ('description', 'version', 'config', 'values', 'workflow')), -- its file
+	content BLOB NOT NULL,          -- as written
+	updated_ms BIGINT NOT NULL,     -- the last write
+	PRIMARY KEY (stack_id, which)
+) WITHOUT ROWID;
+
+-- Who holds which stack. Waiters are the daemon's memory.
+CREATE TABLE locks (
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	token BIGINT NOT NULL,          -- of this grant
+	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session', 'durable', 'run')), -- what ends it: see engine/lock.h
+	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; durable: 0
+	uid BIGINT NOT NULL,            -- holder
+	pid BIGINT NOT NULL,            -- the process that locked, 0: unknown
+	opener BIGINT NOT NULL,         -- the process that opened the file, 0: unknown
+	known_at BIGINT NOT NULL,       -- when these pids were theirs, in clock ticks since boot: pids come again
+	since_ms BIGINT NOT NULL,       -- when it was granted
+	expires_ms BIGINT NOT NULL,     -- when it ends by itself, 0: never
+	holder TEXT NOT NULL,           -- whom the holder names (by=), '': the user's name
+	command TEXT NOT NULL,          -- the command line of the process that locked
+	operation TEXT NOT NULL,        -- operation=
+	reason TEXT NOT NULL,           -- reason=
+	PRIMARY KEY (stack_id, token)
+) WITHOUT ROWID;
+
+-- The audit trail. Nothing here is ever changed, and no foreign key lets it go with its stack. No index by
+-- offset: offsets rise with the ids, which a search by halves uses.
+CREATE TABLE events (
+	id INTEGER PRIMARY KEY,         -- from 1, without gaps
+	time_ms BIGINT NOT NULL,        -- when it happened
+	line_end BIGINT NOT NULL,       -- offset in the file `events` where its line ends
+	json_end BIGINT NOT NULL,       -- the same of `events.json`
+	stack_id BIGINT NOT NULL,       -- the stack that it is about, which may be gone; 0: none
+	run_id BIGINT NOT NULL,         -- the run that it is about, 0: none
+	uid BIGINT NOT NULL,            -- who did it
+	type TEXT NOT NULL,             -- 'lock.acquired'
+	hash BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256(hash of the row before, json without its newline)
+	line TEXT NOT NULL,             -- for people, with its newline
+	json TEXT NOT NULL              -- for programs: sorted keys, with its newline
+);
+CREATE INDEX events_of_stack ON events (stack_id, id);
+
+-- Named values that a stack gives to others.
+CREATE TABLE outputs (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	name TEXT NOT NULL,             -- name_check()'s rule
+	value TEXT NOT NULL,            -- JSON
+	updated_ms BIGINT NOT NULL,     -- the last write
+	UNIQUE (stack_id, name)
+);
+
+-- Folders of shared keys and values.
+CREATE TABLE namespaces (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,      -- name_check()'s rule
+	uid BIGINT NOT NULL,            -- owner
+	gid BIGINT NOT NULL,            -- group
+	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits as of its directory
+	updated_ms BIGINT NOT NULL      -- the last time that a key came, changed or went
+);
+
+-- Keys and values, of a stack or of a namespace.
+CREATE TABLE kv (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL,       -- 0: it is a namespace's
+	namespace_id BIGINT NOT NULL,   -- 0: it is a stack's
+	name TEXT NOT NULL,             -- name_check()'s rule
+	value TEXT NOT NULL,            -- JSON
+	updated_ms BIGINT NOT NULL,     -- the last write
+	expires_ms BIGINT NOT NULL,     -- from then on it is not there for anybody; 0: it stays
+	CHECK ((stack_id = 0) <> (namespace_id = 0)),
+	UNIQUE (stack_id, namespace_id, name)
+);
+CREATE INDEX kv_expiring ON kv (expires_ms) WHERE expires_ms > 0;
+
+-- Executions of workflows.
+CREATE TABLE runs (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL,       -- 0: not known yet, or destroyed
+	stack TEXT NOT NULL,            -- the stack's name when the run was bound to it
+	file TEXT NOT NULL,             -- 'deploy.sloth', as it was written
+	uid BIGINT NOT NULL,            -- submitter
+	gid BIGINT NOT NULL,            -- his group
+	owner_uid BIGINT NOT NULL,      -- who may see it when there is no stack: owner,
+	owner_gid BIGINT NOT NULL,      -- group
+	owner_mode BIGINT NOT NULL,     -- and mode
+	status TEXT NOT NULL CHECK (status IN ('queued', 'waiting', 'running', 'success', 'failed', 'cancelled',
+		'timed_out', 'interrupted', 'rolling_back', 'rolled_back', 'rollback_failed')), -- engine/run-status.c
+	created_ms BIGINT NOT NULL,     -- submitted
+	started_ms BIGINT NOT NULL,     -- running for the first time
+	finished_ms BIGINT NOT NULL,    -- ended
+	updated_ms BIGINT NOT NULL,     -- the last change of this row
+	lock_token BIGINT NOT NULL,     -- the fencing token that it works under, 0: none
+	holds_lock BIGINT NOT NULL CHECK (holds_lock IN (0, 1)), -- 1: the lock is the run's own and ends with it
+	retry_of BIGINT NOT NULL,       -- the run that this one takes up, 0: none
+	depth BIGINT NOT NULL,          -- runs above it that submitted it from a task
+	pid BIGINT NOT NULL,            -- its runner, 0: none yet
+	pid_start BIGINT NOT NULL,      -- the runner's start in clock ticks since boot
+	boot_id TEXT NOT NULL,          -- of which boot
+	secret TEXT NOT NULL,           -- hex; what the runner proves itself with
+	last_seq BIGINT NOT NULL,       -- the runner's last frame that was applied
+	log_size BIGINT NOT NULL,       -- bytes of the rendered log
+	log_full BIGINT NOT NULL CHECK (log_full IN (0, 1)) -- 1: over the limit, the rest was dropped
+);
+CREATE INDEX runs_of_stack ON runs (stack_id, id);
+CREATE INDEX runs_of_file ON runs (file, id);
+CREATE INDEX runs_by_status ON runs (status, id);
+
+-- The documents of a run; one that was never written has no row.
+CREATE TABLE run_texts (
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	which TEXT NOT NULL CHECK (which IN ('workflow', 'values', 'plan', 'result', 'error', 'outputs', 'config')), -- its file
+	content BLOB NOT NULL,          -- as written
+	PRIMARY KEY (run_id, which)
+) WITHOUT ROWID;
+
+-- Answers to calls of runners, until the runner says that it has them.
+CREATE TABLE run_answers (
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	seq BIGINT NOT NULL,            -- of the call
+	answer TEXT NOT NULL,           -- the frame's head
+	PRIMARY KEY (run_id, seq)
+) WITHOUT ROWID;
+
+-- Tasks of runs.
+CREATE TABLE tasks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	position BIGINT NOT NULL,       -- order of definition, from 0
+	name TEXT NOT NULL,             -- as defined
+	status TEXT NOT NULL CHECK (status IN ('pending', 'ready', 'running', 'retry_wait', 'success', 'unchanged',
+		'skipped', 'failed', 'timed_out', 'cancelled', 'upstream_failed', 'lost')), -- engine/run-status.c
+	tries BIGINT NOT NULL,          -- the number of the last try
+	started_ms BIGINT NOT NULL,     -- the first try
+	finished_ms BIGINT NOT NULL,    -- the final status
+	updated_ms BIGINT NOT NULL,     -- the last change of this row
+	log_size BIGINT NOT NULL,       -- bytes of its log
+	error TEXT NOT NULL,            -- of the last try, '': none
+	output TEXT NOT NULL,           -- JSON, '': none
+	UNIQUE (run_id, name)
+);
+
+-- Tries of tasks.
+CREATE TABLE task_tries (
+	task_id BIGINT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+	number BIGINT NOT NULL,         -- from 1
+	status TEXT NOT NULL CHECK (status IN ('running', 'success', 'unchanged', 'skipped', 'failed', 'timed_out',
+		'cancelled', 'upstream_failed', 'lost')), -- how it went
+	started_ms BIGINT NOT NULL,     -- when it began
+	finished_ms BIGINT NOT NULL,    -- when it ended
+	error TEXT NOT NULL,            -- why it failed, '': it did not
+	PRIMARY KEY (task_id, number)
+) WITHOUT ROWID;
+
+-- Logs of runs, in pieces. The rendered log is made from them when it is read.
+CREATE TABLE log_pieces (
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	run_start BIGINT NOT NULL,      -- offset in the run's rendered log
+	task_id BIGINT NOT NULL,        -- 0: of the run itself
+	task_start BIGINT NOT NULL,     -- offset in the task's own log
+	time_ms BIGINT NOT NULL,        -- when it was said
+	content BLOB NOT NULL,          -- whole lines; the last piece of a task may end within one
+	PRIMARY KEY (run_id, run_start)
+);
+CREATE INDEX log_pieces_of_task ON log_pieces (task_id, task_start);
+
+-- What stands in runs/ and stacks/S/runs/: the text last submitted under a name.
+CREATE TABLE workflow_files (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL,       -- 0: the top folder's
+	name TEXT NOT NULL,             -- 'deploy.sloth'
+	run_id BIGINT NOT NULL,         -- the run that has the text
+	uid BIGINT NOT NULL,            -- who submitted it
+	updated_ms BIGINT NOT NULL,     -- when
+	UNIQUE (stack_id, name)
+);
