@@ -9,6 +9,7 @@ int run_run(struct command *command);
 
 extern const struct verb stack_verbs[]; /* stack.c */
 extern const struct verb lock_verbs[];	/* lock.c */
+extern const struct verb tags_verbs[];	/* tags.c */
 
 extern const struct option ls_options[], write_options[]; /* files.c */
 int ls_run(struct command *command);

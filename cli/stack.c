@@ -14,6 +14,7 @@
 
 static const struct option list_options[] = {
 	{ "status", 's', "STATUS", "only stacks with this status: created, running, completed, failed" },
+	{ "tag", 't', "TAG", "only stacks with this tag; may be repeated: those that bear all" },
 	{ NULL },
 };
 
@@ -164,11 +165,31 @@ static void filter_status(json_t *stacks, const char *status)
 			json_array_remove(stacks, i - 1);
 }
 
+static bool has_text(const json_t *list, const char *text)
+{
+	const json_t *value;
+	size_t i;
+
+	json_array_foreach (list, i, value)
+		if (!strcmp(json_string_value(value) ? json_string_value(value) : "", text))
+			return true;
+	return false;
+}
+
+/* Keeps what bears the tag. */
+static void filter_tag(json_t *stacks, const char *tag)
+{
+	for (size_t i = json_array_size(stacks); i > 0; i--)
+		if (!has_text(json_object_get(json_array_get(stacks, i - 1), "tags"), tag))
+			json_array_remove(stacks, i - 1);
+}
+
 static int list_run(struct command *command)
 {
 	static const char *const statuses[] = { "created", "running", "completed", "failed" };
-	const char *status = command_option(command, "status");
+	const char *status = command_option(command, "status"), *tag;
 	size_t known = 0;
+	int position = 0;
 	json_t *stacks;
 	int r;
 
@@ -181,6 +202,8 @@ static int list_run(struct command *command)
 	if (r < 0)
 		return r;
 	filter_status(stacks, status);
+	while ((tag = command_next(command, "tag", &position)))
+		filter_tag(stacks, tag);
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, stacks);
 	r = list_table(stacks);
@@ -222,12 +245,29 @@ static void detail_duration(const char *label, const json_t *object, const char 
 		print_detail(label, print_duration(json_integer_value(ms), text));
 }
 
+/* "production, critical" */
+static void detail_list(const char *label, const json_t *object, const char *key)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	const json_t *list = json_object_get(object, key), *value;
+	size_t i;
+
+	json_array_foreach (list, i, value) {
+		if (i)
+			buffer_append_text(&text, ", ");
+		buffer_append_text(&text, json_string_value(value) ? json_string_value(value) : "");
+	}
+	if (text.size)
+		print_detail(label, buffer_text(&text));
+}
+
 static void show_general(const json_t *stack)
 {
 	print_heading("General Information");
 	detail_text("Status", stack, "status");
 	detail_text("Version", stack, "version");
 	detail_text("Description", stack, "description");
+	detail_list("Tags", stack, "tags");
 	detail_text("Owner", stack, "owner");
 	detail_time("Created", stack, "created");
 	detail_time("Last Updated", stack, "updated");
@@ -450,6 +490,7 @@ const struct verb stack_verbs[] = {
 		.help = "Print the outputs of a stack, or one of them", .run = output_run },
 	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
 		.options = delete_options, .run = delete_run },
+	{ "tags", .alias = "tag", .help = "Add, list and remove the tags of a stack", .verbs = tags_verbs },
 	{ "lock", .help = "Acquire, show and release the locks of stacks", .verbs = lock_verbs },
 	{ NULL },
 };

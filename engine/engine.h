@@ -31,7 +31,9 @@ enum aspect {
 	ASPECT_TASKS = 1 << 8,
 	ASPECT_PLAN = 1 << 9,
 	ASPECT_NAMES = 1 << 10, /* entries came or went: what directories list */
-	ASPECT_ALL = (1 << 11) - 1,
+	ASPECT_TAGS = 1 << 11,
+	ASPECT_DEPS = 1 << 12, /* dependencies, in both directions */
+	ASPECT_ALL = (1 << 13) - 1,
 };
 
 enum subject {
@@ -41,7 +43,9 @@ enum subject {
 	SUBJECT_TASK,
 	SUBJECT_OUTPUT,
 	SUBJECT_KEY,
-	SUBJECT_FILE
+	SUBJECT_FILE,
+	SUBJECT_TAG, /* of one stack */
+	SUBJECT_DEP, /* of one stack on another */
 };
 
 struct change {

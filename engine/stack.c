@@ -12,6 +12,7 @@
 #include "engine/event.h"
 #include "engine/lock.h"
 #include "engine/run.h"
+#include "engine/tag.h"
 
 static const char *const status_names[] = {
 	[STACK_CREATED] = "created",
@@ -160,6 +161,8 @@ static int stack_delete(struct engine *engine, const struct stack *stack)
 		r = store_run(store, SQL_KV_DELETE_SCOPE, "ii", stack->id, INT64_C(0));
 	if (r == 0)
 		r = store_run(store, SQL_WORKFLOW_DELETE_STACK, "i", stack->id);
+	if (r == 0)
+		r = tag_forget_stack(engine, stack->id);
 	return r < 0 ? r : store_run(store, SQL_STACK_DELETE, "i", stack->id);
 }
 

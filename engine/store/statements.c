@@ -11,6 +11,18 @@
 
 #define EVENT_COLUMNS "id, time_ms, stack_id, run_id, uid, type, line, json"
 
+#define TAG_SELECT                                                                                           \
+	"SELECT stack_tags.id, stack_tags.stack_id, stack_tags.tag_id, tags.name, stacks.name, "             \
+	"stack_tags.created_ms "                                                                             \
+	"FROM stack_tags JOIN tags ON tags.id = stack_tags.tag_id JOIN stacks ON stacks.id = "               \
+	"stack_tags.stack_id "
+
+/* With whose they are that bear it: see sees_word(). */
+#define TAG_WORD_SELECT                                                                                      \
+	"SELECT DISTINCT tags.id, tags.name, stacks.uid, stacks.gid, stacks.mode "                           \
+	"FROM tags JOIN stack_tags ON stack_tags.tag_id = tags.id "                                          \
+	"JOIN stacks ON stacks.id = stack_tags.stack_id "
+
 #define KV_COLUMNS "id, name, updated_ms, expires_ms, value, stack_id, namespace_id"
 
 #define NAMESPACE_COLUMNS "id, name, uid, gid, mode, updated_ms"
@@ -102,6 +114,29 @@ const char *const statements[SQL_COUNT] = {
 			   "ON CONFLICT (stack_id, name) DO UPDATE "
 			   "SET value = excluded.value, updated_ms = excluded.updated_ms RETURNING id",
 	[SQL_OUTPUT_DELETE] = "DELETE FROM outputs WHERE id = $1",
+
+	[SQL_TAG_GET] = TAG_SELECT "WHERE stack_tags.id = $1",
+	[SQL_TAG_FIND] = TAG_SELECT "WHERE stack_tags.stack_id = $1 AND tags.name = $2",
+	[SQL_TAG_OF_STACK] = TAG_SELECT "WHERE stack_tags.stack_id = $1 ORDER BY tags.name",
+	[SQL_TAG_FIND_BEARER] = TAG_SELECT "WHERE stack_tags.tag_id = $1 AND stacks.name = $2",
+	[SQL_TAG_BEARERS] = TAG_SELECT "WHERE stack_tags.tag_id = $1 ORDER BY stacks.name",
+	[SQL_TAG_COUNT] = "SELECT COUNT(*) FROM stack_tags WHERE stack_id = $1",
+	[SQL_TAG_ADD] =
+		"INSERT INTO stack_tags (stack_id, tag_id, created_ms) VALUES ($1, $2, $3) RETURNING id",
+	[SQL_TAG_DELETE] = "DELETE FROM stack_tags WHERE id = $1",
+	[SQL_TAG_WORDS] = TAG_WORD_SELECT "ORDER BY tags.name",
+	[SQL_TAG_WORD_FIND] = TAG_WORD_SELECT "WHERE tags.name = $1",
+	/* The update changes nothing: it is there so that an old row is returned, too. */
+	[SQL_TAG_WORD_ADD] = "INSERT INTO tags (name) VALUES ($1) "
+			     "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+	[SQL_TAG_WORD_TIME] = "SELECT COALESCE(MAX(created_ms), 0) FROM stack_tags WHERE tag_id = $1",
+	[SQL_TAG_WORDS_SWEEP] = "DELETE FROM tags WHERE id = $1 AND NOT EXISTS "
+				"(SELECT 1 FROM stack_tags WHERE stack_tags.tag_id = tags.id)",
+	/* Those that this stack alone bears; stack_tags' rows go with them. */
+	[SQL_TAG_WORDS_FORGET] =
+		"DELETE FROM tags WHERE id IN (SELECT tag_id FROM stack_tags WHERE stack_id = $1) "
+		"AND NOT EXISTS (SELECT 1 FROM stack_tags WHERE stack_tags.tag_id = tags.id "
+		"AND stack_tags.stack_id <> $1)",
 
 	[SQL_NAMESPACE_ADD] = "INSERT INTO namespaces (name, uid, gid, mode, updated_ms) "
 			      "VALUES ($1, $2, $3, $4, $5) RETURNING id",

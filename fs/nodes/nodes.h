@@ -14,6 +14,7 @@ int object_run(struct view *view, struct object *ret_object);
 int object_task(struct view *view, struct object *ret_object);
 int object_workflow_file(struct view *view, struct object *ret_object);
 int object_namespace(struct view *view, struct object *ret_object);
+int object_tag(struct view *view, struct object *ret_object);
 int object_key(struct view *view, struct object *ret_object);
 
 /* Whether the caller may see a run at all (its folder's x). */
@@ -21,6 +22,9 @@ bool run_visible(struct view *view, const struct run *run);
 
 /* A time as a JSON string, null for 0. New reference. */
 json_t *time_json(int64_t ms);
+
+/* The tags of a stack, a list of texts. New reference. */
+json_t *tags_json(struct engine *engine, int64_t stack_id);
 
 /* One JSON value, sorted keys, and a newline. */
 int show_json(FILE *out, const json_t *value);
@@ -57,7 +61,8 @@ int workflow_link_show(struct view *view, FILE *out);
 
 extern const struct directory root_directory, top_directory, stacks_directory, stack_directory,
 	outputs_directory, stack_state_directory, stack_runs_directory, runs_directory, run_directory,
-	tasks_directory, task_directory, state_directory, namespace_directory;
+	tasks_directory, task_directory, state_directory, namespace_directory, stack_tags_directory,
+	tags_directory, tag_directory;
 
 /* Forgets the options of runs that were never submitted. */
 void workflow_options_free(struct tree *tree);

@@ -6,6 +6,7 @@
 
 #include "engine/kv.h"
 #include "engine/output.h"
+#include "engine/tag.h"
 #include "fs/nodes/nodes.h"
 #include "fs/scratch.h"
 
@@ -24,6 +25,9 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_STATE] = &state_directory,
 	[TABLE_NAMESPACE] = &namespace_directory,
 	[TABLE_SCRATCH] = &scratch_directory,
+	[TABLE_STACK_TAGS] = &stack_tags_directory,
+	[TABLE_TAGS] = &tags_directory,
+	[TABLE_TAG] = &tag_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)
@@ -53,6 +57,20 @@ int object_output(struct view *view, struct object *ret_object)
 		r = object_stack(&stack_view, ret_object);
 	if (r == 0)
 		ret_object->mtime_ms = time_ms;
+	return r;
+}
+
+int object_tag(struct view *view, struct object *ret_object)
+{
+	struct view stack_view = *view;
+	struct tag tag;
+	int r = tag_get(view->engine, view->id, &tag);
+
+	if (r < 0)
+		return r;
+	stack_view.id = tag.stack_id;
+	r = object_stack(&stack_view, ret_object);
+	ret_object->mtime_ms = tag.created_ms;
 	return r;
 }
 

@@ -128,13 +128,14 @@ static int status_json_show(struct view *view, FILE *out)
 	first_line(view->engine, view->id, STACK_DESCRIPTION, &description);
 	first_line(view->engine, view->id, STACK_VERSION, &version);
 	snprintf(mode, sizeof(mode), "%04o", (unsigned)stack.mode);
-	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I}", "name",
+	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I, s:o}", "name",
 		stack.name, "status", stack_status_name(stack.status), "description",
 		buffer_text(&description), "version", buffer_text(&version), "created",
 		time_json(stack.created_ms), "updated", time_json(stack.updated_ms), "runs",
 		(json_int_t)stack.run_count, "last_run", last_run_json(view->engine, &stack), "owner",
 		caller_user_name(stack.uid, owner, sizeof(owner)), "uid", (int)stack.uid, "gid",
-		(int)stack.gid, "mode", mode, "token", (json_int_t)stack.token);
+		(int)stack.gid, "mode", mode, "token", (json_int_t)stack.token, "tags",
+		tags_json(view->engine, stack.id));
 	return value ? show_json(out, value) : -ENOMEM;
 }
 
@@ -311,6 +312,9 @@ static const struct entry stack_entries[] = {
 	{ .name = "lock.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .object = object_stack, .stamp = lock_stamp,
 	  .show = lock_json_show },
+	{ .name = "tags", .help = "its tags: touch adds one, rm removes it", .kind = KIND_DIRECTORY, .mode = 0777,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_TAGS, .directory = &stack_tags_directory,
+	  .object = object_stack },
 	{ .name = "state", .help = "the stack's keys and values", .kind = KIND_DIRECTORY, .mode = 0777,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_STATE, .directory = &stack_state_directory,
 	  .object = object_stack },

@@ -22,10 +22,12 @@ static const char readme[] =
 	"  prod/config.yaml   settings of this stack\n"
 	"  prod/values.yaml   the values that its workflows see\n"
 	"  prod/state/        keys and values that its workflows keep\n"
+	"  prod/tags/         touch adds a tag, rm removes it\n"
 	"  prod/activity      what happened to it\n"
 	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"
 	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
 	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
+	"tags/            tags/TAG/ has links to the stacks that bear it\n"
 	"events           the audit trail; events.json has a JSON object a line\n"
 	"error            the sentence behind your last failure\n"
 	"config.yaml      the settings in force\n"
@@ -157,6 +159,8 @@ static const struct entry top_entries[] = {
 	  .chown = folder_chown },
 	{ .name = "runs", .help = "the runs", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_META,
 	  .directory = &runs_directory, .object = folder_object, .chmod = folder_chmod, .chown = folder_chown },
+	{ .name = "tags", .help = "the tags of stacks, a folder a word", .kind = KIND_DIRECTORY, .mode = 0555,
+	  .aspects = ASPECT_TAGS, .directory = &tags_directory, .object = object_system },
 	{ .name = "state", .help = "keys and values of all stacks", .kind = KIND_DIRECTORY, .mode = 07777,
 	  .aspects = ASPECT_META, .directory = &state_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },

@@ -178,12 +178,15 @@ static void test_migration_from_1(void **state)
 	struct fixture *f = *state;
 	CLEANUP(cleanup_free) char *migrated = NULL, *fresh = NULL;
 	struct store *store;
+	sqlite3 *db;
 
 	fresh = columns(f->database);
 	close_engine(f);
 	assert_int_equal(unlink(f->database), 0);
-	assert_int_equal(store_open_schema(f->database, &schema_1, &f->fault, &store), 0);
-	store_close(store);
+	/* By hand: today's statements, which opening prepares, are not those of an old schema. */
+	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
+	assert_int_equal(store_migrate(db, f->database, &schema_1, &f->fault), 0);
+	sqlite3_close(db);
 	if (store_open(f->database, &f->fault, &store) < 0)
 		fail_msg("%s", f->fault.text);
 	store_close(store);
