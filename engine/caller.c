@@ -3,6 +3,7 @@
 #include "engine/caller.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,29 +76,52 @@ bool caller_owns(const struct caller *caller, uid_t uid)
 	return caller->uid == 0 || caller->uid == uid;
 }
 
-/* Names that were looked up, by uid modulo the size. A name that changes while the daemon runs is no concern.
+/* Names that were looked up, by id modulo the size. A name that changes while the daemon runs is no concern.
  */
-static struct {
+struct login {
 	bool known;
-	uid_t uid;
+	unsigned id;
 	char name[64];
-} users[256];
+};
+enum { LOGINS = 256 };
+static struct login users[LOGINS], groups[LOGINS];
+
+/* Remembers the name, or the number where there is none. */
+static const char *login_keep(struct login *login, unsigned id, const char *name)
+{
+	if (name)
+		snprintf(login->name, sizeof(login->name), "%s", name);
+	else
+		snprintf(login->name, sizeof(login->name), "%u", id);
+	login->known = true;
+	login->id = id;
+	return login->name;
+}
 
 const char *caller_login(uid_t uid)
 {
-	size_t i = uid % (sizeof(users) / sizeof(users[0]));
+	struct login *login = &users[uid % LOGINS];
 	struct passwd user, *found = NULL;
 	char text[4096];
 
-	if (users[i].known && users[i].uid == uid)
-		return users[i].name;
-	if (getpwuid_r(uid, &user, text, sizeof(text), &found) == 0 && found)
-		snprintf(users[i].name, sizeof(users[i].name), "%s", found->pw_name);
-	else
-		snprintf(users[i].name, sizeof(users[i].name), "%u", (unsigned)uid);
-	users[i].known = true;
-	users[i].uid = uid;
-	return users[i].name;
+	if (login->known && login->id == uid)
+		return login->name;
+	if (getpwuid_r(uid, &user, text, sizeof(text), &found) != 0)
+		found = NULL;
+	return login_keep(login, uid, found ? found->pw_name : NULL);
+}
+
+const char *caller_group(gid_t gid)
+{
+	struct login *login = &groups[gid % LOGINS];
+	struct group group, *found = NULL;
+	char text[16384];
+
+	if (login->known && login->id == gid)
+		return login->name;
+	if (getgrgid_r(gid, &group, text, sizeof(text), &found) != 0)
+		found = NULL;
+	return login_keep(login, gid, found ? found->gr_name : NULL);
 }
 
 const char *caller_user_name(uid_t uid, char *ret_text, size_t size)

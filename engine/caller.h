@@ -49,3 +49,5 @@ const char *caller_user_name(uid_t uid, char *ret_text, size_t size);
 
 /* "alice"; the number where there is no name. Valid until the next call. */
 const char *caller_login(uid_t uid);
+/* The same of a group. */
+const char *caller_group(gid_t gid);

@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/content.h"
 #include "engine/lock.h"
+#include "engine/version.h"
 
 enum { CHANGES_AT_START = 64, CHANGES_LOOKED_BACK = 16 };
 
@@ -51,7 +53,9 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 		return fault_set(fault, ENOMEM, "out of memory");
 	engine->loop = loop;
 	engine->changes = calloc(CHANGES_AT_START, sizeof(*engine->changes));
-	if (!engine->changes)
+	engine->contents = content_coder_new();
+	engine->versions = version_table_new();
+	if (!engine->changes || !engine->contents || !engine->versions)
 		return fault_set(fault, ENOMEM, "out of memory");
 	engine->change_capacity = CHANGES_AT_START;
 	config_init(&engine->config);
@@ -68,6 +72,12 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	if (r < 0)
 		return fault_set(fault, -r, "%s: the locks of the last daemon cannot be released: %s", home,
 			strerror(-r));
+	r = version_baseline(engine);
+	if (r == 0)
+		r = engine_turn_end(engine);
+	if (r < 0)
+		return fault_set(fault, -r, "%s: the first versions of its stacks cannot be made: %s", home,
+			strerror(-r));
 	*ret_engine = TAKE(engine);
 	return 0;
 }
@@ -80,6 +90,8 @@ void engine_free(struct engine *engine)
 	if (engine->store)
 		store_turn_end(engine->store);
 	store_close(engine->store);
+	content_coder_free(engine->contents);
+	version_table_free(engine->versions);
 	free(engine->changes);
 	free(engine);
 }

@@ -17,6 +17,8 @@
 #include "engine/store/store.h"
 
 struct lock_table;
+struct content_coder;
+struct version_table;
 
 /* What a change was about; files of the tree name the aspects that they show. */
 enum aspect {
@@ -59,6 +61,8 @@ struct engine {
 	struct ev_loop *loop;
 	struct config config;
 	struct lock_table *locks;
+	struct content_coder *contents;
+	struct version_table *versions;
 	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone
 	 * something. */
 	struct event_tail {

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "engine/kv.h"
+#include "engine/version.h"
 
 enum { KV_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
 
@@ -24,6 +25,17 @@ static int scope_touch(struct engine *engine, struct kv_scope scope, int64_t now
 
 	return store_run(
 		engine->store, statement, "ii", scope.stack_id ? scope.stack_id : scope.namespace_id, now);
+}
+
+/* Keys that stay are part of the stack's versions; those that expire are not. */
+static int scope_put(
+	struct engine *engine, struct kv_scope scope, const char *name, const char *text, int64_t expires)
+{
+	if (!scope.stack_id)
+		return 0;
+	if (expires)
+		return version_drop(engine, scope.caller, scope.stack_id, VERSION_STATE, name);
+	return version_put(engine, scope.caller, scope.stack_id, VERSION_STATE, name, text, strlen(text));
 }
 
 /* Expired rows are taken away whenever something is written. */
@@ -67,6 +79,8 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 		r = store_get_int(engine->store, &id, SQL_KV_SET, "iissii", scope.stack_id,
 			scope.namespace_id, name, text, now, expires);
 	if (r == 0)
+		r = scope_put(engine, scope, name, text, expires);
+	if (r == 0)
 		r = scope_touch(engine, scope, now);
 	if (r == 0)
 		r = store_change_end(&change);
@@ -86,6 +100,8 @@ int kv_delete(struct engine *engine, struct kv_scope scope, const char *name)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_KV_DELETE, "i", kv.id);
+	if (r == 0 && scope.stack_id)
+		r = version_drop(engine, scope.caller, scope.stack_id, VERSION_STATE, name);
 	if (r == 0)
 		r = scope_touch(engine, scope, time_now_ms());
 	if (r == 0)
@@ -98,18 +114,25 @@ int kv_delete(struct engine *engine, struct kv_scope scope, const char *name)
 int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, int64_t ttl_ms)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int64_t now = time_now_ms();
+	int64_t now = time_now_ms(), expires = ttl_ms ? now + ttl_ms : 0;
+	CLEANUP(cleanup_free) char *text = NULL;
+	json_auto_t *value = NULL;
 	struct kv kv;
 	int r;
 
 	if (ttl_ms < 0)
 		return -EINVAL;
-	r = kv_find(engine, scope, name, &kv, NULL);
+	r = kv_find(engine, scope, name, &kv, &value);
+	if (r == 0) {
+		text = json_dumps(value, KV_JSON_FLAGS);
+		r = text ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id,
-			ttl_ms ? now + ttl_ms : INT64_C(0), now);
+		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id, expires, now);
+	if (r == 0)
+		r = scope_put(engine, scope, name, text, expires);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)

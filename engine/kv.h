@@ -14,8 +14,9 @@
 #include "engine/engine.h"
 
 struct kv_scope {
-	int64_t stack_id;     /* or */
-	int64_t namespace_id; /* the other is 0 */
+	int64_t stack_id;      /* or */
+	int64_t namespace_id;  /* the other is 0 */
+	struct caller *caller; /* who changes it, for the stack's versions; NULL: the daemon */
 };
 
 struct kv {

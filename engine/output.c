@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "engine/event.h"
 #include "engine/stack.h"
+#include "engine/version.h"
 
 enum { OUTPUT_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
 
@@ -112,6 +113,8 @@ int output_set(struct engine *engine, struct caller *caller, int64_t stack_id, c
 	known = output_find(engine, stack_id, name, &id) == 0;
 	r = store_get_int(engine->store, &id, SQL_OUTPUT_SET, "issi", stack_id, name, text, time_now_ms());
 	if (r == 0)
+		r = version_put(engine, caller, stack_id, VERSION_OUTPUT, name, text, strlen(text));
+	if (r == 0)
 		r = output_changed(engine, caller, &stack, name, "output.set", id, known ? 0 : ASPECT_NAMES);
 	return r < 0 ? r : store_change_end(&change);
 }
@@ -133,6 +136,8 @@ int output_delete(
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_OUTPUT_DELETE, "i", id);
+	if (r == 0)
+		r = version_drop(engine, caller, stack_id, VERSION_OUTPUT, name);
 	if (r == 0)
 		r = output_changed(engine, caller, &stack, name, "output.deleted", id, ASPECT_NAMES);
 	return r < 0 ? r : store_change_end(&change);

@@ -88,7 +88,7 @@ static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 	struct stack stack;
 	int r;
 
-	*ret_scope = (struct kv_scope){ .stack_id = call->run.stack_id };
+	*ret_scope = (struct kv_scope){ .stack_id = call->run.stack_id, .caller = &call->caller };
 	if (!name)
 		return want == MAY_WRITE ? may_change(call) : own_stack(call, &stack);
 	if (name_check(name) < 0)

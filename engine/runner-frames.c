@@ -129,18 +129,20 @@ static int begin(struct runner *runner)
 	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer values = { 0 };
 	CLEANUP(buffer_done) struct buffer workflow = { 0 };
+	struct caller caller = runner->submitter;
 	char id[32], token[32];
 	json_t *environment;
 	struct run run;
 	int r = run_get(engine, runner->run_id, &run);
+
+	caller.run_id = runner->run_id;
 
 	if (r == 0)
 		r = run_text(engine, runner->run_id, RUN_VALUES, &values);
 	if (r == 0)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
-		r = stack_set_text(engine, NULL, run.stack_id, STACK_WORKFLOW, buffer_text(&workflow),
-			workflow.size, NULL);
+		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)
 		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);
 	if (r < 0)

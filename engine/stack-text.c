@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/event.h"
 #include "engine/stack.h"
+#include "engine/version.h"
 #include "engine/yaml.h"
 
 static int check_line(
@@ -114,6 +115,8 @@ static int text_put(struct engine *engine, struct caller *caller, const struct s
 		r = store_run(
 			engine->store, SQL_STACK_SET_TEXT, "isbi", stack->id, row->column, text, size, now);
 	if (r == 0)
+		r = version_put(engine, caller, stack->id, VERSION_TEXT, row->column, text, size);
+	if (r == 0)
 		r = store_run(engine->store, SQL_STACK_TOUCH, "ii", stack->id, now);
 	if (r == 0 && row->event)
 		r = event_add(engine, caller, row->event, stack->id, stack->name, 0,
@@ -143,6 +146,31 @@ int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enu
 		size--;
 	r = text_check(engine, row, text, size, fault);
 	return r < 0 ? r : text_put(engine, caller, &stack, row, text, size);
+}
+
+int stack_keep_workflow(
+	struct engine *engine, struct caller *caller, int64_t id, const char *text, size_t size)
+{
+	struct stack stack;
+	int r = stack_get(engine, id, &stack);
+
+	return r < 0 ? r : text_put(engine, caller, &stack, &rows[STACK_WORKFLOW], text, size);
+}
+
+int stack_put_texts(struct engine *engine, struct caller *caller, int64_t id)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_STACK_TEXT_EACH, "i", id);
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		size_t size;
+		const void *text = query_blob(query, 1, &size);
+
+		r = version_put(engine, caller, id, VERSION_TEXT, query_text(query, 0), text, size);
+		if (r < 0)
+			break;
+	}
+	return r;
 }
 
 int stack_config(struct engine *engine, int64_t id, struct config *ret_config)

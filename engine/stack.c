@@ -13,6 +13,7 @@
 #include "engine/lock.h"
 #include "engine/run.h"
 #include "engine/tag.h"
+#include "engine/version.h"
 
 static const char *const status_names[] = {
 	[STACK_CREATED] = "created",
@@ -102,6 +103,23 @@ static int name_fault(const char *name, struct fault *fault)
 	return 0;
 }
 
+int stack_put_version(struct engine *engine, struct caller *caller, int64_t id)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	json_auto_t *meta = NULL;
+	struct stack stack;
+	char mode[16];
+	int r = stack_get(engine, id, &stack);
+
+	if (r < 0)
+		return r;
+	snprintf(mode, sizeof(mode), "%04o", (unsigned)stack.mode);
+	meta = json_pack("{s:s, s:s, s:s, s:s}", "name", stack.name, "owner", caller_login(stack.uid),
+		"group", caller_group(stack.gid), "mode", mode);
+	text = meta ? json_dumps(meta, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+	return text ? version_put(engine, caller, id, VERSION_META, "meta", text, strlen(text)) : -ENOMEM;
+}
+
 int stack_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
 	struct fault *fault, struct stack *ret_stack)
 {
@@ -121,6 +139,10 @@ int stack_create(struct engine *engine, struct caller *caller, const char *name,
 		(int64_t)(mode & 07777), time_now_ms());
 	if (r == -EEXIST)
 		return fault_set(fault, EEXIST, "there is a stack %s already", name);
+	if (r == 0)
+		r = version_begin(engine, caller, id, "created", NULL);
+	if (r == 0)
+		r = stack_put_version(engine, caller, id);
 	if (r == 0)
 		r = event_add(engine, caller, "stack.created", id, name, 0, NULL);
 	if (r == 0)
@@ -203,6 +225,8 @@ static int stack_changed(struct engine *engine, struct caller *caller, struct st
 {
 	int r = event_add(engine, caller, type, stack->id, stack->name, 0, data);
 
+	if (r == 0)
+		r = stack_put_version(engine, caller, stack->id);
 	if (r == 0)
 		r = store_change_end(change);
 	if (r < 0)

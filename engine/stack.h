@@ -77,6 +77,14 @@ int stack_text(struct engine *engine, int64_t id, enum stack_text which, struct 
 int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enum stack_text which,
 	const char *text, size_t size, struct fault *fault);
 
+/* The workflow of the run that begins, without checks: the run has passed them. */
+int stack_keep_workflow(
+	struct engine *engine, struct caller *caller, int64_t id, const char *text, size_t size);
+
+/* Says to the stack's version what it is now (see version.h): its own row, its texts. In a change. */
+int stack_put_version(struct engine *engine, struct caller *caller, int64_t id);
+int stack_put_texts(struct engine *engine, struct caller *caller, int64_t id);
+
 /* The configuration that holds for this stack: the daemon's with the stack's over it. */
 int stack_config(struct engine *engine, int64_t id, struct config *ret_config);
 

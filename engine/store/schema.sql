@@ -233,3 +233,40 @@ CREATE TABLE stack_tags (
 	UNIQUE (stack_id, tag_id)
 );
 CREATE INDEX stack_tags_of_tag ON stack_tags (tag_id, stack_id);
+
+-- Bytes that are kept once: what versions are made of.
+CREATE TABLE contents (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32), -- BLAKE2b of the bytes, looked at whenever they are read
+	size BIGINT NOT NULL,           -- of the bytes themselves
+	base_id BIGINT NOT NULL,        -- the content that data is the difference to, 0: none
+	depth BIGINT NOT NULL,          -- how many such steps it is to a whole one
+	refs BIGINT NOT NULL CHECK (refs >= 0), -- items and contents that need it
+	data BLOB NOT NULL              -- zstd; as they are where that is not smaller than size
+);
+
+-- What a stack was, change by change.
+CREATE TABLE versions (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL,       -- may be destroyed: its versions stay a while
+	number BIGINT NOT NULL CHECK (number > 0), -- from 1; those that were deleted leave gaps
+	time_ms BIGINT NOT NULL,        -- when
+	uid BIGINT NOT NULL,            -- who
+	run_id BIGINT NOT NULL,         -- by which run, 0: none
+	what TEXT NOT NULL,             -- 'output url': the first change of it, or what was done
+	changes BIGINT NOT NULL,        -- items that changed, where `what` names the first; 0: it says all
+	UNIQUE (stack_id, number)
+);
+
+-- What versions have in them, as intervals: an item is in from_version and all after it before to_version.
+CREATE TABLE items (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL,       -- whose
+	kind TEXT NOT NULL CHECK (kind IN ('meta', 'text', 'output', 'tag', 'dep', 'state', 'resource')), -- engine/version.h
+	name TEXT NOT NULL,             -- unique within its kind
+	from_version BIGINT NOT NULL,   -- number of the first version that has it
+	to_version BIGINT NOT NULL CHECK (to_version = 0 OR to_version > from_version), -- the first that has it no more; 0: still there
+	content_id BIGINT NOT NULL REFERENCES contents (id), -- what it is
+	UNIQUE (stack_id, kind, name, from_version)
+);
+CREATE INDEX items_ended ON items (stack_id, to_version) WHERE to_version > 0;

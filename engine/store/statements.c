@@ -42,6 +42,10 @@
 #define TASK_COLUMNS                                                                                         \
 	"id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size"
 
+#define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes"
+
+#define ITEM_COLUMNS "id, stack_id, kind, name, from_version, to_version, content_id"
+
 #define WORKFLOW_COLUMNS "id, stack_id, run_id, name, uid, updated_ms"
 
 const char *const statements[SQL_COUNT] = {
@@ -257,4 +261,32 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_WORKFLOW_DELETE_RUN] = "DELETE FROM workflow_files WHERE run_id = $1 RETURNING id",
 
 	[SQL_LOCK_COUNT] = "SELECT COUNT(*) FROM locks",
+
+	[SQL_CONTENT_FIND] = "SELECT id FROM contents WHERE hash = $1",
+	[SQL_CONTENT_GET] = "SELECT size, base_id, depth, hash, data FROM contents WHERE id = $1",
+	[SQL_CONTENT_ADD] = "INSERT INTO contents (hash, size, base_id, depth, refs, data) "
+			    "VALUES ($1, $2, $3, $4, 1, $5) RETURNING id",
+	[SQL_CONTENT_HOLD] = "UPDATE contents SET refs = refs + 1 WHERE id = $1",
+	[SQL_CONTENT_RELEASE] = "UPDATE contents SET refs = refs - 1 WHERE id = $1 RETURNING refs",
+	[SQL_CONTENT_DELETE] = "DELETE FROM contents WHERE id = $1 RETURNING base_id",
+
+	[SQL_STACK_UNVERSIONED] = "SELECT id FROM stacks WHERE last_version = 0 ORDER BY id LIMIT 1",
+	[SQL_STACK_TEXT_EACH] = "SELECT which, content FROM stack_texts WHERE stack_id = $1 ORDER BY which",
+	[SQL_VERSION_NEXT] =
+		"UPDATE stacks SET last_version = last_version + 1 WHERE id = $1 RETURNING last_version",
+	[SQL_VERSION_ADD] = "INSERT INTO versions (stack_id, number, time_ms, uid, run_id, what, changes) "
+			    "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+	[SQL_VERSION_COUNT] = "UPDATE versions SET changes = changes + 1 WHERE id = $1 AND changes > 0",
+	[SQL_VERSION_SET_WHAT] = "UPDATE versions SET what = $2, changes = 0 WHERE id = $1",
+	[SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS " FROM versions WHERE id = $1",
+	[SQL_VERSION_FIND] = "SELECT " VERSION_COLUMNS " FROM versions WHERE stack_id = $1 AND number = $2",
+
+	[SQL_ITEM_ADD] = "INSERT INTO items (stack_id, kind, name, from_version, to_version, content_id) "
+			 "VALUES ($1, $2, $3, $4, 0, $5)",
+	[SQL_ITEM_AT] = "SELECT " ITEM_COLUMNS " FROM items WHERE stack_id = $1 AND kind = $2 AND name = $3 "
+			"AND from_version <= $4 ORDER BY from_version DESC LIMIT 1",
+	[SQL_ITEM_GET] = "SELECT " ITEM_COLUMNS " FROM items WHERE id = $1",
+	[SQL_ITEM_END] = "UPDATE items SET to_version = $2 WHERE id = $1",
+	[SQL_ITEM_SET_CONTENT] = "UPDATE items SET content_id = $2 WHERE id = $1",
+	[SQL_ITEM_DELETE] = "DELETE FROM items WHERE id = $1",
 };

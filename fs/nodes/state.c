@@ -104,6 +104,7 @@ static int key_set(
 	value = json_stringn(content, size);
 	if (!value)
 		return fault_set(view->fault, EINVAL, "the value is no UTF-8 text");
+	scope.caller = view->caller;
 	r = kv_set(view->engine, scope, name, value, -1);
 	return r < 0 ? r : note_event(view, "state.set", scope, name);
 }
@@ -132,6 +133,7 @@ static int key_remove(struct view *view)
 
 	if (r == 0)
 		r = may_change(view, scope);
+	scope.caller = view->caller;
 	if (r == 0)
 		r = kv_delete(view->engine, scope, kv.name);
 	return r < 0 ? r : note_event(view, "state.deleted", scope, kv.name);
@@ -158,6 +160,7 @@ static int key_set_option(
 	r = kv_get_id(view->engine, view->id, &scope, &kv, NULL);
 	if (r == 0)
 		r = may_change(view, scope);
+	scope.caller = view->caller;
 	return r < 0 ? r : kv_set_ttl(view->engine, scope, kv.name, ttl_ms);
 }
 
