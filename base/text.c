@@ -43,6 +43,43 @@ char *time_format(int64_t ms, char ret_text[32])
 	return ret_text;
 }
 
+/* "Z" or "+01:00"; *ret_minutes is what it is ahead of UTC. */
+static int zone_parse(const char *text, int *ret_minutes)
+{
+	int hours, minutes, end = 0;
+
+	if (!strcmp(text, "Z") || !strcmp(text, "z")) {
+		*ret_minutes = 0;
+		return 0;
+	}
+	if ((*text != '+' && *text != '-') || sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 ||
+		text[1 + end] || hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+		return -EINVAL;
+	*ret_minutes = (*text == '-' ? -1 : 1) * (hours * 60 + minutes);
+	return 0;
+}
+
+int time_parse(const char *text, int64_t *ret_ms)
+{
+	int64_t ms = 0;
+	int zone = 0;
+	struct tm tm = { 0 };
+	const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	if (!p)
+		return -EINVAL;
+	if (*p == '.') {
+		int64_t unit = 100;
+
+		for (p++; isdigit((unsigned char)*p); p++, unit /= 10)
+			ms += (*p - '0') * unit;
+	}
+	if (zone_parse(p, &zone) < 0)
+		return -EINVAL;
+	*ret_ms = (int64_t)timegm(&tm) * 1000 + ms - (int64_t)zone * 60000;
+	return 0;
+}
+
 int parse_int64(const char *text, int64_t *ret_value)
 {
 	char *end;

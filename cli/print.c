@@ -112,20 +112,11 @@ void print_detail(const char *label, const char *text)
 
 int64_t print_ms(const json_t *time)
 {
-	struct tm tm = { 0 };
-	const char *rest;
 	int64_t ms = 0;
 
 	if (json_is_integer(time))
 		return json_integer_value(time);
-	if (!json_is_string(time))
-		return 0;
-	rest = strptime(json_string_value(time), "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!rest)
-		return 0;
-	if (*rest == '.')
-		ms = (int64_t)(strtod(rest, NULL) * 1000 + 0.5);
-	return (int64_t)timegm(&tm) * 1000 + ms;
+	return json_is_string(time) && time_parse(json_string_value(time), &ms) == 0 ? ms : 0;
 }
 
 const char *print_local_time(int64_t ms, char ret_text[32])

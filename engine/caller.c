@@ -71,6 +71,13 @@ int caller_access(struct caller *caller, uid_t uid, gid_t gid, mode_t mode, int 
 	return (bits & want) == want ? 0 : -EACCES;
 }
 
+bool caller_may_give(struct caller *caller, uid_t uid, gid_t gid, uid_t new_uid, gid_t new_gid)
+{
+	if (caller->uid == 0)
+		return true;
+	return caller_owns(caller, uid) && new_uid == uid && (new_gid == gid || caller_in_group(caller, new_gid));
+}
+
 bool caller_owns(const struct caller *caller, uid_t uid)
 {
 	return caller->uid == 0 || caller->uid == uid;

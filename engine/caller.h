@@ -40,6 +40,9 @@ bool caller_in_group(struct caller *caller, gid_t gid);
  * one x bit, of no concern here). `want` is of MAY_*; 0 or -EACCES. */
 int caller_access(struct caller *caller, uid_t uid, gid_t gid, mode_t mode, int want);
 
+/* chown(2): an owner may give a thing to a group that he is in; all else is root's. */
+bool caller_may_give(struct caller *caller, uid_t uid, gid_t gid, uid_t new_uid, gid_t new_gid);
+
 /* Root, or the user `uid`. */
 bool caller_owns(const struct caller *caller, uid_t uid);
 

@@ -11,6 +11,8 @@
 
 #include "base/cleanup.h"
 #include "engine/content.h"
+#include "engine/clock.h"
+#include "engine/kv.h"
 #include "engine/lock.h"
 #include "engine/version.h"
 
@@ -66,7 +68,12 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 		r = store_at_home(engine, fault);
 	if (r < 0)
 		return r;
+	r = clock_init(engine);
+	if (r < 0)
+		return fault_set(fault, -r, "%s: the clock cannot be stored: %s", home, strerror(-r));
 	r = lock_table_new(engine, &engine->locks);
+	if (r == 0)
+		r = kv_expiry_new(engine, &engine->kv_expiry);
 	if (r == 0)
 		r = engine_turn_end(engine);
 	if (r < 0)
@@ -86,6 +93,7 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
+	kv_expiry_free(engine->kv_expiry);
 	lock_table_free(engine->locks);
 	if (engine->store)
 		store_turn_end(engine->store);

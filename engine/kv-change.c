@@ -5,19 +5,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "engine/kv.h"
+#include "engine/clock.h"
+#include "engine/kv-internal.h"
 #include "engine/version.h"
 
 enum { KV_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
-
-static void scope_note(struct engine *engine, struct kv_scope scope, int64_t id, unsigned aspects)
-{
-	engine_note(engine, SUBJECT_KEY, id, ASPECT_STATE);
-	if (scope.stack_id)
-		engine_note(engine, SUBJECT_STACK, scope.stack_id, ASPECT_STATE | aspects);
-	else
-		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | aspects);
-}
 
 static int scope_touch(struct engine *engine, struct kv_scope scope, int64_t now)
 {
@@ -38,29 +30,15 @@ static int scope_put(
 	return version_put(engine, scope.caller, scope.stack_id, VERSION_STATE, name, text, strlen(text));
 }
 
-/* Expired rows are taken away whenever something is written. */
-static int expired_delete(struct engine *engine, int64_t now)
-{
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_KV_DELETE_EXPIRED, "i", now);
-	int r;
-
-	while ((r = query_step(query)) > 0) {
-		struct kv_scope scope = { query_int(query, 1), query_int(query, 2) };
-
-		scope_note(engine, scope, query_int(query, 0), ASPECT_NAMES);
-	}
-	return r;
-}
-
 int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_t *value, int64_t ttl_ms)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	CLEANUP(cleanup_free) char *text = json_dumps(value, KV_JSON_FLAGS);
-	int64_t id, now = time_now_ms(), expires = ttl_ms > 0 ? now + ttl_ms : 0;
+	int64_t id, now = time_now_ms(), expires = ttl_ms > 0 ? clock_now_ms(engine) + ttl_ms : 0;
 	struct kv kv;
 	int r, found;
 
-	r = name_check(name);
+	r = kv_name_check(name, NULL);
 	if (r < 0)
 		return r;
 	if (!text)
@@ -74,8 +52,6 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 		expires = kv.expires_ms;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = expired_delete(engine, now);
-	if (r == 0)
 		r = store_get_int(engine->store, &id, SQL_KV_SET, "iissii", scope.stack_id,
 			scope.namespace_id, name, text, now, expires);
 	if (r == 0)
@@ -84,9 +60,11 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 		r = scope_touch(engine, scope, now);
 	if (r == 0)
 		r = store_change_end(&change);
-	if (r == 0)
-		scope_note(engine, scope, id, found == 0 ? 0 : ASPECT_NAMES);
-	return r;
+	if (r < 0)
+		return r;
+	kv_expiry_note(engine, expires);
+	kv_note(engine, scope, id, found == 0 ? 0 : ASPECT_NAMES);
+	return 0;
 }
 
 int kv_delete(struct engine *engine, struct kv_scope scope, const char *name)
@@ -107,16 +85,16 @@ int kv_delete(struct engine *engine, struct kv_scope scope, const char *name)
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)
-		scope_note(engine, scope, kv.id, ASPECT_NAMES);
+		kv_note(engine, scope, kv.id, ASPECT_NAMES);
 	return r;
 }
 
 int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, int64_t ttl_ms)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int64_t now = time_now_ms(), expires = ttl_ms ? now + ttl_ms : 0;
 	CLEANUP(cleanup_free) char *text = NULL;
 	json_auto_t *value = NULL;
+	int64_t expires = ttl_ms ? clock_now_ms(engine) + ttl_ms : 0;
 	struct kv kv;
 	int r;
 
@@ -130,14 +108,16 @@ int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, i
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id, expires, now);
+		r = store_run(engine->store, SQL_KV_SET_EXPIRY, "iii", kv.id, expires, time_now_ms());
 	if (r == 0)
 		r = scope_put(engine, scope, name, text, expires);
 	if (r == 0)
 		r = store_change_end(&change);
-	if (r == 0)
-		scope_note(engine, scope, kv.id, 0);
-	return r;
+	if (r < 0)
+		return r;
+	kv_expiry_note(engine, expires);
+	kv_note(engine, scope, kv.id, 0);
+	return 0;
 }
 
 /* The value now, or `missing` (a new reference, which is taken) when the key is not there. */
@@ -172,16 +152,17 @@ static int value_put(
 int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta,
 	struct fault *fault, json_t **ret_value)
 {
-	json_auto_t *old = NULL, *sum = NULL;
+	json_auto_t *kept = NULL, *old = NULL, *sum = NULL;
 	long long whole;
 	int r;
 
 	if (!json_is_number(delta))
 		return fault_set(fault, EINVAL, "%s: what is added must be a number", name);
-	r = value_get(engine, scope, name, json_integer(0), &old);
+	r = value_get(engine, scope, name, json_integer(0), &kept);
 	if (r < 0)
 		return r;
-	if (!json_is_number(old))
+	old = kv_value_number(kept);
+	if (!old)
 		return fault_set(fault, EINVAL, "%s: its value is no number", name);
 	if (json_is_integer(old) && json_is_integer(delta)) {
 		if (__builtin_add_overflow(json_integer_value(old), json_integer_value(delta), &whole))

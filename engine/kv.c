@@ -2,11 +2,47 @@
 /* Keys and values: namespaces, and reading. */
 #include "engine/kv.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/caller.h"
+#include "engine/clock.h"
+#include "engine/kv-internal.h"
+
+enum { ENCODED_MAX = 255 }; /* NAME_MAX of the tree */
+
+int kv_name_check(const char *name, struct fault *fault)
+{
+	size_t size = strlen(name), encoded = 0;
+
+	for (size_t i = 0; i < size && i < NAME_SIZE; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		encoded += (c < 0x80 && isalnum(c)) || (i > 0 && strchr("._-", c)) ? 1 : 3;
+	}
+	if (size == 0 || size > NAME_MAX_LENGTH)
+		return fault_set(fault, EINVAL, "a key has 1 to %d bytes", NAME_MAX_LENGTH);
+	if (encoded > ENCODED_MAX)
+		return fault_set(fault, EINVAL,
+			"this key is too long for a file: with its special bytes as %%XX it has %zu characters, "
+			"and the limit is %d",
+			encoded, ENCODED_MAX);
+	if (!text_is_utf8(name, size))
+		return fault_set(fault, EINVAL, "a key must be valid UTF-8");
+	return 0;
+}
+
+void kv_note(struct engine *engine, struct kv_scope scope, int64_t id, unsigned aspects)
+{
+	engine_note(engine, SUBJECT_KEY, id, ASPECT_STATE);
+	if (scope.stack_id)
+		engine_note(engine, SUBJECT_STACK, scope.stack_id, ASPECT_STATE | aspects);
+	else
+		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | aspects);
+}
 
 int kv_namespace_create(
 	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id)
@@ -63,6 +99,21 @@ int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret
 	return namespace_one(query_begin(engine->store, SQL_NAMESPACE_GET, "i", id), ret);
 }
 
+int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = store_run(engine->store, SQL_NAMESPACE_SET, "iiii", id, (int64_t)uid, (int64_t)gid,
+			(int64_t)(mode & 07777));
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | ASPECT_META);
+	return r;
+}
+
 int kv_namespace_delete(struct engine *engine, int64_t id)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
@@ -72,7 +123,8 @@ int kv_namespace_delete(struct engine *engine, int64_t id)
 
 	r = kv_namespace_get(engine, id, &ns);
 	if (r == 0)
-		r = store_get_int(engine->store, &count, SQL_KV_COUNT, "iii", INT64_C(0), id, time_now_ms());
+		r = store_get_int(engine->store, &count, SQL_KV_COUNT, "iii", INT64_C(0), id,
+			clock_now_ms(engine));
 	if (r < 0)
 		return r;
 	if (count > 0)
@@ -141,7 +193,7 @@ int kv_find(
 	struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv, json_t **ret_value)
 {
 	struct query *query = query_begin(
-		engine->store, SQL_KV_FIND, "iisi", scope.stack_id, scope.namespace_id, name, time_now_ms());
+		engine->store, SQL_KV_FIND, "iisi", scope.stack_id, scope.namespace_id, name, clock_now_ms(engine));
 
 	return kv_one(query, NULL, ret_kv, ret_value);
 }
@@ -149,7 +201,7 @@ int kv_find(
 int kv_get_id(
 	struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
 {
-	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, time_now_ms()), ret_scope, ret_kv,
+	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, clock_now_ms(engine)), ret_scope, ret_kv,
 		ret_value);
 }
 
@@ -158,7 +210,7 @@ int kv_each(struct engine *engine, struct kv_scope scope,
 {
 	CLEANUP(query_endp)
 	struct query *query = query_begin(
-		engine->store, SQL_KV_EACH, "iii", scope.stack_id, scope.namespace_id, time_now_ms());
+		engine->store, SQL_KV_EACH, "iii", scope.stack_id, scope.namespace_id, clock_now_ms(engine));
 	struct kv kv;
 	int r;
 

@@ -22,7 +22,8 @@ struct kv_scope {
 struct kv {
 	int64_t id;
 	char name[NAME_SIZE];
-	int64_t updated_ms, expires_ms; /* expires 0: never */
+	int64_t updated_ms;
+	int64_t expires_ms; /* by clock.h; 0: never */
 };
 
 struct kv_namespace {
@@ -34,10 +35,15 @@ struct kv_namespace {
 	int64_t updated_ms;
 };
 
+/* Whether a key can have this name: UTF-8 of 1 to 128 bytes, and at most 255 as the tree shows it, where every byte
+ * that no name has stands as %XX. 0 or -EINVAL with the sentence. */
+int kv_name_check(const char *name, struct fault *fault);
+
 int kv_namespace_create(
 	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id);
 int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespace *ret);
 int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret);
+int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode);
 int kv_namespace_delete(struct engine *engine, int64_t id); /* -ENOTEMPTY */
 int kv_namespace_each(
 	struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata);
@@ -48,13 +54,26 @@ int kv_get_id(
 	struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value);
 int kv_each(struct engine *engine, struct kv_scope scope,
 	int (*each)(void *userdata, const struct kv *kv, const char *value), void *userdata);
-/* ttl_ms 0: for ever; -1: keeps what it had. */
+/* ttl_ms 0: for ever; -1: keeps what it had. -EDQUOT: the scope has max_keys. */
 int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_t *value, int64_t ttl_ms);
 int kv_delete(struct engine *engine, struct kv_scope scope, const char *name); /* -ENOENT */
 int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, int64_t ttl_ms);
 
-/* Numbers: a missing key counts as 0; -EINVAL when the value is no number. The new value is returned (new
- * reference). */
+/* Values as people write them. `type`: string (also NULL), number, boolean, array, object, or json for whatever the
+ * text looks like; -EINVAL with the sentence. New references. */
+int kv_value_parse(
+	const char *text, size_t size, const char *type, struct fault *fault, json_t **ret_value);
+/* What the text of a value is as another type. */
+int kv_value_retype(const json_t *old, const char *type, struct fault *fault, json_t **ret_value);
+/* A string's bytes, or JSON: malloc'ed, NULL without memory. */
+char *kv_value_text(const json_t *value);
+/* "string", "number" … */
+const char *kv_type_name(const json_t *value);
+/* The number that a value is, or that its text is (what echo wrote); NULL: none. */
+json_t *kv_value_number(json_t *value);
+
+/* Numbers: a missing key counts as 0, a text that is a number as that; -EINVAL when the value is none. The new value
+ * is returned (new reference). */
 int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta,
 	struct fault *fault, json_t **ret_value);
 /* Texts: a missing key counts as "". */
@@ -69,3 +88,8 @@ int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name,
 	struct fault *fault, int64_t *ret_length);
 int kv_list_pop(struct engine *engine, struct kv_scope scope, const char *name, struct fault *fault,
 	json_t **ret_value);
+
+/* The timer that removes what has ended; the engine's. */
+struct kv_expiry;
+int kv_expiry_new(struct engine *engine, struct kv_expiry **ret_expiry);
+void kv_expiry_free(struct kv_expiry *expiry);

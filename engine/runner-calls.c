@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/clock.h"
 #include "engine/event.h"
 #include "engine/folder.h"
 #include "engine/kv.h"
@@ -114,8 +115,8 @@ static int key_and_scope(struct call *call, int want, const char **ret_key, stru
 {
 	int r = need_text(call, "key", ret_key);
 
-	if (r == 0 && (!**ret_key || strlen(*ret_key) > NAME_MAX_LENGTH))
-		r = fault_set(&call->fault, EINVAL, "a key has 1 to %d bytes", NAME_MAX_LENGTH);
+	if (r == 0)
+		r = kv_name_check(*ret_key, &call->fault);
 	return r < 0 ? r : scope_of(call, want, ret_scope);
 }
 
@@ -325,7 +326,7 @@ static int state_get_ttl(struct call *call)
 	if (r == 0)
 		r = kv_find(call->engine, scope, key, &kv, NULL);
 	if (r == 0 && kv.expires_ms)
-		call->value = json_integer(kv.expires_ms - time_now_ms());
+		call->value = json_integer(kv.expires_ms - clock_now_ms(call->engine));
 	return r == -ENOENT ? 0 : r;
 }
 

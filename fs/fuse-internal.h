@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* A mount point. Shared by mount.c (sessions), fuse.c (the kernel's requests)
- * and fuse-list.c (those about folders). */
+ * fuse-list.c (those about folders) and fuse-xattr.c (extended attributes). */
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 #include <stdlib.h>
@@ -41,6 +41,7 @@ struct op {
 	struct handle *handle;
 	struct buffer text;
 	char *data;
+	size_t room; /* bytes that the asker has for the answer */
 };
 
 static inline struct tree *op_tree(fuse_req_t req)
@@ -60,6 +61,13 @@ void op_finish(struct op *op, ssize_t result);
 void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void fuse_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* fuse-xattr.c: extended attributes. */
+void fuse_setxattr(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void fuse_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void fuse_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void fuse_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /* The handlers of the kernel's requests; their userdata is a struct mount. */
 extern const struct fuse_lowlevel_ops fuse_operations;

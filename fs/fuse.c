@@ -422,28 +422,6 @@ static void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-static void ll_setxattr(
-	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
-{
-	struct op *op = op_new(req, answer_nothing);
-
-	if (op)
-		op_finish(op, tree_set_option(op_tree(req), &op->request, ino, name, value, size));
-}
-
-static void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
-{
-	fuse_reply_err(req, ENODATA);
-}
-
-static void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	if (size)
-		fuse_reply_buf(req, NULL, 0);
-	else
-		fuse_reply_xattr(req, 0);
-}
-
 /* poll(2) on streams and wait files. */
 struct poller {
 	struct watch watch;
@@ -543,8 +521,9 @@ const struct fuse_lowlevel_ops fuse_operations = {
 	.readdir = fuse_readdir,
 	.releasedir = fuse_releasedir,
 	.statfs = ll_statfs,
-	.setxattr = ll_setxattr,
-	.getxattr = ll_getxattr,
-	.listxattr = ll_listxattr,
+	.setxattr = fuse_setxattr,
+	.getxattr = fuse_getxattr,
+	.listxattr = fuse_listxattr,
+	.removexattr = fuse_removexattr,
 	.poll = ll_poll,
 };

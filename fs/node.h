@@ -107,6 +107,15 @@ struct stream {
 
 struct directory;
 
+/* An extended attribute of a row: user.sloth.NAME. */
+struct attribute {
+	const char *name; /* NULL ends a table */
+	/* -ENODATA: there is none now. */
+	int (*get)(struct view *view, FILE *out);
+	/* `value` has a NUL behind it that does not count; NULL: the attribute is removed. In a change. */
+	int (*set)(struct view *view, const char *value, size_t size);
+};
+
 struct entry {
 	const char *name; /* NULL: see find and each */
 	const char *help; /* a few words, for README and the manual's test */
@@ -131,8 +140,12 @@ struct entry {
 	int (*rename)(struct view *view, const char *name);
 	int (*chmod)(struct view *view, mode_t mode);
 	int (*chown)(struct view *view, uid_t uid, gid_t gid);
-	/* The extended attributes user.sloth.OPTION. `file` is NULL, or the name of a file that is about to
-	 * be made in the folder that the view is of. */
+	/* What can be read and written as extended attributes. A file that is about to be made gets them when
+	 * it has its first content. */
+	const struct attribute *attributes;
+	/* Extended attributes that can be written only, user.sloth.OPTION: words for what comes of the next
+	 * content. `file` is NULL, or the name of a file that is about to be made in the folder that the view
+	 * is of. */
 	int (*set_option)(
 		struct view *view, const char *file, const char *option, const char *value, size_t size);
 	/* They are for the next content: a writer that is closed takes them along, used or not. `file` as

@@ -40,6 +40,7 @@ int scratch_table_new(struct scratch_table **ret_table)
 static void scratch_free(struct scratch *scratch)
 {
 	buffer_done(&scratch->content);
+	json_decref(scratch->options);
 	free(scratch);
 }
 
@@ -187,6 +188,22 @@ static int scratch_show(struct view *view, FILE *out)
 	return 0;
 }
 
+/* The extended attributes that its writer gave it before it was closed: cp --preserve=xattr, rsync -X. */
+static int settle_options(struct view *folder, const struct scratch *scratch, struct node node)
+{
+	struct view view = tree_view(folder->tree, folder->request, node);
+	const struct attribute *attribute = scratch->maker->attributes;
+	int r = 0;
+
+	for (; r == 0 && attribute && attribute->name; attribute++) {
+		json_t *value = json_object_get(scratch->options, attribute->name);
+
+		if (value)
+			r = attribute->set(&view, json_string_value(value), json_string_length(value));
+	}
+	return r;
+}
+
 /* The first content of a document to be: it is made now. */
 static int become(struct view *view, struct scratch *scratch, const char *content, size_t size)
 {
@@ -194,7 +211,9 @@ static int become(struct view *view, struct scratch *scratch, const char *conten
 	struct node node = { .table = scratch->maker_table, .row = scratch->maker_row };
 	int r = scratch->maker->put(&folder, scratch->name, content, size, &node.id);
 
-	if (node.id)
+	if (r == 0 && scratch->options)
+		r = settle_options(&folder, scratch, node);
+	if (node.id && (r >= 0 || !scratch->maker->attributes))
 		scratch_forward(view->tree->scratch, scratch, node_number(node));
 	return r;
 }
@@ -212,12 +231,27 @@ static int scratch_commit(struct view *view, const char *content, size_t size)
 	return buffer_append(&scratch->content, content, size);
 }
 
+static int keep_option(struct scratch *scratch, const char *name, const char *value, size_t size)
+{
+	const struct attribute *attribute = scratch->maker->attributes;
+
+	while (attribute->name && strcmp(attribute->name, name))
+		attribute++;
+	if (!attribute->name)
+		return -ENOTSUP;
+	if (!scratch->options)
+		scratch->options = json_object();
+	return json_object_set_new(scratch->options, name, json_stringn(value, size)) < 0 ? -EINVAL : 0;
+}
+
 static int scratch_set_option(
 	struct view *view, const char *file, const char *option, const char *value, size_t size)
 {
 	struct scratch *scratch = scratch_get(view->tree->scratch, view->id);
 	struct view folder;
 
+	if (scratch && scratch->maker && scratch->maker->attributes)
+		return keep_option(scratch, option, value, size);
 	if (!scratch || !scratch->maker || !scratch->maker->set_option)
 		return -ENOTSUP;
 	folder = tree_view(view->tree, view->request, node_of(scratch->folder));

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "build.h"
 #include "engine/runner.h"
 
@@ -526,16 +527,45 @@ static ssize_t do_setxattr(struct op *op, const struct frame *frame)
 	if (r == 0)
 		r = get_text(op, "name", &name);
 	return r < 0 ? r
-		     : tree_set_option(op->request.tree, &op->request, attr.number, name, frame->body,
-			       frame->body_size);
+		     : tree_set_option(op->request.tree, &op->request, attr.number, name,
+			       frame->body ? frame->body : "", frame->body_size);
 }
 
 static ssize_t do_getxattr(struct op *op, const struct frame *frame)
 {
+	const char *name;
 	struct attr attr;
 	int r = get_node(op, &attr);
 
-	return r < 0 ? r : -ENODATA;
+	if (r == 0)
+		r = get_text(op, "name", &name);
+	return r < 0 ? r : tree_get_option(op->request.tree, &op->request, attr.number, name, &op->body);
+}
+
+static ssize_t do_listxattr(struct op *op, const struct frame *frame)
+{
+	CLEANUP(buffer_done) struct buffer names = { 0 };
+	json_t *list = json_array();
+	struct attr attr;
+	int r = get_node(op, &attr);
+
+	if (r == 0)
+		r = tree_list_options(op->request.tree, &op->request, attr.number, &names);
+	for (size_t i = 0; r == 0 && i < names.size; i += strlen(names.data + i) + 1)
+		json_array_append_new(list, json_string(names.data + i));
+	json_object_set_new(op->answer, "names", list);
+	return r;
+}
+
+static ssize_t do_removexattr(struct op *op, const struct frame *frame)
+{
+	const char *name;
+	struct attr attr;
+	int r = get_node(op, &attr);
+
+	if (r == 0)
+		r = get_text(op, "name", &name);
+	return r < 0 ? r : tree_set_option(op->request.tree, &op->request, attr.number, name, NULL, 0);
 }
 
 static const struct {
@@ -649,6 +679,8 @@ static const struct operation operations[] = {
 	{ "setattr", do_setattr },
 	{ "setxattr", do_setxattr },
 	{ "getxattr", do_getxattr },
+	{ "listxattr", do_listxattr },
+	{ "removexattr", do_removexattr },
 	{ "flock", do_flock },
 	{ "cancel", do_cancel },
 	{ "mount", do_mount },

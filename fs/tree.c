@@ -406,24 +406,6 @@ int tree_chown(struct tree *tree, struct request *request, uint64_t number, uid_
 	return r < 0 ? r : store_change_end(&change);
 }
 
-int tree_set_option(struct tree *tree, struct request *request, uint64_t number, const char *name,
-	const char *value, size_t size)
-{
-	struct view view = tree_view(tree, request, node_resolve(tree, number));
-	const struct entry *entry = node_entry(view.node);
-	struct attr attr;
-	int r;
-
-	if (!entry)
-		return -ESTALE;
-	if (!entry->set_option || strncmp(name, "user.sloth.", strlen("user.sloth.")))
-		return -ENOTSUP;
-	r = entry_attr(&view, entry, &attr);
-	if (r == 0)
-		r = caller_access(&request->caller, attr.uid, attr.gid, attr.mode, MAY_WRITE);
-	return r < 0 ? r : entry->set_option(&view, NULL, name + strlen("user.sloth."), value, size);
-}
-
 int tree_readlink(struct tree *tree, struct request *request, uint64_t number, struct buffer *ret_target)
 {
 	struct view view = tree_view(tree, request, node_resolve(tree, number));

@@ -56,3 +56,10 @@ CREATE TABLE items (
 	UNIQUE (stack_id, kind, name, from_version)
 );
 CREATE INDEX items_ended ON items (stack_id, to_version) WHERE to_version > 0;
+
+-- Where the clock of things that end began: see engine/clock.h. One row.
+CREATE TABLE clock (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	boot_id TEXT NOT NULL,          -- the kernel's, of the boot that it is of
+	base_ms BIGINT NOT NULL         -- what the wall clock showed at that boot
+);

@@ -107,10 +107,10 @@ CREATE TABLE kv (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	stack_id BIGINT NOT NULL,       -- 0: it is a namespace's
 	namespace_id BIGINT NOT NULL,   -- 0: it is a stack's
-	name TEXT NOT NULL,             -- name_check()'s rule
+	name TEXT NOT NULL,             -- kv_name_check()'s rule
 	value TEXT NOT NULL,            -- JSON
 	updated_ms BIGINT NOT NULL,     -- the last write
-	expires_ms BIGINT NOT NULL,     -- from then on it is not there for anybody; 0: it stays
+	expires_ms BIGINT NOT NULL,     -- from then on, by engine/clock.h, it is not there for anybody; 0: it stays
 	CHECK ((stack_id = 0) <> (namespace_id = 0)),
 	UNIQUE (stack_id, namespace_id, name)
 );
@@ -270,3 +270,10 @@ CREATE TABLE items (
 	UNIQUE (stack_id, kind, name, from_version)
 );
 CREATE INDEX items_ended ON items (stack_id, to_version) WHERE to_version > 0;
+
+-- Where the clock of things that end began: see engine/clock.h. One row.
+CREATE TABLE clock (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	boot_id TEXT NOT NULL,          -- the kernel's, of the boot that it is of
+	base_ms BIGINT NOT NULL         -- what the wall clock showed at that boot
+);

@@ -147,6 +147,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_NAMESPACE_FIND] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces WHERE name = $1",
 	[SQL_NAMESPACE_GET] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces WHERE id = $1",
 	[SQL_NAMESPACE_EACH] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces ORDER BY name",
+	[SQL_NAMESPACE_SET] = "UPDATE namespaces SET uid = $2, gid = $3, mode = $4 WHERE id = $1",
 	[SQL_NAMESPACE_DELETE] = "DELETE FROM namespaces WHERE id = $1",
 	[SQL_NAMESPACE_TOUCH] = "UPDATE namespaces SET updated_ms = $2 WHERE id = $1",
 
@@ -166,8 +167,14 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_KV_SET_EXPIRY] = "UPDATE kv SET expires_ms = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_KV_DELETE] = "DELETE FROM kv WHERE id = $1",
 	[SQL_KV_DELETE_SCOPE] = "DELETE FROM kv WHERE stack_id = $1 AND namespace_id = $2",
-	[SQL_KV_DELETE_EXPIRED] = "DELETE FROM kv WHERE expires_ms > 0 AND expires_ms <= $1 "
+	[SQL_KV_DELETE_EXPIRED] = "DELETE FROM kv WHERE id IN (SELECT id FROM kv "
+				  "WHERE expires_ms > 0 AND expires_ms <= $1 ORDER BY expires_ms LIMIT $2) "
 				  "RETURNING id, stack_id, namespace_id",
+	[SQL_KV_NEXT_EXPIRY] = "SELECT MIN(expires_ms) FROM kv WHERE expires_ms > 0",
+
+	[SQL_CLOCK_GET] = "SELECT boot_id, base_ms FROM clock",
+	[SQL_CLOCK_SET] = "INSERT INTO clock (id, boot_id, base_ms) VALUES (1, $1, $2) "
+			  "ON CONFLICT (id) DO UPDATE SET boot_id = excluded.boot_id, base_ms = excluded.base_ms",
 
 	[SQL_RUN_ADD] = "INSERT INTO runs (stack_id, stack, file, uid, gid, owner_uid, owner_gid, "
 			"owner_mode, status, "

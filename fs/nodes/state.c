@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/clock.h"
 #include "engine/event.h"
 #include "engine/kv.h"
 #include "engine/output.h"
@@ -47,12 +48,32 @@ static int note_event(struct view *view, const char *type, struct kv_scope scope
 		json_pack("{s:s, s:s}", "key", key, "namespace", ns.name));
 }
 
-static int key_find(struct view *folder, const char *name, int64_t *ret_id)
+/* The key behind a file's name. -ENOENT: no key is shown under such a name. */
+static int key_of_file(const char *file, char ret_key[NAME_SIZE])
 {
-	struct kv kv;
-	int r = name_check(name) == 0 ? kv_find(folder->engine, folder_scope(folder), name, &kv, NULL)
-				      : -ENOENT;
+	char again[ENCODED_SIZE];
 
+	if (name_decode(file, ret_key) < 0 || kv_name_check(ret_key, NULL) < 0 ||
+		strcmp(name_encode(ret_key, again), file) != 0)
+		return -ENOENT;
+	return 0;
+}
+
+static bool key_takes(const char *file)
+{
+	char key[NAME_SIZE];
+
+	return key_of_file(file, key) == 0;
+}
+
+static int key_find(struct view *folder, const char *file, int64_t *ret_id)
+{
+	char key[NAME_SIZE];
+	struct kv kv;
+	int r = key_of_file(file, key);
+
+	if (r == 0)
+		r = kv_find(folder->engine, folder_scope(folder), key, &kv, NULL);
 	if (r == 0)
 		*ret_id = kv.id;
 	return r;
@@ -66,10 +87,9 @@ struct emitter {
 static int emit_key(void *userdata, const struct kv *kv, const char *value)
 {
 	struct emitter *emitter = userdata;
+	char file[ENCODED_SIZE];
 
-	/* Keys that a workflow chose freely can have names that no file has; they are listed by state.keys().
-	 */
-	return name_check(kv->name) == 0 ? emitter->emit(emitter->userdata, kv->name, kv->id) : 0;
+	return emitter->emit(emitter->userdata, name_encode(kv->name, file), kv->id);
 }
 
 static int key_each(
@@ -118,11 +138,14 @@ static int key_commit(struct view *view, const char *content, size_t size)
 	return r < 0 ? r : key_set(view, scope, kv.name, content, size);
 }
 
-static int key_put(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
+static int key_put(struct view *folder, const char *file, const char *content, size_t size, int64_t *ret_id)
 {
-	int r = key_set(folder, folder_scope(folder), name, content, size);
+	char key[NAME_SIZE];
+	int r = key_of_file(file, key);
 
-	return r < 0 ? r : key_find(folder, name, ret_id);
+	if (r == 0)
+		r = key_set(folder, folder_scope(folder), key, content, size);
+	return r < 0 ? r : key_find(folder, file, ret_id);
 }
 
 static int key_remove(struct view *view)
@@ -139,36 +162,134 @@ static int key_remove(struct view *view)
 	return r < 0 ? r : note_event(view, "state.deleted", scope, kv.name);
 }
 
-static int key_set_option(
-	struct view *view, const char *file, const char *option, const char *value, size_t size)
+/* What an attribute's function begins with. */
+static int key_get(struct view *view, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
+{
+	int r = kv_get_id(view->engine, view->id, ret_scope, ret_kv, ret_value);
+
+	if (r == 0)
+		ret_scope->caller = view->caller;
+	return r;
+}
+
+static int ttl_get(struct view *view, FILE *out)
+{
+	struct kv_scope scope;
+	char text[32];
+	struct kv kv;
+	int r = key_get(view, &scope, &kv, NULL);
+
+	if (r < 0)
+		return r;
+	if (!kv.expires_ms)
+		return -ENODATA;
+	/* Without blanks, so that it can be given back: 29m58s. */
+	duration_format(kv.expires_ms - clock_now_ms(view->engine), text);
+	for (const char *p = text; *p; p++)
+		if (*p != ' ')
+			fputc(*p, out);
+	return 0;
+}
+
+static int ttl_change(struct view *view, int64_t ttl_ms)
 {
 	struct kv_scope scope;
 	struct kv kv;
-	char text[64];
-	int64_t ttl_ms;
-	int r;
+	int r = key_get(view, &scope, &kv, NULL);
 
-	if (file)
-		return fault_set(
-			view->fault, ENOENT, "write the value of %s first, then its user.sloth.ttl", file);
-	if (strcmp(option, "ttl"))
-		return fault_set(view->fault, ENOTSUP,
-			"user.sloth.%s is unknown here; a key has user.sloth.ttl", option);
-	snprintf(text, sizeof(text), "%.*s", (int)(size < 63 ? size : 63), value);
-	if (duration_parse(text, &ttl_ms) < 0)
-		return fault_set(view->fault, EINVAL, "user.sloth.ttl is a duration like 30s, 5m or 1h30m");
-	r = kv_get_id(view->engine, view->id, &scope, &kv, NULL);
 	if (r == 0)
 		r = may_change(view, scope);
-	scope.caller = view->caller;
-	return r < 0 ? r : kv_set_ttl(view->engine, scope, kv.name, ttl_ms);
+	if (r == 0)
+		r = kv_set_ttl(view->engine, scope, kv.name, ttl_ms);
+	return r < 0 ? r : note_event(view, "state.ttl", scope, kv.name);
 }
+
+static int ttl_set(struct view *view, const char *value, size_t size)
+{
+	int64_t ttl_ms;
+
+	if (!value)
+		return ttl_change(view, 0);
+	if (duration_parse(value, &ttl_ms) < 0)
+		return fault_set(view->fault, EINVAL, "user.sloth.ttl is a duration like 30s, 5m or 1h30m");
+	return ttl_change(view, ttl_ms);
+}
+
+static int expires_get(struct view *view, FILE *out)
+{
+	struct kv_scope scope;
+	char text[32];
+	struct kv kv;
+	int r = key_get(view, &scope, &kv, NULL);
+
+	if (r < 0)
+		return r;
+	if (!kv.expires_ms)
+		return -ENODATA;
+	fputs(time_format(clock_to_wall(view->engine, kv.expires_ms), text), out);
+	return 0;
+}
+
+static int expires_set(struct view *view, const char *value, size_t size)
+{
+	int64_t time_ms, now = time_now_ms();
+
+	if (!value)
+		return ttl_change(view, 0);
+	if (time_parse(value, &time_ms) < 0)
+		return fault_set(
+			view->fault, EINVAL, "user.sloth.expires is a time like 2026-11-21T14:03:05Z");
+	if (time_ms <= now)
+		return fault_set(view->fault, EINVAL, "user.sloth.expires: %s is over already", value);
+	return ttl_change(view, time_ms - now);
+}
+
+static int type_get(struct view *view, FILE *out)
+{
+	json_auto_t *value = NULL;
+	struct kv_scope scope;
+	struct kv kv;
+	int r = key_get(view, &scope, &kv, &value);
+
+	if (r == 0)
+		fputs(kv_type_name(value), out);
+	return r;
+}
+
+/* What the file shows, taken for a value of this type. */
+static int type_set(struct view *view, const char *type, size_t size)
+{
+	json_auto_t *old = NULL, *value = NULL;
+	struct kv_scope scope;
+	struct kv kv;
+	int r = key_get(view, &scope, &kv, &old);
+
+	if (r == 0 && !type)
+		r = -EPERM;
+	if (r == 0)
+		r = may_change(view, scope);
+	if (r == 0 && strcmp(type, kv_type_name(old)) != 0)
+		r = kv_value_retype(old, type, view->fault, &value);
+	if (r < 0 || !value)
+		return r;
+	r = kv_set(view->engine, scope, kv.name, value, -1);
+	return r < 0 ? r : note_event(view, "state.set", scope, kv.name);
+}
+
+/* In this order they are given to a file that comes into being with them. */
+static const struct attribute key_attributes[] = {
+	{ "type", type_get, type_set },
+	{ "ttl", ttl_get, ttl_set },
+	{ "expires", expires_get, expires_set },
+	{ NULL },
+};
 
 /* clang-format off */
 static const struct entry key_entries[] = {
 	{ .help = "a value", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_KEY,
 	  .aspects = ASPECT_STATE | ASPECT_META, .object = object_key, .show = key_show, .commit = key_commit,
-	  .remove = key_remove, .set_option = key_set_option, .find = key_find, .each = key_each, .put = key_put },
+	  .remove = key_remove, .attributes = key_attributes, .find = key_find, .each = key_each, .put = key_put,
+	  .takes = key_takes },
 };
 /* clang-format on */
 
@@ -205,6 +326,32 @@ static int namespace_make(struct view *folder, const char *name, mode_t mode, in
 	return kv_namespace_create(folder->engine, folder->caller, name, mode & 0777, ret_id);
 }
 
+static int namespace_chmod(struct view *view, mode_t mode)
+{
+	struct kv_namespace ns;
+	int r = kv_namespace_get(view->engine, view->id, &ns);
+
+	if (r == 0 && !caller_owns(view->caller, ns.uid))
+		r = -EPERM;
+	return r < 0 ? r : kv_namespace_set(view->engine, view->id, ns.uid, ns.gid, mode);
+}
+
+static int namespace_chown(struct view *view, uid_t uid, gid_t gid)
+{
+	struct kv_namespace ns;
+	int r = kv_namespace_get(view->engine, view->id, &ns);
+
+	if (r < 0)
+		return r;
+	if (uid == (uid_t)-1)
+		uid = ns.uid;
+	if (gid == (gid_t)-1)
+		gid = ns.gid;
+	if (!caller_may_give(view->caller, ns.uid, ns.gid, uid, gid))
+		return -EPERM;
+	return kv_namespace_set(view->engine, view->id, uid, gid, ns.mode);
+}
+
 static int namespace_remove(struct view *view)
 {
 	int r = kv_namespace_delete(view->engine, view->id);
@@ -214,9 +361,10 @@ static int namespace_remove(struct view *view)
 
 /* clang-format off */
 static const struct entry state_entries[] = {
-	{ .help = "a namespace", .kind = KIND_DIRECTORY, .mode = 0777, .fleeting = true,
+	{ .help = "a namespace", .kind = KIND_DIRECTORY, .mode = 07777, .fleeting = true,
 	  .directory = &namespace_directory, .object = object_namespace,
-	  .find = namespace_find, .each = namespace_each, .make = namespace_make, .remove = namespace_remove },
+	  .find = namespace_find, .each = namespace_each, .make = namespace_make, .remove = namespace_remove,
+	  .chmod = namespace_chmod, .chown = namespace_chown },
 };
 /* clang-format on */
 

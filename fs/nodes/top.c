@@ -129,9 +129,7 @@ static int folder_chown(struct view *view, uid_t uid, gid_t gid)
 		uid = object.uid;
 	if (gid == (gid_t)-1)
 		gid = object.gid;
-	/* chown(2): an owner may give it to a group that he is in; all else is root's. */
-	if (view->caller->uid != 0 && (!caller_owns(view->caller, object.uid) || uid != object.uid ||
-					      (gid != object.gid && !caller_in_group(view->caller, gid))))
+	if (!caller_may_give(view->caller, object.uid, object.gid, uid, gid))
 		return -EPERM;
 	return folder_set(view->engine, node_entry(view->node)->name,
 		&(struct folder){ .uid = uid, .gid = gid, .mode = object.mode });

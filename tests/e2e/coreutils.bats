@@ -187,3 +187,32 @@ load lib
 	rm "$M/stacks/prod/state/attempts"
 	[ -z "$(ls "$M/stacks/prod/state")" ]
 }
+
+@test "state: extended attributes tell and change when a key ends, and what type it has" {
+	mkdir "$M/state/a" "$M/state/b"
+	echo 7 >"$M/state/a/k"
+	[ "$(getfattr --only-values -n user.sloth.type "$M/state/a/k")" = string ]
+	run -1 getfattr -n user.sloth.ttl "$M/state/a/k"
+	setfattr -n user.sloth.ttl -v 30m "$M/state/a/k"
+	[[ $(getfattr --only-values -n user.sloth.ttl "$M/state/a/k") =~ ^(30m|29m[0-9]+s)$ ]]
+	cp --preserve=xattr "$M/state/a/k" "$M/state/b/k"
+	[[ $(getfattr -d "$M/state/b/k") == *expires=*ttl=\"*m* ]]
+	setfattr -x user.sloth.ttl "$M/state/b/k"
+	[ "$(getfattr -d "$M/state/b/k" | grep -c user)" -eq 1 ]
+	setfattr -n user.sloth.type -v number "$M/state/b/k"
+	cp -a "$M/state/b/k" "$M/state/b/copy"
+	[ "$(getfattr --only-values -n user.sloth.type "$M/state/b/copy")" = number ]
+	refused 'Invalid argument' setfattr -n user.sloth.type -v array "$M/state/b/k"
+	says 'of the type number, not array'
+	refused 'not supported' setfattr -n user.sloth.tll -v 1h "$M/state/b/k"
+	says user.sloth.ttl
+}
+
+@test "state: the owner of a namespace says who may use it" {
+	mkdir "$M/state/a"
+	chmod 2750 "$M/state/a"
+	[ "$(stat -c %a "$M/state/a")" = 2750 ]
+	[ "$(id -u)" -eq 0 ] || return 0
+	chgrp 65534 "$M/state/a"
+	[ "$(stat -c %g "$M/state/a")" = 65534 ]
+}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/clock.h"
 #include "engine/kv.h"
 #include "engine/store/private.h"
 
@@ -47,7 +48,8 @@ static void test_types(void **state)
 	assert_value(f, scope, "r", "2.0");
 	assert_value(f, scope, "o", "{\"a\":[true]}");
 	assert_value(f, scope, "n", "null");
-	assert_int_equal(set(f, scope, "a b", json_true(), 0), -EINVAL);
+	assert_int_equal(set(f, scope, "", json_true(), 0), -EINVAL);
+	assert_int_equal(set(f, scope, "\xff", json_true(), 0), -EINVAL);
 	assert_int_equal(kv_find(f->engine, scope, "i", &kv, NULL), 0);
 	assert_int_equal(kv_get_id(f->engine, kv.id, &found, &same, NULL), 0);
 	assert_int_equal(found.stack_id, scope.stack_id);
@@ -57,6 +59,60 @@ static void test_types(void **state)
 	assert_int_equal(kv_get_id(f->engine, kv.id, NULL, NULL, NULL), -ENOENT);
 	f->engine->config.max_document_size = 1;
 	assert_int_equal(set(f, scope, "s", json_string("xx"), 0), -EFBIG);
+}
+
+/* Any text is a name, as long as the tree can show it. */
+static void test_names(void **state)
+{
+	struct fixture *f = *state;
+	struct kv_scope scope = scope_of(f);
+	char name[NAME_SIZE + 1];
+
+	assert_int_equal(set(f, scope, "/etc/motd \xc3\xbc", json_true(), 0), 0);
+	assert_value(f, scope, "/etc/motd \xc3\xbc", "true");
+	memset(name, 'a', sizeof(name));
+	name[NAME_SIZE] = '\0';
+	assert_int_equal(kv_name_check(name, &f->fault), -EINVAL);
+	name[NAME_MAX_LENGTH] = '\0';
+	assert_int_equal(kv_name_check(name, &f->fault), 0);
+	memset(name, '/', 86);
+	name[85] = '\0';
+	assert_int_equal(kv_name_check(name, &f->fault), 0);
+	name[85] = '/';
+	name[86] = '\0';
+	assert_int_equal(kv_name_check(name, &f->fault), -EINVAL);
+	assert_non_null(strstr(f->fault.text, "258"));
+}
+
+static void assert_parsed(struct fixture *f, const char *text, const char *type, const char *expected)
+{
+	json_t *value = NULL;
+	int r = kv_value_parse(text, strlen(text), type, &f->fault, &value);
+	char *got;
+
+	assert_int_equal(r, expected ? 0 : -EINVAL);
+	if (r < 0)
+		return;
+	got = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	assert_string_equal(got, expected);
+	free(got);
+	json_decref(value);
+}
+
+static void test_values_as_written(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_parsed(f, "5", NULL, "\"5\"");
+	assert_parsed(f, "5", "number", "5");
+	assert_parsed(f, "5", "json", "5");
+	assert_parsed(f, "[1]", "array", "[1]");
+	assert_parsed(f, "[1]", "number", NULL);
+	assert_parsed(f, "x", "json", NULL);
+	assert_parsed(f, "null", "json", NULL);
+	assert_parsed(f, "5", "integer", NULL);
+	assert_parsed(f, "\xff", "string", NULL);
+	assert_parsed(f, "{\"a\":1,\"a\":2}", "json", NULL);
 }
 
 static void expire_all(struct fixture *f)
@@ -101,6 +157,59 @@ static void test_ttl(void **state)
 	assert_int_equal(kv.expires_ms, 0);
 }
 
+static void end_loop(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* More than a slice has; they go by themselves, and the tree is told. */
+static void test_timer(void **state)
+{
+	struct fixture *f = *state;
+	struct kv_scope scope = scope_of(f);
+	int64_t rows = 1;
+	ev_timer guard;
+	char name[16];
+
+	for (int i = 0; i < 1200; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		assert_int_equal(set(f, scope, name, json_integer(i), 20), 0);
+	}
+	assert_int_equal(set(f, scope, "stays", json_true(), 0), 0);
+	ev_timer_init(&guard, end_loop, 60, 0);
+	ev_timer_start(f->loop, &guard);
+	while (rows > 0 && ev_is_active(&guard)) {
+		ev_run(f->loop, EVRUN_ONCE);
+		assert_int_equal(engine_turn_end(f->engine), 0);
+		assert_int_equal(store_get_int(f->engine->store, &rows, SQL_KV_NEXT_EXPIRY, ""), 0);
+	}
+	assert_true(ev_is_active(&guard));
+	ev_timer_stop(f->loop, &guard);
+	assert_value(f, scope, "stays", "true");
+}
+
+/* Whoever sets the time ends nothing: the clock is the one with which the boot's first daemon began. */
+static void test_clock(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before = clock_now_ms(f->engine);
+
+	assert_true(before - time_now_ms() < 1000 && time_now_ms() - before < 1000);
+	assert_int_equal(engine_turn_end(f->engine), 0);
+	assert_int_equal(sqlite3_exec(f->engine->store->db, "UPDATE clock SET base_ms = base_ms + 3600000",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(clock_init(f->engine), 0);
+	assert_true(clock_now_ms(f->engine) - before >= 3600000);
+	assert_true(clock_to_wall(f->engine, clock_now_ms(f->engine)) - time_now_ms() < 1000);
+	/* Another boot: the wall clock is asked again. */
+	assert_int_equal(
+		sqlite3_exec(f->engine->store->db, "UPDATE clock SET boot_id = 'other'", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(clock_init(f->engine), 0);
+	assert_true(clock_now_ms(f->engine) - before < 3600000);
+}
+
 static void test_numbers(void **state)
 {
 	struct fixture *f = *state;
@@ -113,6 +222,10 @@ static void test_numbers(void **state)
 	assert_int_equal(kv_increment(f->engine, scope, "n", half, &f->fault, &value), 0);
 	json_decref(value);
 	assert_value(f, scope, "n", "1.5");
+	set(f, scope, "t", json_string("41"), 0); /* what echo wrote */
+	assert_int_equal(kv_increment(f->engine, scope, "t", one, &f->fault, &value), 0);
+	json_decref(value);
+	assert_value(f, scope, "t", "42");
 	set(f, scope, "s", json_string("x"), 0);
 	assert_int_equal(kv_increment(f->engine, scope, "s", one, &f->fault, &value), -EINVAL);
 	assert_int_equal(kv_increment(f->engine, scope, "m", most, &f->fault, NULL), 0);
@@ -199,7 +312,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_types),
+		TEST(test_names),
+		TEST(test_values_as_written),
 		TEST(test_ttl),
+		TEST(test_timer),
+		TEST(test_clock),
 		TEST(test_numbers),
 		TEST(test_compare_swap),
 		TEST(test_lists),

@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -27,7 +28,7 @@
 #include "base/cleanup.h"
 #include "fs/client.h"
 
-enum verb { MKDIR, RMDIR, UNLINK, WRITE, READ, RENAME, CHMOD, STAT, LIST, LINK, READLINK };
+enum verb { MKDIR, RMDIR, UNLINK, WRITE, READ, RENAME, CHMOD, STAT, LIST, LINK, READLINK, SETXATTR, GETXATTR, LISTXATTR };
 
 struct row {
 	enum verb verb;
@@ -94,6 +95,23 @@ static const struct row rows[] = {
 	{ READ, "/stacks/%s/outputs", NULL, 0, "" },
 	{ WRITE, "/stacks/%s/state/n", "1\n", 0, NULL },
 	{ READ, "/stacks/%s/state/n", NULL, 0, "1\n" },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.ttl=1h", 0, NULL },
+	{ LISTXATTR, "/stacks/%s/state/n", NULL, 0, "user.sloth.type user.sloth.ttl user.sloth.expires " },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.ttl", 0, NULL },
+	{ GETXATTR, "/stacks/%s/state/n", "user.sloth.ttl", ENODATA, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.ttl=soon", EINVAL, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.expires=soon", EINVAL, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.nothing=1", ENOTSUP, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.nothing", ENODATA, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.other=1", ENOTSUP, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.type=boolean", EINVAL, NULL },
+	{ SETXATTR, "/stacks/%s/state/n", "user.sloth.type=number", 0, NULL },
+	{ GETXATTR, "/stacks/%s/state/n", "user.sloth.type", 0, "number" },
+	{ GETXATTR, "/stacks/%s/status", "user.sloth.ttl", ENODATA, NULL },
+	{ LISTXATTR, "/stacks/%s/status", NULL, 0, "" },
+	{ WRITE, "/stacks/%s/state/a%%20b", "1\n", 0, NULL },
+	{ WRITE, "/stacks/%s/state/a%%41b", "1\n", EINVAL, NULL },
+	{ LIST, "/stacks/%s/state", NULL, 0, "a%20b n " },
 	{ WRITE, "/stacks/%s/lock", "unlock\n", ENOENT, NULL },
 	{ READ, "/stacks/%s/lock", NULL, 0, "unlocked\n" },
 	{ WRITE, "/stacks/%s/lock", "testing\n", 0, NULL },
@@ -187,6 +205,35 @@ static void mount_stat(const char *path, struct result *result)
 			(unsigned)st.st_mode & 07777, (long long)st.st_size);
 }
 
+/* "user.x=1" sets, "user.x" removes. */
+static int set_xattr(const char *path, const char *arg)
+{
+	const char *value = strchr(arg, '=');
+	char name[128];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
+	return value ? setxattr(path, name, value + 1, strlen(value + 1), 0) : removexattr(path, name);
+}
+
+static void mount_xattr(enum verb verb, const char *path, const char *arg, struct result *result)
+{
+	ssize_t n;
+
+	if (verb == SETXATTR)
+		n = set_xattr(path, arg);
+	else if (verb == GETXATTR)
+		n = getxattr(path, arg, result->text, sizeof(result->text) - 1);
+	else
+		n = listxattr(path, result->text, sizeof(result->text) - 1);
+	if (n < 0) {
+		result->error = errno;
+		return;
+	}
+	for (ssize_t i = 0; i < n && verb == LISTXATTR; i++)
+		if (!result->text[i])
+			result->text[i] = ' ';
+}
+
 static void through_mount(const struct row *row, const char *path, const char *arg, struct result *result)
 {
 	char full[512], full_arg[512];
@@ -214,6 +261,11 @@ static void through_mount(const struct row *row, const char *path, const char *a
 	case LINK:
 		r = symlink(arg, full);
 		break;
+	case SETXATTR:
+	case GETXATTR:
+	case LISTXATTR:
+		mount_xattr(row->verb, full, arg, result);
+		return;
 	case READLINK:
 		n = readlink(full, result->text, sizeof(result->text) - 1);
 		r = n < 0 ? -1 : 0;
@@ -269,6 +321,31 @@ static void socket_list(const char *path, struct result *result)
 	json_decref(entries);
 }
 
+static void socket_xattr(enum verb verb, const char *path, const char *arg, struct result *result)
+{
+	const char *value = arg ? strchr(arg, '=') : NULL;
+	const char *op = verb == LISTXATTR ? "listxattr"
+			 : verb == GETXATTR ? "getxattr"
+			 : value	    ? "setxattr"
+					    : "removexattr";
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	struct fault fault = { 0 };
+	json_t *name;
+	size_t i;
+
+	result->error = -client_call(&world.client, op,
+		json_pack("{s:s, s:s%}", "path", path, "name", arg ? arg : "",
+			arg ? (value ? (size_t)(value - arg) : strlen(arg)) : 0),
+		value ? value + 1 : NULL, value ? strlen(value + 1) : 0, &fault, &answer);
+	snprintf(result->text, sizeof(result->text), "%s", buffer_text(&answer.body));
+	json_array_foreach (json_object_get(answer.head, "names"), i, name) {
+		strcat(result->text, json_string_value(name));
+		strcat(result->text, " ");
+	}
+	if (result->error == EINVAL)
+		assert_true(strlen(fault.text) > 10);
+}
+
 static void through_socket(const struct row *row, const char *path, const char *arg, struct result *result)
 {
 	CLEANUP(buffer_done) struct buffer content = { 0 };
@@ -320,6 +397,11 @@ static void through_socket(const struct row *row, const char *path, const char *
 		return;
 	case STAT:
 		socket_stat(path, result);
+		return;
+	case SETXATTR:
+	case GETXATTR:
+	case LISTXATTR:
+		socket_xattr(row->verb, path, arg, result);
 		return;
 	}
 	if (op)
