@@ -18,8 +18,8 @@ int64_t time_now_ms(void);
 /* "2026-11-21T14:03:05.123Z" (RFC 3339, UTC); the buffer must have 32 bytes. Returns it. */
 char *time_format(int64_t ms, char ret_text[32]);
 
-/* RFC 3339, with 'Z' or an offset: 2026-11-21T14:03:05Z, 2026-11-21T14:03:05.123+01:00. Milliseconds since 1970; 0 or
- * -EINVAL. */
+/* RFC 3339, with 'Z' or an offset: 2026-11-21T14:03:05Z, 2026-11-21T14:03:05.123+01:00. Milliseconds since
+ * 1970; 0 or -EINVAL. */
 int time_parse(const char *text, int64_t *ret_ms);
 
 /* A whole decimal number and nothing else: 0, -EINVAL or -ERANGE. */

@@ -75,7 +75,8 @@ bool caller_may_give(struct caller *caller, uid_t uid, gid_t gid, uid_t new_uid,
 {
 	if (caller->uid == 0)
 		return true;
-	return caller_owns(caller, uid) && new_uid == uid && (new_gid == gid || caller_in_group(caller, new_gid));
+	return caller_owns(caller, uid) && new_uid == uid &&
+	       (new_gid == gid || caller_in_group(caller, new_gid));
 }
 
 bool caller_owns(const struct caller *caller, uid_t uid)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys whose time is over. Nobody sees them any more from that moment; here their rows go, and the tree is told
- * that a name is gone. A timer goes off when the next one ends, and takes them in slices, so that ten thousand
- * that end together hold nobody up.
+ * Keys whose time is over. Nobody sees them any more from that moment; here their rows go, and the tree is
+ * told that a name is gone. A timer goes off when the next one ends, and takes them in slices, so that ten
+ * thousand that end together hold nobody up.
  */
 #include <stdlib.h>
 
@@ -10,9 +10,9 @@
 #include "engine/clock.h"
 #include "engine/kv-internal.h"
 
-enum { SLICE = 500 };			   /* rows a turn */
-static const double SLEEP_MAX = 60;	   /* seconds */
-static const double RETRY_AFTER = 1;	   /* seconds, when rows could not be removed: the disk may be full */
+enum { SLICE = 500 };		     /* rows a turn */
+static const double SLEEP_MAX = 60;  /* seconds */
+static const double RETRY_AFTER = 1; /* seconds, when rows could not be removed: the disk may be full */
 static const double BETWEEN_SLICES = 0.001; /* seconds: others have their turn */
 
 struct kv_expiry {
@@ -37,7 +37,9 @@ static void arm(struct kv_expiry *expiry)
 	double after = (double)(expiry->next_ms - clock_now_ms(expiry->engine)) / 1000;
 
 	if (expiry->next_ms)
-		sleep_for(expiry, after < BETWEEN_SLICES ? BETWEEN_SLICES : after > SLEEP_MAX ? SLEEP_MAX : after);
+		sleep_for(expiry, after < BETWEEN_SLICES ? BETWEEN_SLICES
+				  : after > SLEEP_MAX	 ? SLEEP_MAX
+							 : after);
 	else
 		ev_timer_stop(expiry->engine->loop, &expiry->timer);
 }
@@ -60,8 +62,7 @@ static int remove_slice(struct engine *engine)
 
 	if (r < 0)
 		return r;
-	query = query_begin(
-		engine->store, SQL_KV_DELETE_EXPIRED, "ii", clock_now_ms(engine), (int64_t)SLICE);
+	query = query_begin(engine->store, SQL_KV_DELETE_EXPIRED, "ii", clock_now_ms(engine), (int64_t)SLICE);
 	while ((r = query_step(query)) > 0) {
 		struct kv_scope scope = { query_int(query, 1), query_int(query, 2) };
 

@@ -39,8 +39,7 @@ static bool type_known(const char *type)
 	return false;
 }
 
-int kv_value_parse(
-	const char *text, size_t size, const char *type, struct fault *fault, json_t **ret_value)
+int kv_value_parse(const char *text, size_t size, const char *type, struct fault *fault, json_t **ret_value)
 {
 	bool any = type && !strcmp(type, "json");
 	json_auto_t *value = NULL;
@@ -55,7 +54,8 @@ int kv_value_parse(
 	}
 	if (!any && !type_known(type))
 		return fault_set(fault, EINVAL,
-			"there is no type \"%.32s\": it is string, number, boolean, array, object, or json for "
+			"there is no type \"%.32s\": it is string, number, boolean, array, object, or json "
+			"for "
 			"whatever it looks like",
 			type);
 	value = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);

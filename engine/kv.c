@@ -27,7 +27,8 @@ int kv_name_check(const char *name, struct fault *fault)
 		return fault_set(fault, EINVAL, "a key has 1 to %d bytes", NAME_MAX_LENGTH);
 	if (encoded > ENCODED_MAX)
 		return fault_set(fault, EINVAL,
-			"this key is too long for a file: with its special bytes as %%XX it has %zu characters, "
+			"this key is too long for a file: with its special bytes as %%XX it has %zu "
+			"characters, "
 			"and the limit is %d",
 			encoded, ENCODED_MAX);
 	if (!text_is_utf8(name, size))
@@ -123,8 +124,8 @@ int kv_namespace_delete(struct engine *engine, int64_t id)
 
 	r = kv_namespace_get(engine, id, &ns);
 	if (r == 0)
-		r = store_get_int(engine->store, &count, SQL_KV_COUNT, "iii", INT64_C(0), id,
-			clock_now_ms(engine));
+		r = store_get_int(
+			engine->store, &count, SQL_KV_COUNT, "iii", INT64_C(0), id, clock_now_ms(engine));
 	if (r < 0)
 		return r;
 	if (count > 0)
@@ -192,8 +193,8 @@ static int kv_one(struct query *query, struct kv_scope *ret_scope, struct kv *re
 int kv_find(
 	struct engine *engine, struct kv_scope scope, const char *name, struct kv *ret_kv, json_t **ret_value)
 {
-	struct query *query = query_begin(
-		engine->store, SQL_KV_FIND, "iisi", scope.stack_id, scope.namespace_id, name, clock_now_ms(engine));
+	struct query *query = query_begin(engine->store, SQL_KV_FIND, "iisi", scope.stack_id,
+		scope.namespace_id, name, clock_now_ms(engine));
 
 	return kv_one(query, NULL, ret_kv, ret_value);
 }
@@ -201,8 +202,8 @@ int kv_find(
 int kv_get_id(
 	struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value)
 {
-	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, clock_now_ms(engine)), ret_scope, ret_kv,
-		ret_value);
+	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, clock_now_ms(engine)), ret_scope,
+		ret_kv, ret_value);
 }
 
 int kv_each(struct engine *engine, struct kv_scope scope,

@@ -35,8 +35,8 @@ struct kv_namespace {
 	int64_t updated_ms;
 };
 
-/* Whether a key can have this name: UTF-8 of 1 to 128 bytes, and at most 255 as the tree shows it, where every byte
- * that no name has stands as %XX. 0 or -EINVAL with the sentence. */
+/* Whether a key can have this name: UTF-8 of 1 to 128 bytes, and at most 255 as the tree shows it, where
+ * every byte that no name has stands as %XX. 0 or -EINVAL with the sentence. */
 int kv_name_check(const char *name, struct fault *fault);
 
 int kv_namespace_create(
@@ -59,10 +59,9 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 int kv_delete(struct engine *engine, struct kv_scope scope, const char *name); /* -ENOENT */
 int kv_set_ttl(struct engine *engine, struct kv_scope scope, const char *name, int64_t ttl_ms);
 
-/* Values as people write them. `type`: string (also NULL), number, boolean, array, object, or json for whatever the
- * text looks like; -EINVAL with the sentence. New references. */
-int kv_value_parse(
-	const char *text, size_t size, const char *type, struct fault *fault, json_t **ret_value);
+/* Values as people write them. `type`: string (also NULL), number, boolean, array, object, or json for
+ * whatever the text looks like; -EINVAL with the sentence. New references. */
+int kv_value_parse(const char *text, size_t size, const char *type, struct fault *fault, json_t **ret_value);
 /* What the text of a value is as another type. */
 int kv_value_retype(const json_t *old, const char *type, struct fault *fault, json_t **ret_value);
 /* A string's bytes, or JSON: malloc'ed, NULL without memory. */
@@ -72,8 +71,8 @@ const char *kv_type_name(const json_t *value);
 /* The number that a value is, or that its text is (what echo wrote); NULL: none. */
 json_t *kv_value_number(json_t *value);
 
-/* Numbers: a missing key counts as 0, a text that is a number as that; -EINVAL when the value is none. The new value
- * is returned (new reference). */
+/* Numbers: a missing key counts as 0, a text that is a number as that; -EINVAL when the value is none. The
+ * new value is returned (new reference). */
 int kv_increment(struct engine *engine, struct kv_scope scope, const char *name, json_t *delta,
 	struct fault *fault, json_t **ret_value);
 /* Texts: a missing key counts as "". */

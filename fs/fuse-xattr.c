@@ -40,7 +40,8 @@ static int check_flags(struct op *op, fuse_ino_t ino, const char *name, int flag
 	return (flags & XATTR_REPLACE) && r < 0 ? r : 0;
 }
 
-void fuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+void fuse_setxattr(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
 	struct op *op = op_new(req, answer_nothing);
 	int r;

@@ -61,8 +61,7 @@ static int unknown_name(struct view *view, const struct entry *entry, const char
 		view->fault, ENOTSUP, "%.64s is unknown here; there is %s", name, buffer_text(&known));
 }
 
-static int set_attribute(
-	struct view *view, const struct attribute *attribute, const char *value, size_t size)
+static int set_attribute(struct view *view, const struct attribute *attribute, const char *value, size_t size)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	CLEANUP(buffer_done) struct buffer copy = { 0 };

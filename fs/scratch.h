@@ -25,7 +25,7 @@ struct scratch {
 	mode_t mode;
 	int64_t mtime_ms;
 	struct buffer content;
-	json_t *options; /* extended attributes for the document that this becomes; NULL: none */
+	json_t *options;	   /* extended attributes for the document that this becomes; NULL: none */
 	const struct entry *maker; /* the row whose document this becomes at its first commit; NULL: none */
 	uint8_t maker_table, maker_row;
 	uint64_t forward; /* has become this node: stands for it from now on; 0: a file of its own */

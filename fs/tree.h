@@ -98,15 +98,14 @@ int tree_chmod(struct tree *tree, struct request *request, uint64_t number, mode
 int tree_chown(struct tree *tree, struct request *request, uint64_t number, uid_t uid, gid_t gid);
 int tree_truncate(
 	struct tree *tree, struct request *request, uint64_t number, struct handle *handle, int64_t size);
-/* Extended attributes, with their whole name: user.sloth.ttl. `value` NULL removes it. -ENOTSUP for names that
- * have no meaning here, -ENODATA for those that have none now. */
+/* Extended attributes, with their whole name: user.sloth.ttl. `value` NULL removes it. -ENOTSUP for names
+ * that have no meaning here, -ENODATA for those that have none now. */
 int tree_set_option(struct tree *tree, struct request *request, uint64_t number, const char *name,
 	const char *value, size_t size);
 int tree_get_option(struct tree *tree, struct request *request, uint64_t number, const char *name,
 	struct buffer *ret_value);
 /* Their names, each with a NUL behind it (listxattr(2)). */
-int tree_list_options(
-	struct tree *tree, struct request *request, uint64_t number, struct buffer *ret_names);
+int tree_list_options(struct tree *tree, struct request *request, uint64_t number, struct buffer *ret_names);
 /* Whether a node can have any at all: the kernel asks about most files that it opens. */
 bool tree_has_options(struct tree *tree, uint64_t number, const char *name);
 int tree_readlink(struct tree *tree, struct request *request, uint64_t number, struct buffer *ret_target);

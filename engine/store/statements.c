@@ -173,8 +173,9 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_KV_NEXT_EXPIRY] = "SELECT MIN(expires_ms) FROM kv WHERE expires_ms > 0",
 
 	[SQL_CLOCK_GET] = "SELECT boot_id, base_ms FROM clock",
-	[SQL_CLOCK_SET] = "INSERT INTO clock (id, boot_id, base_ms) VALUES (1, $1, $2) "
-			  "ON CONFLICT (id) DO UPDATE SET boot_id = excluded.boot_id, base_ms = excluded.base_ms",
+	[SQL_CLOCK_SET] =
+		"INSERT INTO clock (id, boot_id, base_ms) VALUES (1, $1, $2) "
+		"ON CONFLICT (id) DO UPDATE SET boot_id = excluded.boot_id, base_ms = excluded.base_ms",
 
 	[SQL_RUN_ADD] = "INSERT INTO runs (stack_id, stack, file, uid, gid, owner_uid, owner_gid, "
 			"owner_mode, status, "

@@ -28,7 +28,22 @@
 #include "base/cleanup.h"
 #include "fs/client.h"
 
-enum verb { MKDIR, RMDIR, UNLINK, WRITE, READ, RENAME, CHMOD, STAT, LIST, LINK, READLINK, SETXATTR, GETXATTR, LISTXATTR };
+enum verb {
+	MKDIR,
+	RMDIR,
+	UNLINK,
+	WRITE,
+	READ,
+	RENAME,
+	CHMOD,
+	STAT,
+	LIST,
+	LINK,
+	READLINK,
+	SETXATTR,
+	GETXATTR,
+	LISTXATTR
+};
 
 struct row {
 	enum verb verb;
@@ -324,7 +339,7 @@ static void socket_list(const char *path, struct result *result)
 static void socket_xattr(enum verb verb, const char *path, const char *arg, struct result *result)
 {
 	const char *value = arg ? strchr(arg, '=') : NULL;
-	const char *op = verb == LISTXATTR ? "listxattr"
+	const char *op = verb == LISTXATTR  ? "listxattr"
 			 : verb == GETXATTR ? "getxattr"
 			 : value	    ? "setxattr"
 					    : "removexattr";
