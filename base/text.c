@@ -8,19 +8,40 @@
 #include <string.h>
 #include <time.h>
 
+static bool name_byte(unsigned char c, bool first)
+{
+	return c < 0x80 && (isalnum(c) || (!first && (c == '.' || c == '_' || c == '-')));
+}
+
 int name_check(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (n == 0 || !(isascii(name[0]) && isalnum((unsigned char)name[0])))
+	if (n == 0)
 		return -EINVAL;
-	for (size_t i = 1; i < n; i++) {
-		unsigned char c = (unsigned char)name[i];
-
-		if (!(c < 0x80 && (isalnum(c) || c == '.' || c == '_' || c == '-')))
+	for (size_t i = 0; i < n; i++)
+		if (!name_byte((unsigned char)name[i], i == 0))
 			return -EINVAL;
-	}
 	return n > NAME_MAX_LENGTH ? -ENAMETOOLONG : 0;
+}
+
+char *name_escape(const char *text, char *ret_name, size_t size)
+{
+	char *p = ret_name;
+
+	for (size_t i = 0; text[i]; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool plain = name_byte(c, i == 0);
+
+		if ((size_t)(p - ret_name) + (plain ? 1 : 3) > size)
+			break;
+		if (plain)
+			*p++ = (char)c;
+		else
+			p += sprintf(p, "%%%02X", c);
+	}
+	*p = '\0';
+	return ret_name;
 }
 
 int64_t time_now_ms(void)

@@ -36,7 +36,8 @@ enum aspect {
 	ASPECT_NAMES = 1 << 10, /* entries came or went: what directories list */
 	ASPECT_TAGS = 1 << 11,
 	ASPECT_DEPS = 1 << 12, /* dependencies, in both directions */
-	ASPECT_ALL = (1 << 13) - 1,
+	ASPECT_RESOURCES = 1 << 13,
+	ASPECT_ALL = (1 << 14) - 1,
 };
 
 enum subject {
@@ -49,6 +50,7 @@ enum subject {
 	SUBJECT_FILE,
 	SUBJECT_TAG, /* of one stack */
 	SUBJECT_DEP, /* of one stack on another */
+	SUBJECT_RESOURCE,
 };
 
 struct change {

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "engine/event.h"
 #include "engine/lock.h"
+#include "engine/resource.h"
 #include "engine/run.h"
 #include "engine/tag.h"
 #include "engine/version.h"
@@ -196,6 +197,8 @@ int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, stru
 	int r;
 
 	r = stack_for_owner(engine, caller, id, "destroyed", fault, &stack);
+	if (r == 0)
+		r = resource_check_protected(engine, id, stack.name, "destroyed", fault);
 	if (r == 0)
 		r = run_count_unfinished(engine, id, &runs);
 	if (r < 0)

@@ -63,3 +63,42 @@ CREATE TABLE clock (
 	boot_id TEXT NOT NULL,          -- the kernel's, of the boot that it is of
 	base_ms BIGINT NOT NULL         -- what the wall clock showed at that boot
 );
+
+CREATE TABLE resource_types (
+	id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 4095),
+	name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE resources (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	type_id BIGINT NOT NULL REFERENCES resource_types (id),
+	name TEXT NOT NULL,
+	entry TEXT NOT NULL,
+	module TEXT NOT NULL,
+	desired TEXT NOT NULL,
+	applied TEXT NOT NULL,
+	actual TEXT NOT NULL,
+	checksum TEXT NOT NULL,
+	status TEXT NOT NULL CHECK (status IN ('pending', 'applied', 'failed', 'drifted', 'unknown')),
+	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update', 'read')),
+	error TEXT NOT NULL,
+	protect BIGINT NOT NULL CHECK (protect IN (0, 1)),
+	created_ms BIGINT NOT NULL,
+	updated_ms BIGINT NOT NULL,
+	applied_ms BIGINT NOT NULL,
+	run_id BIGINT NOT NULL,
+	UNIQUE (stack_id, type_id, name),
+	UNIQUE (stack_id, type_id, entry)
+);
+CREATE INDEX resources_protected ON resources (stack_id) WHERE protect = 1;
+
+CREATE TABLE resource_dependencies (
+	resource_id BIGINT NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
+	type TEXT NOT NULL,
+	name TEXT NOT NULL,
+	kind TEXT NOT NULL CHECK (kind IN ('explicit', 'implicit')),
+	stack_id BIGINT NOT NULL,
+	PRIMARY KEY (resource_id, type, name)
+) WITHOUT ROWID;
+CREATE INDEX resource_dependents ON resource_dependencies (stack_id, type, name);

@@ -277,3 +277,45 @@ CREATE TABLE clock (
 	boot_id TEXT NOT NULL,          -- the kernel's, of the boot that it is of
 	base_ms BIGINT NOT NULL         -- what the wall clock showed at that boot
 );
+
+-- Kinds of resources. The numbers are part of inode numbers: see node_pack() in fs/node.h.
+CREATE TABLE resource_types (
+	id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 4095),
+	name TEXT NOT NULL UNIQUE       -- name_check()'s rule
+);
+
+-- What the workflows of a stack look after.
+CREATE TABLE resources (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	type_id BIGINT NOT NULL REFERENCES resource_types (id), -- its kind
+	name TEXT NOT NULL,             -- any text of 1 to 1024 bytes
+	entry TEXT NOT NULL,            -- its name in the tree: resource_entry_name()
+	module TEXT NOT NULL,           -- the module that looks after it, '': none was named
+	desired TEXT NOT NULL,          -- JSON: the properties that are asked for
+	applied TEXT NOT NULL,          -- JSON: the properties that were brought about last, '': none yet
+	actual TEXT NOT NULL,           -- JSON: the properties that were seen last, '': not known
+	checksum TEXT NOT NULL,         -- SHA-256 of desired, hex
+	status TEXT NOT NULL CHECK (status IN ('pending', 'applied', 'failed', 'drifted', 'unknown')), -- slothfs(5)
+	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update', 'read')), -- what changed this row last
+	error TEXT NOT NULL,            -- why it failed, '': it did not
+	protect BIGINT NOT NULL CHECK (protect IN (0, 1)), -- 1: cannot be destroyed
+	created_ms BIGINT NOT NULL,     -- registered
+	updated_ms BIGINT NOT NULL,     -- the last change of this row
+	applied_ms BIGINT NOT NULL,     -- when `applied` was brought about
+	run_id BIGINT NOT NULL,         -- the run that changed this row last, 0: none
+	UNIQUE (stack_id, type_id, name),
+	UNIQUE (stack_id, type_id, entry)
+);
+CREATE INDEX resources_protected ON resources (stack_id) WHERE protect = 1;
+
+-- What resources need of one another, by name: the other one may be registered later, or never.
+CREATE TABLE resource_dependencies (
+	resource_id BIGINT NOT NULL REFERENCES resources (id) ON DELETE CASCADE, -- who needs
+	type TEXT NOT NULL,             -- what is needed: its kind
+	name TEXT NOT NULL,             -- and name
+	kind TEXT NOT NULL CHECK (kind IN ('explicit', 'implicit')), -- said by the workflow, or seen in the properties
+	stack_id BIGINT NOT NULL,       -- of both
+	PRIMARY KEY (resource_id, type, name)
+) WITHOUT ROWID;
+CREATE INDEX resource_dependents ON resource_dependencies (stack_id, type, name);

@@ -48,6 +48,11 @@
 
 #define WORKFLOW_COLUMNS "id, stack_id, run_id, name, uid, updated_ms"
 
+#define RESOURCE_SELECT                                                                                      \
+	"SELECT resources.id, stack_id, type_id, protect, resource_types.name, resources.name, entry, "      \
+	"module, desired, applied, actual, checksum, status, last_action, error, created_ms, updated_ms, "   \
+	"applied_ms, run_id FROM resources JOIN resource_types ON resource_types.id = type_id "
+
 const char *const statements[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN",
 	[SQL_COMMIT] = "COMMIT",
@@ -297,4 +302,59 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_ITEM_END] = "UPDATE items SET to_version = $2 WHERE id = $1",
 	[SQL_ITEM_SET_CONTENT] = "UPDATE items SET content_id = $2 WHERE id = $1",
 	[SQL_ITEM_DELETE] = "DELETE FROM items WHERE id = $1",
+	[SQL_RESOURCE_TYPE_FIND] = "SELECT id FROM resource_types WHERE name = $1",
+	[SQL_RESOURCE_TYPE_LAST] = "SELECT COALESCE(MAX(id), 0) FROM resource_types",
+	[SQL_RESOURCE_TYPE_ADD] = "INSERT INTO resource_types (id, name) VALUES ($1, $2)",
+	[SQL_RESOURCE_TYPE_REUSE] =
+		"UPDATE resource_types SET name = $1 WHERE id = (SELECT MIN(id) FROM resource_types "
+		"WHERE NOT EXISTS (SELECT 1 FROM resources WHERE type_id = resource_types.id)) RETURNING id",
+	[SQL_RESOURCE_TYPES] =
+		"SELECT id, name FROM resource_types WHERE EXISTS "
+		"(SELECT 1 FROM resources WHERE stack_id = $1 AND type_id = resource_types.id) ORDER BY name",
+	[SQL_RESOURCE_GET] = RESOURCE_SELECT "WHERE resources.id = $1",
+	[SQL_RESOURCE_FIND] = "SELECT resources.id FROM resources JOIN resource_types "
+			      "ON resource_types.id = type_id "
+			      "WHERE stack_id = $1 AND resource_types.name = $2 AND resources.name = $3",
+	[SQL_RESOURCE_FIND_ENTRY] =
+		"SELECT id FROM resources WHERE stack_id = $1 AND type_id = $2 AND entry = $3",
+	[SQL_RESOURCE_EACH] = RESOURCE_SELECT "WHERE stack_id = $1 AND ($2 = '' OR resource_types.name = $2) "
+					      "ORDER BY resource_types.name, resources.name",
+	[SQL_RESOURCE_ENTRIES] =
+		"SELECT id, entry FROM resources WHERE stack_id = $1 AND type_id = $2 ORDER BY entry",
+	[SQL_RESOURCE_COUNT] = "SELECT COUNT(*) FROM resources WHERE stack_id = $1",
+	[SQL_RESOURCE_PROTECTED] = RESOURCE_SELECT
+		"WHERE stack_id = $1 AND protect = 1 ORDER BY resource_types.name, resources.name",
+	[SQL_RESOURCE_ADD] =
+		"INSERT INTO resources (stack_id, type_id, name, entry, module, desired, applied, actual, "
+		"checksum, status, last_action, error, protect, created_ms, updated_ms, applied_ms, run_id) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'create', $11, $12, $13, $13, $14, $15) "
+		"RETURNING id",
+	[SQL_RESOURCE_SET] =
+		"UPDATE resources SET module = $2, desired = $3, applied = $4, actual = $5, checksum = $6, "
+		"status = $7, last_action = $8, error = $9, protect = $10, updated_ms = $11, "
+		"applied_ms = $12, run_id = $13 WHERE id = $1",
+	[SQL_RESOURCE_DELETE] = "DELETE FROM resources WHERE id = $1",
+	[SQL_RESOURCE_NEEDS] =
+		"SELECT type, name FROM resource_dependencies WHERE resource_id = $1 AND kind = 'explicit' "
+		"ORDER BY type, name",
+	[SQL_RESOURCE_NEEDS_CLEAR] = "DELETE FROM resource_dependencies WHERE resource_id = $1",
+	[SQL_RESOURCE_NEEDS_ADD] =
+		"INSERT INTO resource_dependencies (resource_id, type, name, kind, stack_id) "
+		"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (resource_id, type, name) DO NOTHING",
+	[SQL_RESOURCE_DEPENDENCIES] =
+		"SELECT d.type, d.name, d.kind = 'explicit', CASE WHEN r.id IS NULL THEN 0 ELSE 1 END "
+		"FROM resource_dependencies d LEFT JOIN resource_types t ON t.name = d.type "
+		"LEFT JOIN resources r ON r.stack_id = d.stack_id AND r.type_id = t.id AND r.name = d.name "
+		"WHERE d.resource_id = $1 AND (d.kind = 'explicit' OR r.id IS NOT NULL) "
+		"ORDER BY d.type, d.name",
+	[SQL_RESOURCE_DEPENDENTS] =
+		"SELECT t.name, r.name, d.kind = 'explicit', 1 FROM resource_dependencies d "
+		"JOIN resources r ON r.id = d.resource_id JOIN resource_types t ON t.id = r.type_id "
+		"WHERE d.stack_id = $1 AND d.type = $2 AND d.name = $3 ORDER BY t.name, r.name",
+	[SQL_RESOURCE_NEEDED] = "SELECT 1 FROM resource_dependencies WHERE stack_id = $1 AND type = $2 "
+				"AND name = $3 AND kind = 'explicit' LIMIT 1",
+	[SQL_RESOURCE_EDGES] =
+		"SELECT t.name, r.name, d.type, d.name FROM resource_dependencies d "
+		"JOIN resources r ON r.id = d.resource_id JOIN resource_types t ON t.id = r.type_id "
+		"WHERE d.stack_id = $1 AND d.kind = 'explicit'",
 };

@@ -171,25 +171,9 @@ json_t *time_json(int64_t ms)
 	return ms ? json_string(time_format(ms, text)) : json_null();
 }
 
-static bool name_byte(unsigned char c, bool first)
-{
-	return c < 0x80 && (isalnum(c) || (!first && (c == '.' || c == '_' || c == '-')));
-}
-
 char *name_encode(const char *name, char ret_name[ENCODED_SIZE])
 {
-	char *p = ret_name;
-
-	for (size_t i = 0; name[i]; i++) {
-		unsigned char c = (unsigned char)name[i];
-
-		if (name_byte(c, i == 0))
-			*p++ = (char)c;
-		else
-			p += sprintf(p, "%%%02X", c);
-	}
-	*p = '\0';
-	return ret_name;
+	return name_escape(name, ret_name, ENCODED_SIZE - 1);
 }
 
 int name_decode(const char *name, char ret_name[NAME_SIZE])
