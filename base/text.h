@@ -12,8 +12,8 @@ enum { NAME_MAX_LENGTH = 128, NAME_SIZE = NAME_MAX_LENGTH + 1 };
  */
 int name_check(const char *name);
 
-/* Any text as such a name: other bytes are %XX. Cut off, never within a %XX, where `size` bytes don't suffice;
- * the buffer has size + 1. Returns it. */
+/* Any text as such a name: other bytes are %XX. Cut off, never within a %XX, where `size` bytes don't
+ * suffice; the buffer has size + 1. Returns it. */
 char *name_escape(const char *text, char *ret_name, size_t size);
 
 /* Milliseconds since 1970, by the wall clock. */

@@ -5,8 +5,8 @@
 
 enum { RESOURCE_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
 
-/* A reference to a resource in a JSON list: { "type", "name" } or "TYPE/NAME", whose name begins after the first
- * slash. 0, or -EINVAL with a sentence. `ret_type` has NAME_SIZE bytes; the name is borrowed. */
+/* A reference to a resource in a JSON list: { "type", "name" } or "TYPE/NAME", whose name begins after the
+ * first slash. 0, or -EINVAL with a sentence. `ret_type` has NAME_SIZE bytes; the name is borrowed. */
 int resource_reference(
 	const json_t *reference, struct fault *fault, char ret_type[NAME_SIZE], const char **ret_name);
 

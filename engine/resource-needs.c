@@ -64,7 +64,8 @@ int resource_dependency_set(const json_t *list, struct fault *fault, json_t **re
 	if (!json_is_array(list) && json_object_size(list) > 0)
 		return fault_set(fault, EINVAL, "dependencies must be a list");
 	if (json_array_size(list) > RESOURCE_DEPENDENCY_MAX)
-		return fault_set(fault, EFBIG, "a resource has up to %d dependencies", RESOURCE_DEPENDENCY_MAX);
+		return fault_set(
+			fault, EFBIG, "a resource has up to %d dependencies", RESOURCE_DEPENDENCY_MAX);
 	json_array_foreach (list, i, item) {
 		r = r < 0 ? r : resource_reference(item, fault, type, &name);
 		r = r < 0 ? r : set_add(set, type, name);
@@ -92,8 +93,7 @@ int resource_dependency_get(struct engine *engine, int64_t id, json_t **ret_set)
 	return r;
 }
 
-static int needs_put(
-	struct engine *engine, const struct resource *resource, json_t *set, const char *kind)
+static int needs_put(struct engine *engine, const struct resource *resource, json_t *set, const char *kind)
 {
 	char type[NAME_SIZE];
 	const char *key, *name;
@@ -103,8 +103,8 @@ static int needs_put(
 		int r = key_split(key, type, &name);
 
 		r = r < 0 ? r
-			  : store_run(engine->store, SQL_RESOURCE_NEEDS_ADD, "isssi", resource->id, type, name,
-				    kind, resource->stack_id);
+			  : store_run(engine->store, SQL_RESOURCE_NEEDS_ADD, "isssi", resource->id, type,
+				    name, kind, resource->stack_id);
 		if (r < 0)
 			return r;
 	}
@@ -189,8 +189,8 @@ json_t *resource_hints(const char *type, const char *name, const json_t *propert
 	return json_incref(set);
 }
 
-static int edge_each(struct query *query, int (*each)(void *userdata, const struct resource_edge *edge),
-	void *userdata)
+static int edge_each(
+	struct query *query, int (*each)(void *userdata, const struct resource_edge *edge), void *userdata)
 {
 	int r;
 
@@ -227,7 +227,8 @@ int resource_dependent_each(struct engine *engine, const struct resource *resour
 /* All explicit edges of a stack but those of `self`: "TYPE/NAME" → list of "TYPE/NAME". */
 static int edges_get(struct engine *engine, int64_t stack_id, json_t *edges)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_RESOURCE_EDGES, "i", stack_id);
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_RESOURCE_EDGES, "i", stack_id);
 	int r;
 
 	while ((r = query_step(query)) > 0) {

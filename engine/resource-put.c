@@ -20,9 +20,10 @@ struct put {
 	struct caller *caller;
 	struct fault *fault;
 	struct stack stack;
-	bool known;		    /* it was registered before */
-	struct resource old, now; /* the texts of `now` are `old`'s or borrowed from the draft and from below */
-	json_t *needs_old, *needs;  /* sets of "TYPE/NAME" */
+	bool known; /* it was registered before */
+	struct resource old,
+		now; /* the texts of `now` are `old`'s or borrowed from the draft and from below */
+	json_t *needs_old, *needs; /* sets of "TYPE/NAME" */
 	json_t *properties;
 	char *desired, *applied, *actual;
 	char checksum[CHECKSUM_SIZE];
@@ -46,7 +47,8 @@ static int check_names(const struct resource_draft *draft, struct fault *fault)
 {
 	if (name_check(draft->type) < 0)
 		return fault_set(fault, EINVAL,
-			"\"%.200s\" is no type of resource: it begins with a letter or digit, and has letters, "
+			"\"%.200s\" is no type of resource: it begins with a letter or digit, and has "
+			"letters, "
 			"digits, '.', '_' and '-', up to %d",
 			draft->type, NAME_MAX_LENGTH);
 	if (!*draft->name || strlen(draft->name) > RESOURCE_NAME_MAX ||
@@ -79,10 +81,12 @@ static int check_states(const struct resource_draft *draft, struct fault *fault)
 			draft->name, states[i].name);
 	}
 	if (draft->status && !resource_status_known(draft->status))
-		return fault_set(fault, EINVAL, "%s/%.200s: \"%.100s\" is no status; there are " RESOURCE_STATUSES,
-			draft->type, draft->name, draft->status);
+		return fault_set(fault, EINVAL,
+			"%s/%.200s: \"%.100s\" is no status; there are " RESOURCE_STATUSES, draft->type,
+			draft->name, draft->status);
 	if (draft->error && !text_is_utf8(draft->error, strlen(draft->error)))
-		return fault_set(fault, EINVAL, "%s/%.200s: the error is no UTF-8 text", draft->type, draft->name);
+		return fault_set(
+			fault, EINVAL, "%s/%.200s: the error is no UTF-8 text", draft->type, draft->name);
 	return 0;
 }
 
@@ -97,8 +101,9 @@ static int state_text(struct put *put, const char *what, const json_t *value, ch
 		return -ENOMEM;
 	if ((int64_t)strlen(text) > put->engine->config.max_document_size) {
 		free(text);
-		return fault_set(put->fault, EFBIG, "%s/%.200s: its %s are over max_document_size (%" PRId64 ")",
-			put->now.type, put->now.name, what, put->engine->config.max_document_size);
+		return fault_set(put->fault, EFBIG,
+			"%s/%.200s: its %s are over max_document_size (%" PRId64 ")", put->now.type,
+			put->now.name, what, put->engine->config.max_document_size);
 	}
 	*ret_text = text;
 	return 0;
@@ -119,9 +124,17 @@ static int put_load(struct put *put, const struct resource_draft *draft)
 	resource_entry_name(draft->name, put->entry);
 	if (!put->known) {
 		put->needs_old = json_object();
-		put->old = (struct resource){ .stack_id = put->stack.id, .type = draft->type,
-			.name = draft->name, .entry = put->entry, .module = "", .desired = "{}",
-			.applied = "", .actual = "", .checksum = "", .status = "pending", .action = "create",
+		put->old = (struct resource){ .stack_id = put->stack.id,
+			.type = draft->type,
+			.name = draft->name,
+			.entry = put->entry,
+			.module = "",
+			.desired = "{}",
+			.applied = "",
+			.actual = "",
+			.checksum = "",
+			.status = "pending",
+			.action = "create",
 			.error = "" };
 		r = put->needs_old ? 0 : -ENOMEM;
 	} else {
@@ -171,9 +184,7 @@ static void put_status(struct put *put, const struct resource_draft *draft)
 	bool renewed = strcmp(put->now.checksum, put->old.checksum) != 0;
 
 	put->now.status = draft->status ? draft->status : renewed ? "pending" : put->old.status;
-	put->now.error = draft->error ? draft->error
-			 : draft->status || renewed ? ""
-						    : put->old.error;
+	put->now.error = draft->error ? draft->error : draft->status || renewed ? "" : put->old.error;
 	if (!strcmp(put->now.status, "applied") && (draft->status || draft->applied)) {
 		if (!draft->applied)
 			put->now.applied = put->now.desired;
@@ -203,8 +214,8 @@ static int put_draft(struct put *put, const struct resource_draft *draft)
 	}
 	r = resource_dependency_set(draft->dependencies, put->fault, &put->needs);
 	return r < 0 ? r
-		     : resource_check_cycle(put->engine, put->stack.id, draft->type, draft->name, put->needs,
-			       put->fault);
+		     : resource_check_cycle(
+			       put->engine, put->stack.id, draft->type, draft->name, put->needs, put->fault);
 }
 
 static void key_add(json_t *keys, const char *key)
@@ -298,8 +309,8 @@ static int row_set(struct put *put, bool desired, int64_t time_ms)
 {
 	struct resource *now = &put->now;
 	const char *action = desired || strcmp(now->applied, put->old.applied) ? "update"
-			     : strcmp(now->actual, put->old.actual)		? "read"
-										: now->action;
+			     : strcmp(now->actual, put->old.actual)	       ? "read"
+									       : now->action;
 
 	return store_run(put->engine->store, SQL_RESOURCE_SET, "issssssssiiii", now->id, now->module,
 		now->desired, now->applied, now->actual, now->checksum, now->status, action, now->error,
@@ -334,10 +345,10 @@ static json_t *sorted_list(const json_t *set)
 /* What a version of the stack has of it. malloc'ed. */
 static char *version_text(const struct resource *resource, const json_t *needs)
 {
-	json_auto_t *value = json_pack("{s:s, s:s, s:s, s:o, s:o, s:b}", "type", resource->type, "name",
-		resource->name, "module", resource->module, "properties",
-		json_loads(resource->desired, 0, NULL), "dependencies", sorted_list(needs), "protect",
-		resource->protect);
+	json_auto_t *value =
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:b}", "type", resource->type, "name", resource->name,
+			"module", resource->module, "properties", json_loads(resource->desired, 0, NULL),
+			"dependencies", sorted_list(needs), "protect", resource->protect);
 
 	return value ? json_dumps(value, RESOURCE_JSON_FLAGS) : NULL;
 }
@@ -378,7 +389,8 @@ static int resource_changed(struct engine *engine, struct caller *caller, const 
 	if (r < 0)
 		json_decref(data);
 	else
-		r = event_add(engine, caller, type, stack->id, stack->name, caller ? caller->run_id : 0, data);
+		r = event_add(
+			engine, caller, type, stack->id, stack->name, caller ? caller->run_id : 0, data);
 	if (r < 0)
 		return r;
 	engine_note(engine, SUBJECT_RESOURCE, resource->id, ASPECT_RESOURCES);

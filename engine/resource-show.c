@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Resources as JSON. The states are canonical JSON already: an object is put together without reading them. */
+/* Resources as JSON. The states are canonical JSON already: an object is put together without reading them.
+ */
 #include <inttypes.h>
 #include <string.h>
 

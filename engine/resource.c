@@ -115,7 +115,8 @@ int resource_get(struct engine *engine, int64_t id, struct resource *ret_resourc
 	return r;
 }
 
-int resource_find(struct engine *engine, int64_t stack_id, const char *type, const char *name, int64_t *ret_id)
+int resource_find(
+	struct engine *engine, int64_t stack_id, const char *type, const char *name, int64_t *ret_id)
 {
 	return store_get_int(engine->store, ret_id, SQL_RESOURCE_FIND, "iss", stack_id, type, name);
 }
@@ -123,12 +124,12 @@ int resource_find(struct engine *engine, int64_t stack_id, const char *type, con
 int resource_find_entry(
 	struct engine *engine, int64_t stack_id, unsigned type_id, const char *entry, int64_t *ret_id)
 {
-	return store_get_int(engine->store, ret_id, SQL_RESOURCE_FIND_ENTRY, "iis", stack_id,
-		(int64_t)type_id, entry);
+	return store_get_int(
+		engine->store, ret_id, SQL_RESOURCE_FIND_ENTRY, "iis", stack_id, (int64_t)type_id, entry);
 }
 
-static int query_each(struct query *query, int (*each)(void *userdata, const struct resource *resource),
-	void *userdata)
+static int query_each(
+	struct query *query, int (*each)(void *userdata, const struct resource *resource), void *userdata)
 {
 	struct resource resource;
 	int r;
@@ -146,8 +147,7 @@ int resource_each(struct engine *engine, int64_t stack_id, const char *type,
 	int (*each)(void *userdata, const struct resource *resource), void *userdata)
 {
 	CLEANUP(query_endp)
-	struct query *query =
-		query_begin(engine->store, SQL_RESOURCE_EACH, "is", stack_id, type ? type : "");
+	struct query *query = query_begin(engine->store, SQL_RESOURCE_EACH, "is", stack_id, type ? type : "");
 
 	return query_each(query, each, userdata);
 }
@@ -209,7 +209,8 @@ static int guard_add(void *userdata, const struct resource *resource)
 	struct guards *guards = userdata;
 
 	if (guards->count++ < SHOWN)
-		fprintf(guards->out, "%s%s/%s", guards->count > 1 ? ", " : "", resource->type, resource->name);
+		fprintf(guards->out, "%s%s/%s", guards->count > 1 ? ", " : "", resource->type,
+			resource->name);
 	else if (guards->count == SHOWN + 1)
 		fputs(" …", guards->out);
 	return 0;
@@ -233,7 +234,8 @@ int resource_check_protected(
 	if (!guards.count)
 		return 0;
 	return fault_set(fault, EPERM,
-		"stack %s can't be %s: it has %d protected resource%s (%.1000s). Write 0 to the file protect of "
+		"stack %s can't be %s: it has %d protected resource%s (%.1000s). Write 0 to the file protect "
+		"of "
 		"each (stacks/%s/resources/TYPE/NAME/protect) first",
 		stack, what, guards.count, guards.count == 1 ? "" : "s", buffer_text(&names), stack);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Resources of a stack: things in the world that its workflows look after, as data. Each has a type and a name,
- * and three states as JSON: desired (what workflows ask for), applied (what was brought about last) and actual
- * (what was seen last).
+ * Resources of a stack: things in the world that its workflows look after, as data. Each has a type and a
+ * name, and three states as JSON: desired (what workflows ask for), applied (what was brought about last) and
+ * actual (what was seen last).
  *
  * A version of the stack has what is desired: type, name, module, properties, explicit dependencies, protect.
  * Status, applied, actual and error tell of the world, and are no part of it.
@@ -68,9 +68,9 @@ const char *resource_status_known(const char *status);
 
 void resource_done(struct resource *resource);
 
-/* Registers or updates. The caller must be allowed to change the stack. Nothing at all is written when nothing
- * is new; *ret_result says whether something else is desired than before. -EINVAL, -EFBIG, -ELOOP with the
- * path, -EDQUOT (too many types). */
+/* Registers or updates. The caller must be allowed to change the stack. Nothing at all is written when
+ * nothing is new; *ret_result says whether something else is desired than before. -EINVAL, -EFBIG, -ELOOP
+ * with the path, -EDQUOT (too many types). */
 int resource_put(struct engine *engine, struct caller *caller, int64_t stack_id,
 	const struct resource_draft *draft, struct fault *fault, enum resource_result *ret_result,
 	int64_t *ret_id);
@@ -79,11 +79,13 @@ int resource_delete(struct engine *engine, struct caller *caller, int64_t id, st
 
 /* -ENOENT. The texts are owned: resource_done(). */
 int resource_get(struct engine *engine, int64_t id, struct resource *ret_resource);
-int resource_find(struct engine *engine, int64_t stack_id, const char *type, const char *name, int64_t *ret_id);
+int resource_find(
+	struct engine *engine, int64_t stack_id, const char *type, const char *name, int64_t *ret_id);
 int resource_find_entry(
 	struct engine *engine, int64_t stack_id, unsigned type_id, const char *entry, int64_t *ret_id);
 
-/* By type and name; the texts are borrowed. Until `each` returns non-zero, which is returned. type NULL: all. */
+/* By type and name; the texts are borrowed. Until `each` returns non-zero, which is returned. type NULL: all.
+ */
 int resource_each(struct engine *engine, int64_t stack_id, const char *type,
 	int (*each)(void *userdata, const struct resource *resource), void *userdata);
 int resource_count(struct engine *engine, int64_t stack_id, int64_t *ret_count);
@@ -109,11 +111,13 @@ int resource_dependency_each(struct engine *engine, int64_t id,
 int resource_dependent_each(struct engine *engine, const struct resource *resource,
 	int (*each)(void *userdata, const struct resource_edge *edge), void *userdata);
 
-/* -EPERM with the names when the stack has protected resources: they stand in the way of `what` ("destroyed"). */
+/* -EPERM with the names when the stack has protected resources: they stand in the way of `what`
+ * ("destroyed"). */
 int resource_check_protected(
 	struct engine *engine, int64_t stack_id, const char *stack, const char *what, struct fault *fault);
 
-/* One JSON object, sorted keys, on one line without its end: all fields (`states`: also applied and actual). */
+/* One JSON object, sorted keys, on one line without its end: all fields (`states`: also applied and actual).
+ */
 void resource_write_json(struct engine *engine, const struct resource *resource, bool states, FILE *out);
 /* All of a stack as a list. */
 int resource_write_list(struct engine *engine, int64_t stack_id, FILE *out);

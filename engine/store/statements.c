@@ -323,7 +323,7 @@ const char *const statements[SQL_COUNT] = {
 		"SELECT id, entry FROM resources WHERE stack_id = $1 AND type_id = $2 ORDER BY entry",
 	[SQL_RESOURCE_COUNT] = "SELECT COUNT(*) FROM resources WHERE stack_id = $1",
 	[SQL_RESOURCE_PROTECTED] = RESOURCE_SELECT
-		"WHERE stack_id = $1 AND protect = 1 ORDER BY resource_types.name, resources.name",
+	"WHERE stack_id = $1 AND protect = 1 ORDER BY resource_types.name, resources.name",
 	[SQL_RESOURCE_ADD] =
 		"INSERT INTO resources (stack_id, type_id, name, entry, module, desired, applied, actual, "
 		"checksum, status, last_action, error, protect, created_ms, updated_ms, applied_ms, run_id) "

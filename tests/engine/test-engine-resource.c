@@ -65,11 +65,14 @@ static void test_register(void **state)
 	struct fixture *f = *state;
 	int64_t id, stack = fixture_stack(f, "a"), again, events;
 
-	assert_int_equal(put(f, &f->alice, stack, "file", "/etc/motd",
-				 "{\"module\": \"file_ops\", \"properties\": {\"mode\": \"0644\", \"a\": 1}}", &id),
+	assert_int_equal(
+		put(f, &f->alice, stack, "file", "/etc/motd",
+			"{\"module\": \"file_ops\", \"properties\": {\"mode\": \"0644\", \"a\": 1}}", &id),
 		RESOURCE_CREATED);
 	assert_json(f, id, "\"action\":\"create\",\"actual\":null,\"applied\":null,");
-	assert_json(f, id, "\"path\":\"file/%2Fetc%2Fmotd\",\"properties\":{\"a\":1,\"mode\":\"0644\"},\"protect\":false");
+	assert_json(f, id,
+		"\"path\":\"file/"
+		"%2Fetc%2Fmotd\",\"properties\":{\"a\":1,\"mode\":\"0644\"},\"protect\":false");
 	assert_json(f, id, "\"status\":\"pending\",\"type\":\"file\"");
 	assert_json(f, id, "\"checksum\":\"930fd633395a689852c3dbfb9c8b3794");
 	events = event_last(f->engine);
@@ -98,8 +101,10 @@ static void test_events_name_no_values(void **state)
 	int64_t stack = fixture_stack(f, "a");
 	char text[512];
 
-	put(f, &f->alice, stack, "user", "bob", "{\"properties\": {\"password\": \"canary\", \"uid\": 1}}", NULL);
-	put(f, &f->alice, stack, "user", "bob", "{\"properties\": {\"password\": \"canary2\", \"uid\": 1}}", NULL);
+	put(f, &f->alice, stack, "user", "bob", "{\"properties\": {\"password\": \"canary\", \"uid\": 1}}",
+		NULL);
+	put(f, &f->alice, stack, "user", "bob", "{\"properties\": {\"password\": \"canary2\", \"uid\": 1}}",
+		NULL);
 	assert_int_equal(event_each(f->engine, 0, stack, last_event, text), 0);
 	assert_contains(text, "resource.changed");
 	assert_contains(text, "\"keys\":[\"password\"]");
@@ -117,7 +122,8 @@ static void test_status(void **state)
 		RESOURCE_UNCHANGED);
 	assert_json(f, id, "\"applied\":{\"state\":\"running\"}");
 	assert_json(f, id, "\"status\":\"applied\"");
-	put(f, &f->alice, stack, "service", "nginx", "{\"status\": \"failed\", \"error\": \"no\\nport\"}", NULL);
+	put(f, &f->alice, stack, "service", "nginx", "{\"status\": \"failed\", \"error\": \"no\\nport\"}",
+		NULL);
 	assert_json(f, id, "\"error\":\"no\\nport\"");
 	put(f, &f->alice, stack, "service", "nginx",
 		"{\"status\": \"drifted\", \"actual\": {\"state\": \"stopped\"}}", NULL);
@@ -139,7 +145,8 @@ static void test_update(void **state)
 	assert_int_equal(put(f, &f->alice, stack, "file", "x", "{\"update\": true}", NULL), -ENOENT);
 	assert_contains(f->fault.text, "stack a has no resource file/x");
 	put(f, &f->alice, stack, "file", "x", "{}", NULL);
-	assert_int_equal(put(f, &f->alice, stack, "file", "x", "{\"update\": true, \"properties\": {\"a\": 1}}", NULL),
+	assert_int_equal(
+		put(f, &f->alice, stack, "file", "x", "{\"update\": true, \"properties\": {\"a\": 1}}", NULL),
 		RESOURCE_CHANGED);
 }
 
@@ -202,7 +209,8 @@ static void test_dependencies(void **state)
 	assert_int_equal(put(f, &f->alice, stack, "file", "/srv/www/index.html",
 				 "{\"dependencies\": [\"x/y\", \"service/nginx\"]}", NULL),
 		RESOURCE_UNCHANGED);
-	assert_int_equal(put(f, &f->alice, stack, "file", "/srv/www/index.html", "{\"dependencies\": []}", NULL),
+	assert_int_equal(
+		put(f, &f->alice, stack, "file", "/srv/www/index.html", "{\"dependencies\": []}", NULL),
 		RESOURCE_CHANGED);
 	assert_json(f, file, "\"dependencies\":[]");
 }
@@ -217,7 +225,8 @@ static void test_cycles(void **state)
 	assert_int_equal(resource_find(f->engine, stack, "x", "a", &id), -ENOENT);
 	put(f, &f->alice, stack, "x", "a", "{\"dependencies\": [\"x/b\"]}", NULL);
 	put(f, &f->alice, stack, "x", "b", "{\"dependencies\": [\"x/c\"]}", NULL);
-	assert_int_equal(put(f, &f->alice, stack, "x", "c", "{\"dependencies\": [\"x/d\", \"x/a\"]}", NULL), -ELOOP);
+	assert_int_equal(
+		put(f, &f->alice, stack, "x", "c", "{\"dependencies\": [\"x/d\", \"x/a\"]}", NULL), -ELOOP);
 	assert_contains(f->fault.text, "x/c → x/a → x/b → x/c");
 	/* In another stack it closes nothing; what is only seen in properties neither. */
 	put(f, &f->alice, fixture_stack(f, "b"), "x", "c", "{\"dependencies\": [\"x/a\"]}", NULL);
@@ -272,14 +281,16 @@ static void test_refusals(void **state)
 	assert_contains(f->fault.text, "properties must be names with values");
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{\"status\": \"fine\"}", NULL), -EINVAL);
 	assert_contains(f->fault.text, RESOURCE_STATUSES);
-	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{\"dependencies\": [\"nginx\"]}", NULL), -EINVAL);
+	assert_int_equal(
+		put(f, &f->alice, stack, "x", "a", "{\"dependencies\": [\"nginx\"]}", NULL), -EINVAL);
 	assert_contains(f->fault.text, "\"nginx\": a dependency is \"TYPE/NAME\"");
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{\"dependencies\": {\"a\": 1}}", NULL), -EINVAL);
 	f->engine->config.max_document_size = 100;
-	assert_int_equal(put(f, &f->alice, stack, "x", "a",
-				 "{\"properties\": {\"a\": \"0123456789012345678901234567890123456789012345678901234"
-				 "567890123456789012345678901234567890123456789\"}}",
-				 NULL),
+	assert_int_equal(
+		put(f, &f->alice, stack, "x", "a",
+			"{\"properties\": {\"a\": \"0123456789012345678901234567890123456789012345678901234"
+			"567890123456789012345678901234567890123456789\"}}",
+			NULL),
 		-EFBIG);
 	f->engine->config.max_document_size = 1 << 20;
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{}", &id), RESOURCE_CREATED);
@@ -304,7 +315,8 @@ static void test_types_run_out(void **state)
 		char type[16];
 
 		snprintf(type, sizeof(type), "t%d", i);
-		assert_int_equal(put(f, &f->alice, i == 7 ? other : stack, type, "x", "{}", NULL), RESOURCE_CREATED);
+		assert_int_equal(
+			put(f, &f->alice, i == 7 ? other : stack, type, "x", "{}", NULL), RESOURCE_CREATED);
 	}
 	assert_int_equal(put(f, &f->alice, stack, "more", "x", "{}", NULL), -EDQUOT);
 	assert_int_equal(stack_destroy(f->engine, &f->alice, other, NULL), 0);
@@ -327,8 +339,7 @@ static void test_list(void **state)
 	two = SHOWN(resource_write_list(f->engine, stack, out));
 	list = json_loads(two, 0, NULL);
 	assert_int_equal(json_array_size(list), 2);
-	assert_string_equal(
-		json_string_value(json_object_get(json_array_get(list, 0), "name")), "a\\\"b\\n");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "name")), "a\\\"b\\n");
 	fixture_restart(f);
 	free(two);
 	two = SHOWN(resource_write_list(f->engine, stack, out));
