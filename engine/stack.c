@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/deps.h"
 #include "engine/event.h"
 #include "engine/lock.h"
 #include "engine/resource.h"
@@ -149,6 +150,8 @@ int stack_create(struct engine *engine, struct caller *caller, const char *name,
 	if (r == 0)
 		r = stack_get(engine, id, &stack);
 	if (r == 0)
+		r = deps_stack_created(engine, &stack);
+	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)
 		return r;
@@ -207,7 +210,9 @@ int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, stru
 		return fault_set(fault, EBUSY,
 			"stack %s has %" PRId64 " unfinished run%s: wait for %s, or cancel (runs/ID/ctl)",
 			stack.name, runs, runs == 1 ? "" : "s", runs == 1 ? "it" : "them");
-	r = store_change_begin(engine->store, &change);
+	r = deps_stack_destroyed(engine, &stack, fault);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = event_add(engine, caller, "stack.destroyed", id, stack.name, 0, NULL);
 	if (r == 0)
@@ -264,6 +269,9 @@ int stack_rename(
 	if (r < 0)
 		return r;
 	snprintf(stack.name, sizeof(stack.name), "%s", name);
+	r = deps_stack_renamed(engine, caller, &stack, fault);
+	if (r < 0)
+		return r;
 	return stack_changed(engine, caller, &change, &stack, "stack.renamed",
 		json_pack("{ss}", "from", before), ASPECT_META | ASPECT_NAMES);
 }
@@ -350,6 +358,14 @@ int stack_chown(
 int stack_access(struct caller *caller, const struct stack *stack, int want)
 {
 	return caller ? caller_access(caller, stack->uid, stack->gid, stack->mode, want) : 0;
+}
+
+bool stack_visible(struct engine *engine, struct caller *caller, int64_t id)
+{
+	struct stack stack;
+
+	return stack_get(engine, id, &stack) == 0 &&
+	       stack_access(caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
 }
 
 int stack_may_change(

@@ -91,6 +91,9 @@ int stack_config(struct engine *engine, int64_t id, struct config *ret_config);
 /* Whether the caller may use the stack in this way (MAY_*): -EACCES. */
 int stack_access(struct caller *caller, const struct stack *stack, int want);
 
+/* Whether the caller (NULL: the daemon) may look into it: list it and read what it shows. */
+bool stack_visible(struct engine *engine, struct caller *caller, int64_t id);
+
 /* The check that stands before every change: write permission, and nobody else's lock. */
 int stack_may_change(
 	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault);

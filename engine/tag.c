@@ -65,23 +65,13 @@ int tag_each(struct engine *engine, int64_t stack_id, int (*each)(void *userdata
 	return tags_of(query_begin(engine->store, SQL_TAG_OF_STACK, "i", stack_id), each, userdata);
 }
 
-/* What a stack bears is seen by who may look into it. */
-enum { MAY_SEE = MAY_READ | MAY_EXECUTE };
-
-static bool sees_stack(struct engine *engine, struct caller *caller, int64_t stack_id)
-{
-	struct stack stack;
-
-	return stack_get(engine, stack_id, &stack) == 0 && stack_access(caller, &stack, MAY_SEE) == 0;
-}
-
 int tag_bearer_find(
 	struct engine *engine, struct caller *caller, int64_t word_id, const char *stack, struct tag *ret_tag)
 {
 	struct tag tag;
 	int r = tag_one(query_begin(engine->store, SQL_TAG_FIND_BEARER, "is", word_id, stack), &tag);
 
-	if (r == 0 && !sees_stack(engine, caller, tag.stack_id))
+	if (r == 0 && !stack_visible(engine, caller, tag.stack_id))
 		r = -ENOENT;
 	if (r == 0)
 		*ret_tag = tag;
@@ -99,7 +89,7 @@ static int bearer_show(void *userdata, const struct tag *tag)
 {
 	const struct bearers *bearers = userdata;
 
-	return sees_stack(bearers->engine, bearers->caller, tag->stack_id)
+	return stack_visible(bearers->engine, bearers->caller, tag->stack_id)
 		       ? bearers->each(bearers->userdata, tag)
 		       : 0;
 }
@@ -116,7 +106,7 @@ int tag_bearer_each(struct engine *engine, struct caller *caller, int64_t word_i
 static bool sees_word(struct query *query, struct caller *caller)
 {
 	return !caller || caller_access(caller, (uid_t)query_int(query, 2), (gid_t)query_int(query, 3),
-				  (mode_t)query_int(query, 4), MAY_SEE) == 0;
+				  (mode_t)query_int(query, 4), MAY_READ | MAY_EXECUTE) == 0;
 }
 
 int tag_word_find(struct engine *engine, struct caller *caller, const char *name, int64_t *ret_word_id)

@@ -319,3 +319,16 @@ CREATE TABLE resource_dependencies (
 	PRIMARY KEY (resource_id, type, name)
 ) WITHOUT ROWID;
 CREATE INDEX resource_dependents ON resource_dependencies (stack_id, type, name);
+
+-- Stacks that a stack stands on.
+CREATE TABLE deps (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	on_id BIGINT NOT NULL,          -- the other stack, 0: it is missing
+	on_name TEXT NOT NULL,          -- its name
+	requires TEXT NOT NULL,         -- the constraint on its version, as constraint_parse() gives it
+	created_ms BIGINT NOT NULL,     -- when it was added
+	UNIQUE (stack_id, on_name)
+);
+CREATE INDEX deps_on ON deps (on_id, stack_id);
+CREATE INDEX deps_missing ON deps (on_name) WHERE on_id = 0;

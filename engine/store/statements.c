@@ -11,6 +11,14 @@
 
 #define EVENT_COLUMNS "id, time_ms, stack_id, run_id, uid, type, line, json"
 
+#define DEPS_SELECT                                                                                          \
+	"SELECT deps.id, deps.stack_id, deps.on_id, stacks.name, deps.on_name, deps.requires, "              \
+	"deps.created_ms, COALESCE(others.uid, 0), COALESCE(others.gid, 0), COALESCE(others.mode, 0), "      \
+	"stack_texts.content "                                                                               \
+	"FROM deps JOIN stacks ON stacks.id = deps.stack_id "                                                \
+	"LEFT JOIN stacks AS others ON others.id = deps.on_id "                                              \
+	"LEFT JOIN stack_texts ON stack_texts.stack_id = deps.on_id AND stack_texts.which = 'version' "
+
 #define TAG_SELECT                                                                                           \
 	"SELECT stack_tags.id, stack_tags.stack_id, stack_tags.tag_id, tags.name, stacks.name, "             \
 	"stack_tags.created_ms "                                                                             \
@@ -123,6 +131,27 @@ const char *const statements[SQL_COUNT] = {
 			   "ON CONFLICT (stack_id, name) DO UPDATE "
 			   "SET value = excluded.value, updated_ms = excluded.updated_ms RETURNING id",
 	[SQL_OUTPUT_DELETE] = "DELETE FROM outputs WHERE id = $1",
+
+	[SQL_DEPS_GET] = DEPS_SELECT "WHERE deps.id = $1",
+	[SQL_DEPS_FIND] = DEPS_SELECT "WHERE deps.stack_id = $1 AND deps.on_name = $2",
+	[SQL_DEPS_OF_STACK] = DEPS_SELECT "WHERE deps.stack_id = $1 ORDER BY deps.on_name",
+	[SQL_DEPS_FIND_DEPENDENT] = DEPS_SELECT "WHERE deps.on_id = $1 AND stacks.name = $2",
+	[SQL_DEPS_DEPENDENTS] = DEPS_SELECT "WHERE deps.on_id = $1 ORDER BY stacks.name",
+	[SQL_DEPS_COUNT] = "SELECT COUNT(*) FROM deps WHERE stack_id = $1",
+	[SQL_DEPS_TARGETS] = "SELECT on_id FROM deps WHERE stack_id = $1 AND on_id > 0",
+	[SQL_DEPS_SOURCES] = "SELECT stack_id FROM deps WHERE on_id = $1",
+	[SQL_DEPS_SET] =
+		"INSERT INTO deps (stack_id, on_id, on_name, requires, created_ms) "
+		"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stack_id, on_name) DO UPDATE "
+		"SET on_id = excluded.on_id, requires = excluded.requires RETURNING id",
+	[SQL_DEPS_DELETE] = "DELETE FROM deps WHERE id = $1",
+	[SQL_DEPS_BIND] = "UPDATE deps SET on_id = $2 WHERE id = $1",
+	[SQL_DEPS_UNBIND] = "UPDATE deps SET on_id = 0 WHERE id = $1",
+	[SQL_DEPS_RENAME] = "UPDATE deps SET on_name = $2 WHERE id = $1",
+	[SQL_DEPS_DROP_MISSING] = "DELETE FROM deps WHERE stack_id = $1 AND on_name = $2 AND on_id = 0",
+	[SQL_DEPS_NEXT_MISSING] =
+		"SELECT id FROM deps WHERE on_id = 0 AND on_name = $1 AND id > $2 ORDER BY id LIMIT 1",
+	[SQL_DEPS_NEXT_ON] = "SELECT id FROM deps WHERE on_id = $1 AND id > $2 ORDER BY id LIMIT 1",
 
 	[SQL_TAG_GET] = TAG_SELECT "WHERE stack_tags.id = $1",
 	[SQL_TAG_FIND] = TAG_SELECT "WHERE stack_tags.stack_id = $1 AND tags.name = $2",
