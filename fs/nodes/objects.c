@@ -28,6 +28,8 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_STACK_TAGS] = &stack_tags_directory,
 	[TABLE_TAGS] = &tags_directory,
 	[TABLE_TAG] = &tag_directory,
+	[TABLE_DEPS] = &deps_directory,
+	[TABLE_DEPENDENTS] = &dependents_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)
