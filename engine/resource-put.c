@@ -308,9 +308,7 @@ static int row_add(struct put *put, int64_t time_ms)
 static int row_set(struct put *put, bool desired, int64_t time_ms)
 {
 	struct resource *now = &put->now;
-	const char *action = desired || strcmp(now->applied, put->old.applied) ? "update"
-			     : strcmp(now->actual, put->old.actual)	       ? "read"
-									       : now->action;
+	const char *action = desired ? "update" : now->action;
 
 	return store_run(put->engine->store, SQL_RESOURCE_SET, "issssssssiiii", now->id, now->module,
 		now->desired, now->applied, now->actual, now->checksum, now->status, action, now->error,

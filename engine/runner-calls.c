@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the process of a run asks the daemon for (doc/protocol.md, "Calls"): one row a function. Everything is
- * judged by the submitter's rights; changes of the stack need its lock, and carry the fencing token of it.
- */
+/* Calls of runs: keys, outputs, events; and how a call is run and answered. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -10,43 +7,25 @@
 
 #include "base/cleanup.h"
 #include "engine/clock.h"
+#include "engine/calls.h"
 #include "engine/event.h"
 #include "engine/folder.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
 #include "engine/output.h"
-#include "engine/runner-internal.h"
-
-struct call {
-	struct runner *runner;
-	struct engine *engine;
-	struct run run;
-	struct caller caller; /* the submitter, acting through the run; borrows the runner's */
-	json_t *args;
-	struct fault fault;
-	json_t *value; /* the answer; NULL: null */
-};
-
-struct call_row {
-	const char *name;
-	int (*run)(struct call *call);
-	bool changes; /* its answer is kept until the process has it, so that it is never done twice */
-};
 
 static const char *get_text(struct call *call, const char *key)
 {
 	return json_string_value(json_object_get(call->args, key));
 }
 
-static int need_text(struct call *call, const char *key, const char **ret_text)
+int call_need_text(struct call *call, const char *key, const char **ret_text)
 {
 	*ret_text = get_text(call, key);
 	return *ret_text ? 0 : fault_set(&call->fault, EINVAL, "the argument \"%s\" must be a string", key);
 }
 
-/* Whether the run may still change its stack: it holds the lock under which it began, or began without one.
- */
-static int may_change(struct call *call)
+int call_may_change(struct call *call)
 {
 	struct stack stack;
 	struct lock lock;
@@ -91,7 +70,7 @@ static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 
 	*ret_scope = (struct kv_scope){ .stack_id = call->run.stack_id, .caller = &call->caller };
 	if (!name)
-		return want == MAY_WRITE ? may_change(call) : own_stack(call, &stack);
+		return want == MAY_WRITE ? call_may_change(call) : own_stack(call, &stack);
 	if (name_check(name) < 0)
 		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of a namespace", name);
 	r = kv_namespace_find(call->engine, name, &ns);
@@ -113,7 +92,7 @@ static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 
 static int key_and_scope(struct call *call, int want, const char **ret_key, struct kv_scope *ret_scope)
 {
-	int r = need_text(call, "key", ret_key);
+	int r = call_need_text(call, "key", ret_key);
 
 	if (r == 0)
 		r = kv_name_check(*ret_key, &call->fault);
@@ -249,7 +228,7 @@ static int state_append(struct call *call)
 	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
 
 	if (r == 0)
-		r = need_text(call, "text", &text);
+		r = call_need_text(call, "text", &text);
 	return r < 0 ? r : kv_append(call->engine, scope, key, text, &call->fault, &call->value);
 }
 
@@ -357,8 +336,7 @@ static int state_stats(struct call *call)
 	return r;
 }
 
-/* The run's stack, or another one that the submitter may read. */
-static int other_stack(struct call *call, struct stack *ret_stack)
+int call_stack(struct call *call, struct stack *ret_stack)
 {
 	const char *name = get_text(call, "stack");
 	int r;
@@ -378,7 +356,7 @@ static int stack_info(struct call *call)
 	CLEANUP(buffer_done) struct buffer description = { 0 };
 	CLEANUP(buffer_done) struct buffer version = { 0 };
 	struct stack stack;
-	int r = other_stack(call, &stack);
+	int r = call_stack(call, &stack);
 
 	if (r == 0)
 		r = stack_text(call->engine, stack.id, STACK_DESCRIPTION, &description, NULL);
@@ -396,14 +374,14 @@ static int stack_set_output(struct call *call)
 	CLEANUP(cleanup_free) char *text = NULL;
 	json_t *value = json_object_get(call->args, "value");
 	const char *name;
-	int r = need_text(call, "name", &name);
+	int r = call_need_text(call, "name", &name);
 
 	if (r == 0 && name_check(name) < 0)
 		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of an output", name);
 	if (r == 0 && !value)
 		return fault_set(&call->fault, EINVAL, "the output %s has no value", name);
 	if (r == 0)
-		r = may_change(call);
+		r = call_may_change(call);
 	if (r == 0)
 		r = output_set(call->engine, &call->caller, call->run.stack_id, name, value, &call->fault);
 	if (r < 0)
@@ -425,7 +403,7 @@ static int stack_get_output(struct call *call)
 	const char *name = get_text(call, "name");
 	struct stack stack;
 	int64_t id;
-	int r = other_stack(call, &stack);
+	int r = call_stack(call, &stack);
 
 	if (r < 0)
 		return r;
@@ -447,7 +425,7 @@ static int add_event(struct call *call)
 {
 	json_t *data = json_object_get(call->args, "data");
 	const char *type;
-	int r = need_text(call, "type", &type);
+	int r = call_need_text(call, "type", &type);
 
 	for (size_t i = 0; r == 0 && i < sizeof(own_types) / sizeof(own_types[0]); i++)
 		if (!strncmp(own_types[i], type, strlen(own_types[i])))
@@ -461,7 +439,7 @@ static int add_event(struct call *call)
 			       call->run.id, json_is_object(data) ? json_incref(data) : NULL);
 }
 
-static const struct call_row rows[] = {
+static const struct call_row basic_calls[] = {
 	{ "state.get", state_get, false },
 	{ "state.exists", state_exists, false },
 	{ "state.set", state_set, true },
@@ -482,7 +460,19 @@ static const struct call_row rows[] = {
 	{ "stack.set_output", stack_set_output, true },
 	{ "stack.get_output", stack_get_output, false },
 	{ "event.add", add_event, true },
+	{ NULL },
 };
+
+static const struct call_row *const tables[] = { basic_calls, resource_calls };
+
+static const struct call_row *find_row(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct call_row *row = tables[i]; row->name; row++)
+			if (!strcmp(row->name, name))
+				return row;
+	return NULL;
+}
 
 static json_t *answer_json(int64_t seq, const struct call *call, int result)
 {
@@ -533,13 +523,10 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 	int64_t got = json_integer_value(json_object_get(head, "got"));
 	json_auto_t *value = NULL;
 	struct call call = { .runner = runner, .engine = engine, .args = json_object_get(head, "args") };
-	const struct call_row *row = NULL;
+	const struct call_row *row = name ? find_row(name) : NULL;
 	json_t *answer;
 	int r;
 
-	for (size_t i = 0; name && i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (!strcmp(rows[i].name, name))
-			row = &rows[i];
 	if (row && row->changes && send_kept_answer(runner, seq) == 0)
 		return 0;
 	r = run_get(engine, runner->run_id, &call.run);

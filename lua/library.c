@@ -9,6 +9,9 @@
 		.name = #word, .chunk = "=[sloth:" #word "]", .text = literal, .size = sizeof(literal) - 1,  \
 	}
 
+static const char arguments_text[] =
+#include "lua/arguments.inc"
+	;
 static const char data_text[] =
 #include "lua/data.inc"
 	;
@@ -50,6 +53,7 @@ static const char time_text[] =
 	;
 
 const struct library libraries[] = {
+	LIBRARY(arguments, arguments_text),
 	LIBRARY(data, data_text),
 	LIBRARY(dsl, dsl_text),
 	LIBRARY(exec, exec_text),

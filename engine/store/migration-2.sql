@@ -81,7 +81,7 @@ CREATE TABLE resources (
 	actual TEXT NOT NULL,
 	checksum TEXT NOT NULL,
 	status TEXT NOT NULL CHECK (status IN ('pending', 'applied', 'failed', 'drifted', 'unknown')),
-	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update', 'read')),
+	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update')),
 	error TEXT NOT NULL,
 	protect BIGINT NOT NULL CHECK (protect IN (0, 1)),
 	created_ms BIGINT NOT NULL,

@@ -297,7 +297,7 @@ CREATE TABLE resources (
 	actual TEXT NOT NULL,           -- JSON: the properties that were seen last, '': not known
 	checksum TEXT NOT NULL,         -- SHA-256 of desired, hex
 	status TEXT NOT NULL CHECK (status IN ('pending', 'applied', 'failed', 'drifted', 'unknown')), -- slothfs(5)
-	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update', 'read')), -- what changed this row last
+	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update')), -- what made it as it is desired
 	error TEXT NOT NULL,            -- why it failed, '': it did not
 	protect BIGINT NOT NULL CHECK (protect IN (0, 1)), -- 1: cannot be destroyed
 	created_ms BIGINT NOT NULL,     -- registered

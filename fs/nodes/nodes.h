@@ -16,6 +16,7 @@ int object_workflow_file(struct view *view, struct object *ret_object);
 int object_namespace(struct view *view, struct object *ret_object);
 int object_tag(struct view *view, struct object *ret_object);
 int object_key(struct view *view, struct object *ret_object);
+int object_resource(struct view *view, struct object *ret_object);
 
 /* Whether the caller may see a run at all (its folder's x). */
 bool run_visible(struct view *view, const struct run *run);
@@ -68,6 +69,7 @@ extern const struct directory root_directory, top_directory, stacks_directory, s
 	outputs_directory, stack_state_directory, stack_runs_directory, runs_directory, run_directory,
 	tasks_directory, task_directory, state_directory, namespace_directory, stack_tags_directory,
 	tags_directory, tag_directory, deps_directory, dependents_directory;
+extern const struct directory resources_directory, resource_type_directory, resource_directory;
 
 /* Forgets the options of runs that were never submitted. */
 void workflow_options_free(struct tree *tree);

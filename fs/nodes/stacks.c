@@ -9,6 +9,7 @@
 #include "engine/folder.h"
 #include "engine/lock.h"
 #include "engine/output.h"
+#include "engine/resource.h"
 #include "engine/stack.h"
 #include "fs/nodes/events.h"
 #include "fs/nodes/nodes.h"
@@ -221,6 +222,11 @@ static int64_t outputs_stamp(struct view *view)
 	return output_time(view->engine, view->id);
 }
 
+static int resources_json_show(struct view *view, FILE *out)
+{
+	return resource_write_list(view->engine, view->id, out);
+}
+
 static int lock_show_node(struct view *view, FILE *out)
 {
 	lock_show(view->engine, view->id, out);
@@ -305,6 +311,12 @@ static const struct entry stack_entries[] = {
 	{ .name = "outputs.d", .help = "one raw value a file", .kind = KIND_DIRECTORY, .mode = 0777,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_OUTPUTS, .directory = &outputs_directory,
 	  .object = object_stack },
+	{ .name = "resources", .help = "what its workflows look after: a folder a type", .kind = KIND_DIRECTORY,
+	  .mode = 0777, .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_RESOURCES,
+	  .directory = &resources_directory, .object = object_stack },
+	{ .name = "resources.json", .help = "all resources in one JSON list", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_RESOURCES | ASPECT_META, .object = object_stack,
+	  .show = resources_json_show },
 	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
 	  .object = object_stack, .stamp = lock_stamp, .show = lock_show_node, .write = lock_write,

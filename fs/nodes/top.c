@@ -23,6 +23,7 @@ static const char readme[] =
 	"  prod/values.yaml   the values that its workflows see\n"
 	"  prod/state/        keys and values that its workflows keep\n"
 	"  prod/deps/         ln -s ../../network deps/ adds a dependency; depends has them in words\n"
+	"  prod/resources/    what its workflows look after: TYPE/NAME/status, desired.json, depends …\n"
 	"  prod/tags/         touch adds a tag, rm removes it\n"
 	"  prod/activity      what happened to it\n"
 	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"

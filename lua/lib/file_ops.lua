@@ -2,6 +2,7 @@
 -- file_ops: files as they shall be. Each checks first and changes only what differs. Success: the result three times, a
 -- table { changed, success, message } that reads as its message; failure: false, message, result.
 local core = ...
+local arguments = core.library("arguments")
 local file_ops = {}
 
 local meta = { __name = "result", __metatable = false, __value = "message" }
@@ -23,42 +24,9 @@ local function bad(message)
 	return false, message, setmetatable({ changed = false, success = false, message = message }, meta)
 end
 
--- One table with names, or positions; `kinds`: type of each, with "?" when it may be missing.
-local function read(fn, names, kinds, ...)
-	local first = ...
-	local args = {}
-	if select("#", ...) == 1 and type(first) == "table" and getmetatable(first) == nil then
-		for key, value in pairs(first) do
-			if not kinds[key] then
-				local near = core.nearest(tostring(key), names)
-				core.fail("file_ops." .. fn .. " has no argument '" .. tostring(key) .. "'" .. (near and ": did you mean '" .. near .. "'?" or "") ..
-					" (its arguments: " .. table.concat(names, ", ") .. ")")
-			end
-			args[key] = value
-		end
-	else
-		if select("#", ...) > #names then
-			core.fail("file_ops." .. fn .. " takes " .. #names .. " arguments (" .. table.concat(names, ", ") .. ")")
-		end
-		for i = 1, select("#", ...) do
-			args[names[i]] = (select(i, ...))
-		end
-	end
-	for _, name in ipairs(names) do
-		local kind = kinds[name]
-		local value = args[name]
-		if type(value) == "table" and getmetatable(value) == false then
-			value = tostring(value) -- the output of a command
-			args[name] = value
-		end
-		local optional = kind:sub(-1) == "?"
-		local wanted = kind:gsub("%?$", "")
-		if value == nil and not optional then
-			core.fail("file_ops." .. fn .. ": '" .. name .. "' is missing (its arguments: " .. table.concat(names, ", ") .. ")")
-		elseif value ~= nil and wanted ~= "any" and type(value) ~= wanted then
-			core.fail("file_ops." .. fn .. ": '" .. name .. "' must be a " .. wanted .. ", not a " .. type(value))
-		end
-	end
+-- What was given to a function that acts: see arguments.lua.
+local function read(fn, ...)
+	local args = arguments.read("file_ops." .. fn, ...)
 	core.acts("file_ops." .. fn)
 	return args
 end

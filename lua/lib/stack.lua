@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- stack: the run's stack, its outputs, and those of others: stack("network"):output("vpc_id").
 local core = ...
+local arguments = core.library("arguments")
 local stack = {}
 
-local function ask(fn, args)
+local function ask(fn, args, name)
 	local value, text = core.call(fn, args)
 	if text then
-		core.fail(fn .. ": " .. text, true)
+		core.fail((name or fn) .. ": " .. text, true)
 	end
 	return value
 end
@@ -38,8 +39,90 @@ function stack.get_output(name)
 	return (ask("stack.get_output", { name = name }))
 end
 
+local draft_names = { "type", "name", "module", "properties", "dependencies", "protect", "status", "error", "actual", "applied",
+	"sensitive" }
+local draft_kinds = {
+	type = "string",
+	name = "string",
+	module = "string?",
+	properties = "table?",
+	dependencies = "table?",
+	protect = "boolean?",
+	status = "string?",
+	error = "string?",
+	actual = "table?",
+	applied = "table?",
+	sensitive = "any?",
+}
+
+local function draft(fn, ...)
+	local args = arguments.read(fn, draft_names, draft_kinds, ...)
+	if args.sensitive ~= nil then
+		core.fail(fn .. ": sealed properties ('sensitive') are not supported by this version")
+	end
+	return args
+end
+
+-- "created", "changed" or "unchanged", and the resource as it is now.
+function stack.register_resource(...)
+	local fn = "stack.register_resource"
+	local answer = ask("resource.register", draft(fn, ...), fn)
+	return answer.result, answer.resource
+end
+
+-- (type, name, { what changes }), or all in one table.
+function stack.update_resource(first, name, changes, ...)
+	local fn = "stack.update_resource"
+	local args = first
+	if type(first) ~= "table" then
+		args = { type = first, name = name }
+		if type(changes) ~= "table" or select("#", ...) > 0 then
+			core.fail(fn .. " takes a type, a name and a table of what changes")
+		end
+		for key, value in pairs(changes) do
+			args[key] = value
+		end
+	end
+	local answer = ask("resource.update", draft(fn, args), fn)
+	return answer.result, answer.resource
+end
+
+local names, name_kinds = { "type", "name" }, { type = "string", name = "string" }
+
+-- The resource, or nil.
+function stack.get_resource(...)
+	return (ask("resource.get", arguments.read("stack.get_resource", names, name_kinds, ...), "stack.get_resource"))
+end
+
+function stack.resource_exists(...)
+	return ask("resource.exists", arguments.read("stack.resource_exists", names, name_kinds, ...), "stack.resource_exists")
+end
+
+-- Whether there was one.
+function stack.delete_resource(...)
+	return ask("resource.delete", arguments.read("stack.delete_resource", names, name_kinds, ...), "stack.delete_resource")
+end
+
+local list_names, list_kinds = { "type", "status" }, { type = "string?", status = "string?" }
+
+function stack.list_resources(...)
+	return ask("resource.list", arguments.read("stack.list_resources", list_names, list_kinds, ...), "stack.list_resources")
+end
+
 local other = {}
 other.__index = other
+
+function other:resource(...)
+	local args = arguments.read("stack(…):resource", names, name_kinds, ...)
+	args.stack = self.name
+	return (ask("resource.get", args))
+end
+
+function other:resources(...)
+	local args = arguments.read("stack(…):resources", list_names, list_kinds, ...)
+	args.stack = self.name
+	return ask("resource.list", args)
+end
 
 function other:output(name)
 	return (ask("stack.get_output", { stack = self.name, name = name }))

@@ -26,6 +26,10 @@ static const char *placeholder(const char *folder)
 
 	if (!strcmp(folder, "state"))
 		return "NAMESPACE";
+	if (!strcmp(folder, "resources"))
+		return "TYPE";
+	if (!*folder)
+		return "NAME"; /* in a folder whose name is the user's already */
 	snprintf(word, sizeof(word), "%.*s", (int)(n && folder[n - 1] == 's' ? n - 1 : n), folder);
 	for (char *p = word; *p; p++)
 		*p = (char)toupper((unsigned char)*p);

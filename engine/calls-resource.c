@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls of runs about resources. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/calls.h"
+#include "engine/resource.h"
+
+static int answer_resource(struct call *call, const struct resource *resource, json_t **ret_value)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	FILE *out = buffer_stream_open(&text);
+	json_t *value;
+
+	if (!out)
+		return -ENOMEM;
+	resource_write_json(call->engine, resource, true, out);
+	if (buffer_stream_close(out, &text) < 0)
+		return -ENOMEM;
+	value = json_loadb(buffer_text(&text), text.size, 0, NULL);
+	if (!value)
+		return -EBADMSG;
+	*ret_value = value;
+	return 0;
+}
+
+static int answer_id(struct call *call, int64_t id, json_t **ret_value)
+{
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	int r = resource_get(call->engine, id, &resource);
+
+	return r < 0 ? r : answer_resource(call, &resource, ret_value);
+}
+
+static int need_names(struct call *call, const char **ret_type, const char **ret_name)
+{
+	int r = call_need_text(call, "type", ret_type);
+
+	return r < 0 ? r : call_need_text(call, "name", ret_name);
+}
+
+/* An argument that is not there, or null, says nothing. */
+static json_t *argument(struct call *call, const char *key)
+{
+	json_t *value = json_object_get(call->args, key);
+
+	return json_is_null(value) ? NULL : value;
+}
+
+static int put(struct call *call, bool update)
+{
+	json_t *protect = argument(call, "protect"), *value = NULL;
+	struct resource_draft draft = {
+		.module = json_string_value(argument(call, "module")),
+		.properties = argument(call, "properties"),
+		.dependencies = argument(call, "dependencies"),
+		.protect = protect ? json_is_true(protect) : -1,
+		.status = json_string_value(argument(call, "status")),
+		.error = json_string_value(argument(call, "error")),
+		.actual = argument(call, "actual"),
+		.applied = argument(call, "applied"),
+		.update = update,
+	};
+	enum resource_result result = RESOURCE_UNCHANGED;
+	int64_t id = 0;
+	int r = need_names(call, &draft.type, &draft.name);
+
+	if (r == 0)
+		r = call_may_change(call);
+	if (r == 0)
+		r = resource_put(
+			call->engine, &call->caller, call->run.stack_id, &draft, &call->fault, &result, &id);
+	if (r == 0)
+		r = answer_id(call, id, &value);
+	if (r < 0)
+		return r;
+	call->value = json_pack("{s:s, s:o}", "result", resource_result_name(result), "resource", value);
+	return call->value ? 0 : -ENOMEM;
+}
+
+static int resource_register(struct call *call)
+{
+	return put(call, false);
+}
+
+static int resource_update(struct call *call)
+{
+	return put(call, true);
+}
+
+/* 0, or -ENOENT. */
+static int find(struct call *call, int64_t *ret_id)
+{
+	const char *type, *name;
+	struct stack stack;
+	int r = need_names(call, &type, &name);
+
+	if (r == 0)
+		r = call_stack(call, &stack);
+	return r < 0 ? r : resource_find(call->engine, stack.id, type, name, ret_id);
+}
+
+/* A resource that is not there is an answer; a stack that is not there has a sentence. */
+static int none_or(const struct call *call, int r)
+{
+	return r == -ENOENT && !*call->fault.text ? 0 : r;
+}
+
+static int get_resource(struct call *call)
+{
+	int64_t id;
+	int r = find(call, &id);
+
+	if (r == 0)
+		r = answer_id(call, id, &call->value);
+	return none_or(call, r);
+}
+
+static int resource_exists(struct call *call)
+{
+	int64_t id;
+	int r = find(call, &id);
+
+	call->value = json_boolean(r == 0);
+	return none_or(call, r);
+}
+
+static int delete_resource(struct call *call)
+{
+	const char *type, *name;
+	int64_t id;
+	int r = need_names(call, &type, &name);
+
+	if (r == 0)
+		r = call_may_change(call);
+	if (r < 0)
+		return r;
+	r = resource_find(call->engine, call->run.stack_id, type, name, &id);
+	call->value = json_boolean(r == 0);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : resource_delete(call->engine, &call->caller, id, &call->fault);
+}
+
+struct listing {
+	struct call *call;
+	const char *status; /* NULL: all */
+};
+
+static int list_one(void *userdata, const struct resource *resource)
+{
+	struct listing *listing = userdata;
+	json_t *value;
+	int r;
+
+	if (listing->status && strcmp(listing->status, resource->status))
+		return 0;
+	r = answer_resource(listing->call, resource, &value);
+	return r < 0 ? r : json_array_append_new(listing->call->value, value);
+}
+
+static int list_resources(struct call *call)
+{
+	struct listing listing = { call, json_string_value(argument(call, "status")) };
+	struct stack stack;
+	int r = call_stack(call, &stack);
+
+	if (r == 0 && listing.status && !resource_status_known(listing.status))
+		return fault_set(&call->fault, EINVAL,
+			"\"%.100s\" is no status; there are " RESOURCE_STATUSES, listing.status);
+	call->value = json_array();
+	return r < 0 ? r
+		     : resource_each(call->engine, stack.id, json_string_value(argument(call, "type")),
+			       list_one, &listing);
+}
+
+const struct call_row resource_calls[] = {
+	{ "resource.register", resource_register, true },
+	{ "resource.update", resource_update, true },
+	{ "resource.get", get_resource, false },
+	{ "resource.exists", resource_exists, false },
+	{ "resource.delete", delete_resource, true },
+	{ "resource.list", list_resources, false },
+	{ NULL },
+};

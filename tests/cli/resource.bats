@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# Resources: registered by workflows, read and changed in the tree, by command.
+
+bats_require_minimum_version 1.5.0
+load common
+
+# task LUA: runs a workflow with this body on the stack web.
+task()
+{
+	printf 'task("t"):command(function()\n%s\nend)\n' "$1" >"$BATS_TEST_TMPDIR/t.sloth"
+	sloth run --stack web "$BATS_TEST_TMPDIR/t.sloth"
+}
+
+R=/stacks/web/resources
+
+two_resources()
+{
+	sloth stack new web
+	task 'stack.register_resource{ type = "file", name = "/etc/motd", module = "file_ops", properties = { mode = "0644" },
+		dependencies = { "package/nginx" } }
+		stack.register_resource{ type = "package", name = "nginx", module = "pkg", status = "applied" }'
+}
+
+@test "a workflow registers, updates, lists and deletes" {
+	sloth stack new web
+	run task '
+		local how, r = stack.register_resource{ type = "file", name = "/etc/motd", properties = { mode = "0644" } }
+		assert(how == "created" and r.status == "pending" and r.properties.mode == "0644" and r.path == "file/%2Fetc%2Fmotd")
+		assert(stack.register_resource{ type = "file", name = "/etc/motd", properties = { mode = "0644" } } == "unchanged")
+		how, r = stack.register_resource("file", "/etc/motd", "file_ops", { mode = "0600" }, { "user/web" })
+		assert(how == "changed" and r.module == "file_ops" and r.dependencies[1] == "user/web" and r.run == 1)
+		how, r = stack.update_resource("file", "/etc/motd", { status = "applied", actual = { mode = "0600" } })
+		assert(how == "unchanged" and r.status == "applied" and r.applied.mode == "0600" and r.actual.mode == "0600")
+		stack.register_resource{ type = "user", name = "web" }
+		assert(#stack.list_resources() == 2 and #stack.list_resources("user") == 1 and #stack.list_resources(nil, "applied") == 1)
+		assert(#stack.list_resources{ status = "failed" } == 0)
+		assert(stack.resource_exists("user", "web") and stack.get_resource{ type = "user", name = "web" }.type == "user")
+		assert(stack.delete_resource("user", "web") == true and stack.delete_resource("user", "web") == false)
+		assert(stack.get_resource("user", "web") == nil)
+		assert(#stack("web"):resources() == 1 and stack("web"):resource("file", "/etc/motd").status == "applied")'
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	[ "$(sloth ls $R)" = file ]
+	run sloth cat /stacks/web/activity
+	[[ $output == *'resource.created stack=web run=1'*'resource.changed'*'resource.deleted'* ]]
+}
+
+@test "wrong arguments are told, and with them the known ones" {
+	sloth stack new web
+	run task '
+		local function fails(words, fn, ...)
+			local ok, err = pcall(fn, ...)
+			assert(not ok and tostring(err):find(words, 1, true), tostring(err))
+		end
+		fails("has no argument '"'typ'"': did you mean '"'type'"'? (its arguments: type, name, module,", stack.register_resource, { typ = "x" })
+		fails("'"'name'"' is missing", stack.register_resource, { type = "x" })
+		fails("must be a table, not a string", stack.register_resource, "x", "y", "z", "p")
+		fails("are not supported by this version", stack.register_resource, { type = "x", name = "y", sensitive = { "p" } })
+		fails("a type, a name and a table of what changes", stack.update_resource, "x", "y")
+		fails("stack.update_resource: stack web has no resource x/y", stack.update_resource, "x", "y", {})
+		fails("\"fine\" is no status; there are pending, applied", stack.register_resource, { type = "x", name = "y", status = "fine" })
+		fails("no status", stack.list_resources, nil, "fine")
+		fails("is no type of resource", stack.register_resource, "x/y", "z")
+		fails("x/a → x/a", stack.register_resource, { type = "x", name = "a", dependencies = { "x/a" } })
+		fails("there is no stack other", function() return stack("other"):resources() end)
+		stack.register_resource{ type = "x", name = "p", protect = true }
+		fails("is protected: write 0 to stacks/web/resources/x/p/protect first", stack.delete_resource, "x", "p")'
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	run -11 sloth stack delete web --force
+	[[ $output == *"it has 1 protected resource (x/p)"* ]]
+}
+
+@test "the tree: states, dependencies, protection" {
+	two_resources
+	[ "$(sloth cat $R/file/%2Fetc%2Fmotd/status)" = pending ]
+	[ "$(sloth cat $R/file/%2Fetc%2Fmotd/depends)" = 'package/nginx explicit' ]
+	[ "$(sloth cat $R/package/nginx/dependents)" = 'file//etc/motd explicit' ]
+	[ "$(sloth cat $R/package/nginx/applied.json)" = '{}' ]
+	[ "$(sloth cat $R/package/nginx/actual.json)" = null ]
+	[ "$(sloth cat $R/package/nginx/module)" = pkg ]
+	[[ $(sloth cat $R/package/nginx/last_applied) == 20* ]]
+	echo '{"mode": "0600", "a": 1}' | sloth write $R/file/%2Fetc%2Fmotd/desired.json
+	[ "$(sloth cat $R/file/%2Fetc%2Fmotd/checksum)" = "$(printf '{"a":1,"mode":"0600"}' | sha256sum | cut -d ' ' -f 1)" ]
+	[ "$(sloth cat $R/file/%2Fetc%2Fmotd/action)" = update ]
+	run -10 sloth write $R/file/%2Fetc%2Fmotd/desired.json --text '{"a": '
+	[[ $output == *'desired.json:'* ]]
+	run -10 sloth write $R/file/%2Fetc%2Fmotd/desired.json --text '[1]'
+	sloth write $R/package/nginx/protect --text 1
+	[ "$(sloth cat $R/package/nginx/protect)" = 1 ]
+	run -10 sloth write $R/package/nginx/protect --text yes
+	run -4 sloth cat $R/file/none/status
+	run -4 sloth ls $R/none
+	run sloth cat $R.json
+	[[ $output == '[{"action":"update"'*'"type":"file"'*'"type":"package"'*']' ]]
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# Resources in a mounted tree: what people do with them, and who may.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+registered()
+{
+	mkdir "$M/stacks/prod"
+	cat >register.sloth <<-'END'
+		task("register"):command(function()
+		    stack.register_resource{ type = "file", name = "/etc/motd", properties = { mode = "0644" } }
+		    stack.register_resource{ type = "file", name = "a b", properties = {}, dependencies = { "file//etc/motd" } }
+		    stack.register_resource{ type = "service", name = "nginx", properties = { running = true } }
+		end)
+	END
+	cp register.sloth "$M/stacks/prod/runs/"
+	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ]
+	R=$M/stacks/prod/resources
+}
+
+@test "read, changed by hand, protected, forgotten" {
+	registered
+	[ "$(ls "$R")" = $'file\nservice' ]
+	[ "$(ls "$R/file")" = $'%2Fetc%2Fmotd\na%20b' ]
+	[ "$(cat "$R/file/a%20b/depends")" = 'file//etc/motd explicit' ]
+	[ "$(cat "$R"/file/*/status | sort -u)" = pending ]
+	[ "$(find "$R" -name desired.json | wc -l)" -eq 3 ]
+	tar -C "$R" -cf resources.tar . && tar -tf resources.tar >/dev/null
+	echo '{"mode": "0600"}' >new.json
+	cp new.json "$R/file/%2Fetc%2Fmotd/desired.json"
+	[ "$(tr -d ' \n' <"$R/file/%2Fetc%2Fmotd/desired.json")" = '{"mode":"0600"}' ]
+	echo '[' >bad.json
+	refused 'Invalid argument' cp bad.json "$R/file/%2Fetc%2Fmotd/desired.json"
+	says 'desired.json:'
+	echo 1 >"$R/service/nginx/protect"
+	refused 'Operation not permitted' rmdir "$R/service/nginx"
+	says 'service/nginx of stack prod is protected'
+	refused 'Operation not permitted' rmdir "$M/stacks/prod"
+	says '1 protected resource (service/nginx)'
+	refused 'Invalid argument' bash -c "echo 2 >'$R/service/nginx/protect'"
+	echo 0 >"$R/service/nginx/protect"
+	rmdir "$R/service/nginx"
+	[ "$(ls "$R")" = file ]
+	refused 'No such file' cat "$R/service/nginx/status"
+	refused 'Operation not permitted' mkdir "$R/file/new"
+	refused 'Operation not permitted' rmdir "$R/file"
+	[[ $(cat "$M/stacks/prod/activity") == *'resource.deleted'* ]]
+	rmdir "$M/stacks/prod"
+}
+
+@test "only who may change the stack, and not while somebody else holds it" {
+	need_root
+	registered
+	refused 'Permission denied' as $nobody bash -c "echo 1 >'$R/service/nginx/protect'"
+	refused 'Permission denied' as $nobody rmdir "$R/service/nginx"
+	[ "$(as $nobody cat "$R/service/nginx/status")" = pending ]
+	chmod 700 "$M/stacks/prod"
+	refused 'Permission denied' as $nobody cat "$R/service/nginx/status"
+	refused 'Permission denied' as $nobody cat "$M/stacks/prod/resources.json"
+	chmod 777 "$M/stacks/prod"
+	echo maintenance >"$M/stacks/prod/lock"
+	refused 'resource busy' as $nobody rmdir "$R/service/nginx"
+	refused 'resource busy' as $nobody bash -c "echo '{}' | tee '$R/service/nginx/desired.json'"
+	rm "$M/stacks/prod/lock"
+	as $nobody rmdir "$R/service/nginx"
+}
+
+@test "what a run registers is seen at once through the mount" {
+	registered
+	[ "$(cat "$R/file/%2Fetc%2Fmotd/status")" = pending ]
+	cat >apply.sloth <<-'END'
+		task("apply"):command(function()
+		    stack.update_resource("file", "/etc/motd", { status = "applied", actual = { mode = "0644" } })
+		    stack.delete_resource("service", "nginx")
+		end)
+	END
+	cp apply.sloth "$M/stacks/prod/runs/"
+	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ]
+	[ "$(cat "$R/file/%2Fetc%2Fmotd/status")" = applied ]
+	[ "$(tr -d ' \n' <"$R/file/%2Fetc%2Fmotd/actual.json")" = '{"mode":"0644"}' ]
+	[ "$(ls "$R")" = file ]
+	[ ! -e "$R/service/nginx/status" ]
+}
