@@ -19,6 +19,7 @@ static const struct {
 	{ EINVAL, "EINVAL", 10 },
 	{ EPERM, "EPERM", 11 },
 	{ EACCES, "EACCES", 12 },
+	{ ENOKEY, "ENOKEY", 12 },
 	{ EBADMSG, "EBADMSG", 13 },
 	{ ENOSPC, "ENOSPC", 14 },
 	{ EDQUOT, "EDQUOT", 14 },

@@ -24,6 +24,7 @@ struct call_row {
 	bool changes; /* its answer is kept until the process has it, so that it is never done twice */
 };
 
+extern const struct call_row output_calls[];   /* calls-output.c */
 extern const struct call_row resource_calls[]; /* calls-resource.c */
 
 /* An argument that must be a string; borrowed. */

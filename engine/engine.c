@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "engine/content.h"
 #include "engine/clock.h"
+#include "engine/content.h"
+#include "engine/keyring.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
 #include "engine/version.h"
@@ -66,6 +67,8 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 		r = home_set(engine, home, fault);
 	if (r == 0)
 		r = store_at_home(engine, fault);
+	if (r == 0)
+		r = keyring_new(engine, &engine->keys);
 	if (r < 0)
 		return r;
 	r = clock_init(engine);
@@ -97,6 +100,7 @@ void engine_free(struct engine *engine)
 	lock_table_free(engine->locks);
 	if (engine->store)
 		store_turn_end(engine->store);
+	keyring_free(engine->keys);
 	store_close(engine->store);
 	content_coder_free(engine->contents);
 	version_table_free(engine->versions);
@@ -169,6 +173,7 @@ int engine_turn_end(struct engine *engine)
 		engine->turn_error = 0;
 	}
 	lock_turn_ended(engine->locks, r);
+	keyring_turn_ended(engine->keys, r);
 	changes_tell(engine);
 	return r;
 }

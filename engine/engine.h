@@ -20,6 +20,7 @@ struct lock_table;
 struct content_coder;
 struct version_table;
 struct kv_expiry;
+struct keyring;
 
 /* What a change was about; files of the tree name the aspects that they show. */
 enum aspect {
@@ -68,6 +69,7 @@ struct engine {
 	struct version_table *versions;
 	struct kv_expiry *kv_expiry;
 	int64_t clock_base_ms; /* see clock.h */
+	struct keyring *keys;
 	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone
 	 * something. */
 	struct event_tail {

@@ -12,7 +12,6 @@
 #include "engine/folder.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
-#include "engine/output.h"
 
 static const char *get_text(struct call *call, const char *key)
 {
@@ -369,54 +368,6 @@ static int stack_info(struct call *call)
 	return r;
 }
 
-static int stack_set_output(struct call *call)
-{
-	CLEANUP(cleanup_free) char *text = NULL;
-	json_t *value = json_object_get(call->args, "value");
-	const char *name;
-	int r = call_need_text(call, "name", &name);
-
-	if (r == 0 && name_check(name) < 0)
-		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of an output", name);
-	if (r == 0 && !value)
-		return fault_set(&call->fault, EINVAL, "the output %s has no value", name);
-	if (r == 0)
-		r = call_may_change(call);
-	if (r == 0)
-		r = output_set(call->engine, &call->caller, call->run.stack_id, name, value, &call->fault);
-	if (r < 0)
-		return r;
-	json_object_set(call->runner->outputs, name, value);
-	text = json_dumps(call->runner->outputs, JSON_COMPACT | JSON_SORT_KEYS);
-	call->value = json_true();
-	return text ? run_set_text(call->engine, call->run.id, RUN_OUTPUTS, text, strlen(text)) : -ENOMEM;
-}
-
-static int add_output(void *userdata, const struct output *output)
-{
-	json_object_set_new(userdata, output->name, json_loads(output->value, JSON_DECODE_ANY, NULL));
-	return 0;
-}
-
-static int stack_get_output(struct call *call)
-{
-	const char *name = get_text(call, "name");
-	struct stack stack;
-	int64_t id;
-	int r = call_stack(call, &stack);
-
-	if (r < 0)
-		return r;
-	if (!name) {
-		call->value = json_object();
-		return output_each(call->engine, stack.id, add_output, call->value);
-	}
-	r = output_find(call->engine, stack.id, name, &id);
-	if (r == 0)
-		r = output_get(call->engine, id, NULL, NULL, &call->value, NULL);
-	return r == -ENOENT ? 0 : r;
-}
-
 /* What the trail says of these, the daemon says. */
 static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "config.", "values.",
 	"resource." };
@@ -457,13 +408,11 @@ static const struct call_row basic_calls[] = {
 	{ "state.get_ttl", state_get_ttl, false },
 	{ "state.stats", state_stats, false },
 	{ "stack.info", stack_info, false },
-	{ "stack.set_output", stack_set_output, true },
-	{ "stack.get_output", stack_get_output, false },
 	{ "event.add", add_event, true },
 	{ NULL },
 };
 
-static const struct call_row *const tables[] = { basic_calls, resource_calls };
+static const struct call_row *const tables[] = { basic_calls, output_calls, resource_calls };
 
 static const struct call_row *find_row(const char *name)
 {

@@ -45,7 +45,7 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 	r = entry_render(&view, handle->entry, &handle->content);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
-	if (!handle_writes(handle) && !handle->entry->fleeting)
+	if (!handle_writes(handle) && !handle->entry->fleeting && !handle->secret)
 		handle->cached = content_open(tree->contents, node_number(handle->node), handle->content.data,
 			handle->content.size, &handle->same);
 	return 0;
@@ -55,6 +55,8 @@ static void handle_free(struct handle *handle)
 {
 	if (!handle)
 		return;
+	if ((handle->secret || handle_writes(handle)) && handle->content.data)
+		explicit_bzero(handle->content.data, handle->content.capacity);
 	buffer_done(&handle->content);
 	free(handle);
 }
@@ -90,6 +92,22 @@ int tree_open(
 	return handle_open(tree, request, view.node, flags, ret_handle);
 }
 
+/* What the row wants to know of: who reads a secret leaves an event. */
+static int tell_opened(struct tree *tree, struct request *request, struct handle *handle)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct view view = tree_view(tree, request, handle->node);
+	int r;
+
+	if (!handle->entry->opened)
+		return 0;
+	r = store_change_begin(tree->engine->store, &change);
+	if (r == 0)
+		r = handle->entry->opened(&view, (handle->flags & O_ACCMODE) != O_WRONLY);
+	handle->secret = r == 1;
+	return r < 0 ? r : store_change_end(&change);
+}
+
 int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
 {
@@ -104,7 +122,9 @@ int handle_open(
 	handle->door = request->door;
 	handle->opener = request->caller.pid;
 	handle->serial = ++tree->last_handle;
-	r = fix_content(tree, request, handle);
+	r = tell_opened(tree, request, handle);
+	if (r == 0)
+		r = fix_content(tree, request, handle);
 	if (r < 0)
 		return r;
 	TAILQ_INSERT_TAIL(&tree->handles, handle, handles);

@@ -14,6 +14,7 @@ struct handle {
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */
 	bool same;	    /* … and has it already from an open before */
+	bool secret;	    /* … which it never may: see struct entry, opened */
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
 	int64_t read_end;   /* stream: where the last read ended; poll(2) is about what comes after */
 	bool locked;	    /* asked for a session lock at some time */

@@ -131,6 +131,9 @@ struct entry {
 	int (*object)(struct view *view, struct object *ret_object);
 	int64_t (*stamp)(struct view *view);	   /* when it changed last, ms; NULL: the object's time */
 	int (*show)(struct view *view, FILE *out); /* text, control, document, wait, link */
+	/* Each open(2), in a change: `reads` says what for. 1: the content is a secret, which no cache keeps.
+	 */
+	int (*opened)(struct view *view, bool reads);
 	/* wait: when done() says 1, show() has the content. */
 	int (*done)(struct view *view);
 	int (*write)(struct view *view, const char *line, size_t size);	    /* control: may be LATER */

@@ -176,6 +176,9 @@ int tree_attr(struct tree *tree, struct view *view, struct attr *ret_attr)
 		if (caller_access(view->caller, attr.uid, attr.gid, attr.mode, MAY_READ) == 0 ||
 			entry->kind == KIND_LINK) {
 			r = entry_render(view, entry, &content);
+			/* What can't be opened can be listed and removed. */
+			if ((r == -ENOKEY || r == -EBADMSG) && entry->opened)
+				r = buffer_truncate(&content, 0);
 			if (r < 0)
 				return r == -ENOENT ? -ESTALE : r;
 		}

@@ -2,6 +2,40 @@
 -- From version 1 to 2: what a stack remembers. The columns and tables are explained in schema.sql.
 -- New columns stand at the end of their tables there, too, with the same DEFAULT: that is where ALTER TABLE puts them.
 
+CREATE TABLE master_keys (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	source TEXT NOT NULL CHECK (source IN ('file', 'passphrase')),
+	salt BLOB NOT NULL,
+	effort BIGINT NOT NULL,
+	memory BIGINT NOT NULL,
+	created_ms BIGINT NOT NULL,
+	retired_ms BIGINT NOT NULL
+);
+
+CREATE TABLE data_keys (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	wrapped BLOB NOT NULL,
+	created_ms BIGINT NOT NULL,
+	retired_ms BIGINT NOT NULL
+);
+
+CREATE TABLE secrets (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,
+	uid BIGINT NOT NULL,
+	gid BIGINT NOT NULL,
+	value TEXT NOT NULL,
+	created_ms BIGINT NOT NULL,
+	updated_ms BIGINT NOT NULL
+);
+
+CREATE TABLE run_secrets (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	value TEXT NOT NULL
+);
+CREATE INDEX run_secrets_of_run ON run_secrets (run_id);
+
 ALTER TABLE stacks ADD COLUMN last_version BIGINT NOT NULL DEFAULT 0;
 
 -- Words that people put on stacks. One that no stack bears is gone.

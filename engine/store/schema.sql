@@ -20,6 +20,44 @@ CREATE TABLE folders (
 	updated_ms BIGINT NOT NULL      -- when
 ) WITHOUT ROWID;
 
+-- Master keys, which wrap data keys. The key itself is not here: it is in a file, or made from a passphrase.
+CREATE TABLE master_keys (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	source TEXT NOT NULL CHECK (source IN ('file', 'passphrase')), -- where it is from
+	salt BLOB NOT NULL,             -- random: of the derivation; in hex the file's name in keys/
+	effort BIGINT NOT NULL,         -- of the derivation: crypto_pwhash's opslimit; 0: a file
+	memory BIGINT NOT NULL,         -- of the derivation: bytes; 0: a file
+	created_ms BIGINT NOT NULL,     -- when it was made
+	retired_ms BIGINT NOT NULL      -- when another came in its place; 0: it is in use
+);
+
+-- Keys that values are sealed with. A retired one is kept for what versions of stacks hold.
+CREATE TABLE data_keys (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, -- stands in each sealed value
+	wrapped BLOB NOT NULL,          -- nonce and XChaCha20-Poly1305 under the master key in use
+	created_ms BIGINT NOT NULL,     -- when it was made
+	retired_ms BIGINT NOT NULL      -- from when on nothing is sealed with it; 0: it is in use
+);
+
+-- Secrets, which anybody may have who may write into the folder secrets/.
+CREATE TABLE secrets (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,      -- name_check()'s rule
+	uid BIGINT NOT NULL,            -- owner: the only one who reads and writes it, beside root
+	gid BIGINT NOT NULL,            -- group: shown, and without rights
+	value TEXT NOT NULL,            -- sealed as 'secret:NAME'
+	created_ms BIGINT NOT NULL,     -- the first write
+	updated_ms BIGINT NOT NULL      -- the last write, or when it got its name
+);
+
+-- Values that were handed to runs that are not over: they are masked in what the runs tell.
+CREATE TABLE run_secrets (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	value TEXT NOT NULL             -- sealed as 'run:ID'
+);
+CREATE INDEX run_secrets_of_run ON run_secrets (run_id);
+
 -- A named deployment.
 CREATE TABLE stacks (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,

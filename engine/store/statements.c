@@ -52,7 +52,8 @@
 
 #define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes"
 
-#define ITEM_COLUMNS "id, stack_id, kind, name, from_version, to_version, content_id"
+#define ITEM_COLUMNS   "id, stack_id, kind, name, from_version, to_version, content_id"
+#define SECRET_COLUMNS "id, name, uid, gid, created_ms, updated_ms, value"
 
 #define WORKFLOW_COLUMNS "id, stack_id, run_id, name, uid, updated_ms"
 
@@ -75,6 +76,40 @@ const char *const statements[SQL_COUNT] = {
 		"INSERT INTO folders (name, uid, gid, mode, updated_ms) VALUES ($1, $2, $3, $4, $5) "
 		"ON CONFLICT (name) DO UPDATE SET uid = excluded.uid, gid = excluded.gid, "
 		"mode = excluded.mode, updated_ms = excluded.updated_ms",
+
+	[SQL_MASTER_KEY_GET] = "SELECT id, source, salt, effort, memory, created_ms FROM master_keys "
+			       "WHERE retired_ms = 0 ORDER BY id DESC LIMIT 1",
+	[SQL_MASTER_KEY_ADD] =
+		"INSERT INTO master_keys (source, salt, effort, memory, created_ms, retired_ms) "
+		"VALUES ($1, $2, $3, $4, $5, 0) RETURNING id",
+	[SQL_MASTER_KEY_RETIRE] = "UPDATE master_keys SET retired_ms = $2 WHERE id = $1",
+	[SQL_MASTER_KEY_RETIRED] = "SELECT salt FROM master_keys WHERE source = 'file' AND retired_ms > 0",
+	[SQL_DATA_KEY_EACH] = "SELECT id, wrapped, created_ms, retired_ms FROM data_keys ORDER BY id",
+	[SQL_DATA_KEY_ADD] = "INSERT INTO data_keys (wrapped, created_ms, retired_ms) VALUES ($1, $2, 0) "
+			     "RETURNING id",
+	[SQL_DATA_KEY_WRAP] = "UPDATE data_keys SET wrapped = $2 WHERE id = $1",
+	[SQL_DATA_KEY_RETIRE] = "UPDATE data_keys SET retired_ms = $1 WHERE retired_ms = 0",
+
+	[SQL_SECRET_EACH] = "SELECT " SECRET_COLUMNS " FROM secrets ORDER BY name",
+	[SQL_SECRET_FIND] = "SELECT " SECRET_COLUMNS " FROM secrets WHERE name = $1",
+	[SQL_SECRET_GET] = "SELECT " SECRET_COLUMNS " FROM secrets WHERE id = $1",
+	[SQL_SECRET_SET] = "INSERT INTO secrets (name, uid, gid, value, created_ms, updated_ms) "
+			   "VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name) DO UPDATE "
+			   "SET value = excluded.value, updated_ms = excluded.updated_ms RETURNING id",
+	[SQL_SECRET_RENAME] = "UPDATE secrets SET name = $2, value = $3, updated_ms = $4 WHERE id = $1",
+	[SQL_SECRET_SET_OWNER] = "UPDATE secrets SET uid = $2, gid = $3 WHERE id = $1",
+	[SQL_SECRET_DELETE] = "DELETE FROM secrets WHERE id = $1",
+	/* What is sealed anew with another key: id, what it is, value. */
+	[SQL_SECRET_SEALED] = "SELECT id, 'secret:' || name, value FROM secrets ORDER BY id",
+	[SQL_SECRET_RESEAL] = "UPDATE secrets SET value = $2 WHERE id = $1",
+	[SQL_OUTPUT_SEALED] = "SELECT id, 'output:' || stack_id || ':' || name, value FROM outputs "
+			      "WHERE value LIKE 'sealed:1:%' ORDER BY id",
+	[SQL_OUTPUT_RESEAL] = "UPDATE outputs SET value = $2 WHERE id = $1",
+	[SQL_RUN_SECRET_ADD] = "INSERT INTO run_secrets (run_id, value) VALUES ($1, $2) RETURNING id",
+	[SQL_RUN_SECRET_EACH] = "SELECT value FROM run_secrets WHERE run_id = $1 ORDER BY id",
+	[SQL_RUN_SECRET_DELETE] = "DELETE FROM run_secrets WHERE run_id = $1",
+	[SQL_RUN_SECRET_SEALED] = "SELECT id, 'run:' || run_id, value FROM run_secrets ORDER BY id",
+	[SQL_RUN_SECRET_RESEAL] = "UPDATE run_secrets SET value = $2 WHERE id = $1",
 
 	[SQL_STACK_GET] = "SELECT " STACK_COLUMNS " FROM stacks WHERE id = $1",
 	[SQL_STACK_FIND] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name = $1",

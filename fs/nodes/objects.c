@@ -62,6 +62,8 @@ int object_output(struct view *view, struct object *ret_object)
 		r = object_stack(&stack_view, ret_object);
 	if (r == 0)
 		ret_object->mtime_ms = time_ms;
+	if (r == 0 && output_sensitive(view->engine, view->id))
+		ret_object->mode &= 0700;
 	return r;
 }
 

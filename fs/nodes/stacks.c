@@ -13,6 +13,7 @@
 #include "engine/stack.h"
 #include "fs/nodes/events.h"
 #include "fs/nodes/nodes.h"
+#include "fs/scratch.h"
 
 static int stack_find_node(struct view *folder, const char *name, int64_t *ret_id)
 {
@@ -379,12 +380,45 @@ static int output_each_node(
 static int output_show_node(struct view *view, FILE *out)
 {
 	json_auto_t *value = NULL;
-	int r = output_get(view->engine, view->id, NULL, NULL, &value, NULL);
+	int r = output_value(view->engine, view->caller, view->id, view->fault, &value);
 
 	if (r == 0)
 		output_write_raw(value, out);
 	return r;
 }
+
+static int output_opened(struct view *view, bool reads)
+{
+	int r = 0;
+
+	if (!output_sensitive(view->engine, view->id))
+		return 0;
+	if (reads)
+		r = output_note_read(view->engine, view->caller, view->id);
+	return r < 0 ? r : 1;
+}
+
+static int sensitive_get(struct view *view, FILE *out)
+{
+	if (!output_sensitive(view->engine, view->id))
+		return -ENODATA;
+	fputc('1', out);
+	return 0;
+}
+
+static int sensitive_set(struct view *view, const char *value, size_t size)
+{
+	if (!value || strcmp(value, "1") != 0)
+		return fault_set(view->fault, EPERM,
+			"user.sloth.sensitive is 1: an output that is sensitive stays so until it is "
+			"removed");
+	return output_make_sensitive(view->engine, view->caller, view->id, view->fault);
+}
+
+static const struct attribute output_attributes[] = {
+	{ "sensitive", sensitive_get, sensitive_set },
+	{ NULL },
+};
 
 /* What people and scripts write is text: the newline that echo adds is not part of it. */
 static json_t *text_value(const char *text, size_t size)
@@ -410,12 +444,16 @@ static int output_commit(struct view *view, const char *content, size_t size)
 static int output_put(
 	struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
 {
+	struct scratch *draft = scratch_find(folder->tree->scratch, node_number(folder->node), name);
 	json_auto_t *value = text_value(content, size);
+	bool sensitive;
 	int r;
 
 	if (!value)
 		return fault_set(folder->fault, EINVAL, "the value is no UTF-8 text");
-	r = output_set(folder->engine, folder->caller, folder->id, name, value, folder->fault);
+	/* It was marked before it had a content: then it is never stored in the clear. */
+	sensitive = draft && json_object_get(draft->options, "sensitive");
+	r = output_set_as(folder->engine, folder->caller, folder->id, name, value, sensitive, folder->fault);
 	return r < 0 ? r : output_find(folder->engine, folder->id, name, ret_id);
 }
 
@@ -432,7 +470,8 @@ static int output_remove(struct view *view)
 static const struct entry outputs_entries[] = {
 	{ .help = "one output", .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_OUTPUT,
 	  .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_output, .show = output_show_node,
-	  .commit = output_commit, .remove = output_remove, .find = output_find_node, .each = output_each_node,
+	  .opened = output_opened, .commit = output_commit, .remove = output_remove,
+	  .attributes = output_attributes, .find = output_find_node, .each = output_each_node,
 	  .put = output_put },
 };
 /* clang-format on */

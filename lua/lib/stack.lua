@@ -24,15 +24,29 @@ function stack.get_status()
 	return ask("stack.info", {}).status
 end
 
+local function sensitive(options)
+	if options == nil then
+		return false
+	elseif type(options) ~= "table" then
+		core.fail("stack.set_output: the options must be a table, not a " .. type(options))
+	end
+	for key, value in pairs(options) do
+		if key ~= "sensitive" then
+			core.fail("stack.set_output: there is no option '" .. tostring(key) .. "': it takes 'sensitive'")
+		elseif type(value) ~= "boolean" then
+			core.fail("stack.set_output: 'sensitive' must be true or false")
+		end
+	end
+	return options.sensitive == true
+end
+
 function stack.set_output(name, value, options)
 	if type(name) ~= "string" then
 		core.fail("stack.set_output: the name must be a string, not a " .. type(name))
 	elseif value == nil then
 		core.fail("stack.set_output: the value of '" .. name .. "' is nil")
-	elseif options ~= nil then
-		core.fail("stack.set_output: options ('sensitive') are not supported by this version")
 	end
-	return ask("stack.set_output", { name = name, value = value })
+	return ask("stack.set_output", { name = name, value = value, sensitive = sensitive(options) or nil })
 end
 
 function stack.get_output(name)

@@ -18,8 +18,11 @@ void folder_remove(const char *path)
 	while (dir && (entry = readdir(dir))) {
 		char name[PATH_MAX];
 
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
 		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		unlink(name);
+		if (unlink(name) < 0)
+			folder_remove(name);
 	}
 	if (dir)
 		closedir(dir);

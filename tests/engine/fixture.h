@@ -37,7 +37,7 @@ void fixture_turn(struct fixture *fixture);
 /* A stack of alice's, mode 0775 with root's group. */
 int64_t fixture_stack(struct fixture *fixture, const char *name);
 
-/* Removes a folder with the files in it. */
+/* Removes a folder with all that is in it. */
 void folder_remove(const char *path);
 
 /* What `write` prints; free() it. */

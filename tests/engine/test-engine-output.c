@@ -9,6 +9,7 @@
 #include "engine/event.h"
 #include "engine/lock.h"
 #include "engine/output.h"
+#include "engine/seal.h"
 
 static int set(struct fixture *f, struct caller *caller, int64_t id, const char *name, json_t *value)
 {
@@ -91,6 +92,81 @@ static void test_refusals(void **state)
 	assert_int_equal(set(f, &f->alice, 999, "x", json_true()), -ENOENT);
 }
 
+static char *row_value(struct fixture *f, int64_t id)
+{
+	struct query *query = query_begin(f->engine->store, SQL_OUTPUT_GET, "i", id);
+	char *text;
+
+	assert_int_equal(query_step(query), 1);
+	text = strdup(query_text(query, 2));
+	query_end(query);
+	return text;
+}
+
+static void test_sensitive(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id = fixture_stack(f, "a"), output;
+	CLEANUP(cleanup_free) char *lines = NULL, *json = NULL, *row = NULL, *again = NULL, *other = NULL;
+	json_auto_t *text = json_string("hunter22"), *number = json_integer(7);
+	json_t *value = NULL;
+
+	assert_int_equal(output_set_as(f->engine, &f->alice, id, "pw", text, true, &f->fault), 0);
+	assert_int_equal(set(f, &f->alice, id, "url", json_string("http://x")), 0);
+	assert_int_equal(output_find(f->engine, id, "pw", &output), 0);
+	assert_true(output_sensitive(f->engine, output));
+	lines = SHOWN(output_show(f->engine, id, out));
+	assert_string_equal(lines, "pw=<sensitive>\nurl=http://x\n");
+	json = SHOWN(output_show_json(f->engine, id, out));
+	assert_string_equal(json, "{\"pw\":\"<sensitive>\",\"url\":\"http://x\"}\n");
+	assert_int_equal(output_get(f->engine, output, NULL, NULL, &value, NULL), 0);
+	assert_string_equal(json_string_value(value), "<sensitive>");
+	json_decref(value);
+	row = row_value(f, output);
+	assert_true(seal_is(row, strlen(row)));
+	/* The same again is the same row. */
+	assert_int_equal(output_set(f->engine, &f->alice, id, "pw", text, &f->fault), 0);
+	again = row_value(f, output);
+	assert_string_equal(row, again);
+	/* It stays sensitive, whoever sets it: bob may write here, and not read. */
+	assert_int_equal(output_set(f->engine, &f->bob, id, "pw", number, &f->fault), 0);
+	other = row_value(f, output);
+	assert_true(seal_is(other, strlen(other)));
+	assert_int_equal(output_value(f->engine, &f->bob, output, &f->fault, &value), -EACCES);
+	assert_contains(f->fault.text, "54321");
+	assert_int_equal(output_value(f->engine, &f->alice, output, &f->fault, &value), 0);
+	assert_int_equal(json_integer_value(value), 7);
+	json_decref(value);
+	assert_int_equal(output_value(f->engine, &f->root, output, &f->fault, &value), 0);
+	json_decref(value);
+}
+
+static void test_made_sensitive(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id = fixture_stack(f, "a"), output, before;
+	struct store_change change = { 0 };
+	json_t *value;
+
+	assert_int_equal(set(f, &f->alice, id, "pw", json_string("hunter22")), 0);
+	assert_int_equal(output_find(f->engine, id, "pw", &output), 0);
+	before = event_last(f->engine);
+	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
+	assert_int_equal(output_note_read(f->engine, &f->bob, output), 0);
+	assert_int_equal(event_last(f->engine), before); /* that is no secret */
+	assert_int_equal(output_make_sensitive(f->engine, &f->alice, output, &f->fault), 0);
+	assert_int_equal(output_make_sensitive(f->engine, &f->alice, output, &f->fault), 0);
+	assert_int_equal(event_last(f->engine), before + 1);
+	assert_int_equal(output_note_read(f->engine, &f->alice, output), 0);
+	assert_int_equal(event_last(f->engine), before + 2);
+	assert_int_equal(output_value(f->engine, &f->bob, output, &f->fault, &value), -EACCES);
+	assert_int_equal(output_make_sensitive(f->engine, &f->alice, 999, &f->fault), -ENOENT);
+	/* What is damaged says so. */
+	assert_int_equal(store_run(f->engine->store, SQL_OUTPUT_RESEAL, "is", output, "sealed:1:1:AAAA"), 0);
+	assert_int_equal(store_change_end(&change), 0);
+	assert_int_equal(output_value(f->engine, &f->alice, output, &f->fault, &value), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +174,8 @@ int main(void)
 		TEST(test_raw),
 		TEST(test_set_and_delete),
 		TEST(test_refusals),
+		TEST(test_sensitive),
+		TEST(test_made_sensitive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
