@@ -282,3 +282,53 @@ bool text_is_utf8(const char *text, size_t size)
 	}
 	return true;
 }
+
+int text_next_word(char **line, char **ret_word)
+{
+	char *p = *line + strspn(*line, " \t\r"), *end = p;
+	char quote = 0;
+
+	*ret_word = p;
+	if (!*p)
+		return 0;
+	for (; *p && (quote || !strchr(" \t\r", *p)); p++) {
+		if (quote ? *p == quote : *p == '"' || *p == '\'') {
+			quote = quote ? 0 : *p;
+			continue;
+		}
+		if (*p == '\\' && quote != '\'' && p[1])
+			p++;
+		*end++ = *p;
+	}
+	if (quote)
+		return -EINVAL;
+	*line = *p ? p + 1 : p;
+	*end = '\0';
+	return 1;
+}
+
+char *name_encode(const char *name, char ret_name[ENCODED_SIZE])
+{
+	return name_escape(name, ret_name, ENCODED_SIZE - 1);
+}
+
+int name_decode(const char *name, char ret_name[NAME_SIZE])
+{
+	size_t n = 0;
+
+	for (; *name; name++) {
+		unsigned int c = (unsigned char)*name;
+
+		if (n + 1 >= NAME_SIZE)
+			return -ENOENT;
+		if (c == '%') {
+			if (!isxdigit((unsigned char)name[1]) || !isxdigit((unsigned char)name[2]) ||
+				sscanf(name + 1, "%2X", &c) != 1)
+				return -ENOENT;
+			name += 2;
+		}
+		ret_name[n++] = (char)c;
+	}
+	ret_name[n] = '\0';
+	return 0;
+}

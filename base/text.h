@@ -15,6 +15,12 @@ int name_check(const char *name);
 /* Any text as such a name: other bytes are %XX. Cut off, never within a %XX, where `size` bytes don't
  * suffice; the buffer has size + 1. Returns it. */
 char *name_escape(const char *text, char *ret_name, size_t size);
+/* The name as it stands in the tree: bytes that names don't have are %XX. The buffer must have 3 × NAME_SIZE.
+ */
+enum { ENCODED_SIZE = 3 * NAME_SIZE };
+char *name_encode(const char *name, char ret_name[ENCODED_SIZE]);
+/* -ENOENT: nothing is encoded like this. */
+int name_decode(const char *name, char ret_name[NAME_SIZE]);
 
 /* Milliseconds since 1970, by the wall clock. */
 int64_t time_now_ms(void);
@@ -44,6 +50,10 @@ void text_write_safe_n(FILE *out, const char *text, size_t size);
 /* The candidate that is nearest to `word`, or NULL where none is near enough to be meant. `candidates` is an
  * array of `count` strings; NULL entries are skipped. */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* The next word of a line, with the quotes and backslashes of a shell taken off, in place; *line moves behind
+ * it. 1: *ret_word; 0: the end; -EINVAL: a quote that is not closed. */
+int text_next_word(char **line, char **ret_word);
 
 /* Whether the bytes are valid UTF-8 without NUL (RFC 3629). */
 bool text_is_utf8(const char *text, size_t size);

@@ -11,6 +11,8 @@ extern const struct verb stack_verbs[]; /* stack.c */
 extern const struct verb lock_verbs[];	/* lock.c */
 extern const struct verb tags_verbs[];	/* tags.c */
 
+extern const struct verb state_verbs[]; /* state.c */
+
 extern const struct option ls_options[], write_options[]; /* files.c */
 int ls_run(struct command *command);
 int cat_run(struct command *command);

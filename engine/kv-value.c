@@ -97,3 +97,21 @@ json_t *kv_value_number(json_t *value)
 	json_decref(number);
 	return NULL;
 }
+
+int kv_number_negate(json_t **number, struct fault *fault)
+{
+	long long negative;
+	json_t *result;
+
+	if (!json_is_integer(*number))
+		result = json_real(-json_real_value(*number));
+	else if (__builtin_sub_overflow(0, json_integer_value(*number), &negative))
+		return fault_set(fault, EINVAL, "the number does not fit into 64 bits");
+	else
+		result = json_integer(negative);
+	if (!result)
+		return -ENOMEM;
+	json_decref(*number);
+	*number = result;
+	return 0;
+}

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "engine/caller.h"
 #include "engine/clock.h"
+#include "engine/folder.h"
 #include "engine/kv-internal.h"
 
 enum { ENCODED_MAX = 255 }; /* NAME_MAX of the tree */
@@ -98,6 +100,44 @@ int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespa
 int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret)
 {
 	return namespace_one(query_begin(engine->store, SQL_NAMESPACE_GET, "i", id), ret);
+}
+
+static int namespace_make(
+	struct engine *engine, struct caller *caller, const char *name, struct fault *fault, int64_t *ret_id)
+{
+	struct folder folder;
+	int r = folder_get(engine, "state", &folder);
+
+	if (r == 0)
+		r = caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_WRITE | MAY_EXECUTE);
+	if (r == -EACCES)
+		return fault_set(fault, EACCES,
+			"there is no namespace %s, and you may not make one: the folder state/ says who may",
+			name);
+	return r < 0 ? r : kv_namespace_create(engine, caller, name, 0755, ret_id);
+}
+
+int kv_namespace_open(struct engine *engine, struct caller *caller, const char *name, int want,
+	struct fault *fault, int64_t *ret_id)
+{
+	struct kv_namespace ns;
+	int r;
+
+	if (name_check(name) < 0)
+		return fault_set(fault, EINVAL, "\"%.64s\" is no valid name of a namespace", name);
+	r = kv_namespace_find(engine, name, &ns);
+	if (r == -ENOENT && (want & MAY_WRITE))
+		return namespace_make(engine, caller, name, fault, ret_id);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && caller_access(caller, ns.uid, ns.gid, ns.mode,
+			      (want & MAY_READ) | (want & MAY_WRITE) | MAY_EXECUTE) < 0)
+		return fault_set(fault, EACCES, "you may not %s the namespace %s",
+			want & MAY_WRITE ? "change" : "read", name);
+	if (r == 0 && (want & KV_REMOVES) && (ns.mode & S_ISVTX) && !caller_owns(caller, ns.uid))
+		return fault_set(fault, EPERM, "only its owner may remove keys of the namespace %s", name);
+	*ret_id = r == 0 ? ns.id : 0;
+	return 0;
 }
 
 int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode)

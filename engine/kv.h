@@ -43,6 +43,12 @@ int kv_namespace_create(
 	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id);
 int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespace *ret);
 int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret);
+/* The namespace, for a caller who wants to use its keys: MAY_READ, MAY_WRITE, and KV_REMOVES for what removes
+ * some (where the sticky bit is set, that is its owner's). One that is missing is made for MAY_WRITE, by who
+ * may make it; for MAY_READ its id is 0, and it has no keys. The fault has the sentence. */
+enum { KV_REMOVES = 8 };
+int kv_namespace_open(struct engine *engine, struct caller *caller, const char *name, int want,
+	struct fault *fault, int64_t *ret_id);
 int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode);
 int kv_namespace_delete(struct engine *engine, int64_t id); /* -ENOTEMPTY */
 int kv_namespace_each(
@@ -70,6 +76,8 @@ char *kv_value_text(const json_t *value);
 const char *kv_type_name(const json_t *value);
 /* The number that a value is, or that its text is (what echo wrote); NULL: none. */
 json_t *kv_value_number(json_t *value);
+/* Puts its opposite in a number's place. */
+int kv_number_negate(json_t **number, struct fault *fault);
 
 /* Numbers: a missing key counts as 0, a text that is a number as that; -EINVAL when the value is none. The
  * new value is returned (new reference). */

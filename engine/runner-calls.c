@@ -9,7 +9,6 @@
 #include "engine/clock.h"
 #include "engine/calls.h"
 #include "engine/event.h"
-#include "engine/folder.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
 
@@ -62,31 +61,13 @@ static int own_stack(struct call *call, struct stack *ret_stack)
 static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 {
 	const char *name = get_text(call, "namespace");
-	struct kv_namespace ns;
-	struct folder folder;
 	struct stack stack;
-	int r;
 
-	*ret_scope = (struct kv_scope){ .stack_id = call->run.stack_id, .caller = &call->caller };
-	if (!name)
-		return want == MAY_WRITE ? call_may_change(call) : own_stack(call, &stack);
-	if (name_check(name) < 0)
-		return fault_set(&call->fault, EINVAL, "\"%s\" is no valid name of a namespace", name);
-	r = kv_namespace_find(call->engine, name, &ns);
-	if (r == 0)
-		r = caller_access(&call->caller, ns.uid, ns.gid, ns.mode, want);
-	if (r == -EACCES)
-		return fault_set(&call->fault, EACCES, "you may not %s the namespace %s",
-			want == MAY_WRITE ? "change" : "read", name);
-	*ret_scope = (struct kv_scope){ .namespace_id = r == 0 ? ns.id : -1 };
-	if (r != -ENOENT || want == MAY_READ)
-		return r == -ENOENT ? 0 : r;
-	r = folder_get(call->engine, "state", &folder);
-	if (r == 0)
-		r = caller_access(&call->caller, folder.uid, folder.gid, folder.mode, MAY_WRITE);
-	if (r == 0)
-		r = kv_namespace_create(call->engine, &call->caller, name, 0755, &ret_scope->namespace_id);
-	return r;
+	*ret_scope = (struct kv_scope){ .stack_id = name ? 0 : call->run.stack_id, .caller = &call->caller };
+	if (name)
+		return kv_namespace_open(
+			call->engine, &call->caller, name, want, &call->fault, &ret_scope->namespace_id);
+	return want & MAY_WRITE ? call_may_change(call) : own_stack(call, &stack);
 }
 
 static int key_and_scope(struct call *call, int want, const char **ret_key, struct kv_scope *ret_scope)

@@ -180,7 +180,9 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 			return request_later(request, NULL, NULL);
 		}
 	}
-	if ((size_t)offset >= handle->content.size)
+	/* A shell's `exec 3<>file` has one offset for both. */
+	offset -= handle->answered ? handle->answer_start : 0;
+	if (offset < 0 || (size_t)offset >= handle->content.size)
 		return 0;
 	if (size > handle->content.size - (size_t)offset)
 		size = handle->content.size - (size_t)offset;
@@ -195,6 +197,7 @@ static ssize_t write_control(
 {
 	size_t done = 0;
 
+	buffer_done(&handle->content);
 	while (done < size) {
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 		struct view view = tree_view(tree, request, handle->node);
@@ -204,6 +207,7 @@ static ssize_t write_control(
 		size_t next = done + length + (end ? 1 : 0);
 		int r;
 
+		view.answer = &handle->content;
 		r = store_change_begin(tree->engine->store, &change);
 		if (r == 0)
 			r = handle->entry->write(&view, line, length);
@@ -248,6 +252,8 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 	if (handle->entry->kind == KIND_CONTROL) {
 		if (size > CONTROL_MAX)
 			return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");
+		handle->answered = true;
+		handle->answer_start = offset + (int64_t)size;
 		return write_control(tree, request, handle, data, size);
 	}
 	if (handle->flags & O_APPEND)
@@ -482,6 +488,11 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 	return wait ? request_later(request, flock_cancel, wait) : 0;
 }
 
+const struct buffer *handle_answer(const struct handle *handle)
+{
+	return handle->answered ? &handle->content : NULL;
+}
+
 bool handle_dirty(const struct handle *handle)
 {
 	return handle->dirty;
@@ -533,18 +544,31 @@ struct watch *tree_find_watch(struct tree *tree, struct handle *handle, void (*w
 	return NULL;
 }
 
+static bool watching(const struct watch *watch)
+{
+	return watch->handle || watch->place;
+}
+
 void tree_watch(struct tree *tree, struct watch *watch, struct handle *handle)
 {
-	if (!watch->handle)
+	if (!watching(watch))
 		TAILQ_INSERT_TAIL(&tree->watches, watch, watches);
 	watch->handle = handle;
 }
 
+void tree_watch_place(struct tree *tree, struct watch *watch, uint64_t number)
+{
+	if (!watching(watch))
+		TAILQ_INSERT_TAIL(&tree->watches, watch, watches);
+	watch->place = number;
+}
+
 void tree_unwatch(struct tree *tree, struct watch *watch)
 {
-	if (watch->handle)
+	if (watching(watch))
 		TAILQ_REMOVE(&tree->watches, watch, watches);
 	watch->handle = NULL;
+	watch->place = 0;
 }
 
 int tree_stream_ready(

@@ -20,6 +20,9 @@ struct handle {
 	bool locked;	    /* asked for a session lock at some time */
 	int broken;	    /* -errno of a write to the draft that failed: a part of it is not committed */
 	struct buffer content;
+	/* Control: what the commands of the last write gave back, read from where that write ended. */
+	bool answered;
+	int64_t answer_start;
 };
 
 enum { CONTROL_MAX = 64 << 10 }; /* bytes of a command */

@@ -91,6 +91,7 @@ struct view {
 	int64_t id; /* the object's */
 	struct node node;
 	struct request *request; /* for what answers later; NULL: it can't */
+	struct buffer *answer;	 /* control: what the writer may read behind what it wrote */
 };
 
 /* Returned by what answers later: the request's done() is called then. */

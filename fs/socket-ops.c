@@ -272,9 +272,17 @@ static int open_path(struct op *op, int flags, struct handle **ret_handle, struc
 			       ret_attr);
 }
 
+static ssize_t write_end(struct op *op)
+{
+	const struct buffer *answer = handle_answer(op->handle);
+	int r = answer ? buffer_append(&op->body, answer->data, answer->size) : 0;
+
+	return r < 0 ? r : tree_flush(op->request.tree, &op->request, op->handle);
+}
+
 static ssize_t write_waited(struct op *op, ssize_t result)
 {
-	return result < 0 ? result : tree_flush(op->request.tree, &op->request, op->handle);
+	return result < 0 ? result : write_end(op);
 }
 
 static ssize_t do_write(struct op *op, const struct frame *frame)
@@ -295,7 +303,7 @@ static ssize_t do_write(struct op *op, const struct frame *frame)
 			return n;
 		done += n;
 	}
-	return tree_flush(op->request.tree, &op->request, op->handle);
+	return write_end(op);
 }
 
 static ssize_t do_open(struct op *op, const struct frame *frame)
@@ -427,11 +435,35 @@ static void watch_taken_back(struct request *request)
 	tree_unwatch(request->tree, &op->watch);
 }
 
+static void place_wake(struct watch *watch)
+{
+	struct op *op = watch->userdata;
+
+	tree_unwatch(op->request.tree, watch);
+	request_finish(&op->request, 0);
+}
+
+/* What stands at a path, a folder too. Who asks before he looks misses nothing. */
+static ssize_t watch_place(struct op *op)
+{
+	struct attr attr;
+	int r = get_node(op, &attr);
+
+	if (r < 0)
+		return r;
+	op->watch = (struct watch){ .wake = place_wake, .userdata = op };
+	tree_watch_place(op->request.tree, &op->watch, attr.number);
+	return request_later(&op->request, watch_taken_back, NULL);
+}
+
 static ssize_t do_watch(struct op *op, const struct frame *frame)
 {
 	struct open_file *file;
-	int r = get_handle(op, &file);
+	int r;
 
+	if (json_object_get(op->head, "path"))
+		return watch_place(op);
+	r = get_handle(op, &file);
 	if (r < 0)
 		return r;
 	op->watch = (struct watch){ .wake = watch_wake, .userdata = op };

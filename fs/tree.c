@@ -474,12 +474,23 @@ int tree_list(struct tree *tree, struct request *request, uint64_t number,
 	return 0;
 }
 
+static bool node_shows(struct node node, const struct entry *entry, const struct change *change)
+{
+	return entry->subject == change->subject && (entry->aspects & change->aspects) &&
+	       (change->subject == SUBJECT_SYSTEM || node.id == change->id);
+}
+
 static bool handle_shows(const struct handle *handle, const struct change *change)
 {
-	const struct entry *entry = handle->entry;
+	return node_shows(handle->node, handle->entry, change);
+}
 
-	return entry->subject == change->subject && (entry->aspects & change->aspects) &&
-	       (change->subject == SUBJECT_SYSTEM || handle->node.id == change->id);
+static bool watch_sees(const struct watch *watch, const struct change *change)
+{
+	struct node node = node_of(watch->place);
+
+	return watch->handle ? handle_shows(watch->handle, change)
+			     : node_entry(node) && node_shows(node, node_entry(node), change);
 }
 
 /* Reads of wait files that have become answerable. */
@@ -536,7 +547,7 @@ void tree_changed(void *userdata, const struct change *change)
 	wake_readers(tree, change);
 	for (watch = TAILQ_FIRST(&tree->watches); watch; watch = next) {
 		next = TAILQ_NEXT(watch, watches);
-		if (handle_shows(watch->handle, change))
+		if (watch_sees(watch, change))
 			watch->wake(watch);
 	}
 }

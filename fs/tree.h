@@ -150,6 +150,8 @@ void tree_cancel(struct request *request);
  * cached, and whether it is the same as that of the open before. */
 enum { HANDLE_DIRECT = 1, HANDLE_SAME = 2, HANDLE_STREAM = 4, HANDLE_COMMITS = 8 };
 unsigned handle_hints(const struct handle *handle);
+/* What the commands gave back that were written last; NULL: nothing was written. */
+const struct buffer *handle_answer(const struct handle *handle);
 /* A draft that nobody will finish is dropped: see ll_flush(). */
 bool handle_dirty(const struct handle *handle);
 void handle_discard(struct handle *handle);
@@ -162,11 +164,14 @@ int64_t handle_polled_offset(const struct handle *handle);
  */
 struct watch {
 	TAILQ_ENTRY(watch) watches;
-	struct handle *handle; /* NULL: not watching */
+	struct handle *handle; /* NULL: not watching, or a place */
+	uint64_t place;	       /* the number of a node, with `handle` NULL: what it shows; 0: not watching */
 	void (*wake)(struct watch *watch);
 	void *userdata;
 };
 void tree_watch(struct tree *tree, struct watch *watch, struct handle *handle);
+/* The same for whatever stands at a place, a folder too: `wake` is called when that may have changed. */
+void tree_watch_place(struct tree *tree, struct watch *watch, uint64_t number);
 void tree_unwatch(struct tree *tree, struct watch *watch);
 /* The watch of this kind on a handle, or NULL. */
 struct watch *tree_find_watch(struct tree *tree, struct handle *handle, void (*wake)(struct watch *watch));

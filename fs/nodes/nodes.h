@@ -30,12 +30,6 @@ json_t *tags_json(struct engine *engine, int64_t stack_id);
 /* One JSON value, sorted keys, and a newline. */
 int show_json(FILE *out, const json_t *value);
 
-/* The name as it stands in the tree: bytes that names don't have are %XX. The buffer must have 3 × NAME_SIZE.
- */
-enum { ENCODED_SIZE = 3 * NAME_SIZE };
-char *name_encode(const char *name, char ret_name[ENCODED_SIZE]);
-int name_decode(const char *name, char ret_name[NAME_SIZE]);
-
 /* The runs of a folder: of all stacks (stack 0) or of one. */
 int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *ret_id);
 int runs_each(struct view *folder, int64_t stack_id,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Who owns the things behind the rows, and what the tables share. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -176,30 +175,4 @@ json_t *time_json(int64_t ms)
 	char text[32];
 
 	return ms ? json_string(time_format(ms, text)) : json_null();
-}
-
-char *name_encode(const char *name, char ret_name[ENCODED_SIZE])
-{
-	return name_escape(name, ret_name, ENCODED_SIZE - 1);
-}
-
-int name_decode(const char *name, char ret_name[NAME_SIZE])
-{
-	size_t n = 0;
-
-	for (; *name; name++) {
-		unsigned int c = (unsigned char)*name;
-
-		if (n + 1 >= NAME_SIZE)
-			return -ENOENT;
-		if (c == '%') {
-			if (!isxdigit((unsigned char)name[1]) || !isxdigit((unsigned char)name[2]) ||
-				sscanf(name + 1, "%2X", &c) != 1)
-				return -ENOENT;
-			name += 2;
-		}
-		ret_name[n++] = (char)c;
-	}
-	ret_name[n] = '\0';
-	return 0;
 }

@@ -12,7 +12,7 @@
 #include "engine/resource.h"
 #include "engine/stack.h"
 #include "fs/nodes/events.h"
-#include "fs/nodes/nodes.h"
+#include "fs/nodes/state.h"
 #include "fs/scratch.h"
 
 static int stack_find_node(struct view *folder, const char *name, int64_t *ret_id)
@@ -343,6 +343,8 @@ static const struct entry stack_entries[] = {
 	{ .name = "state", .help = "the stack's keys and values", .kind = KIND_DIRECTORY, .mode = 0777,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_STATE, .directory = &stack_state_directory,
 	  .object = object_stack },
+	{ .name = "state.ctl", .help = "commands for the keys: incr, cas, list", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .show = state_ctl_show, .write = state_ctl_write },
 	{ .name = "activity", .help = "this stack's events", .kind = KIND_STREAM, .mode = 0444,
 	  .aspects = ASPECT_EVENTS, .subject = SUBJECT_STACK, .object = object_stack, .stream = &activity_stream },
 	{ .name = "runs", .help = "its runs; writing a workflow here runs it", .kind = KIND_DIRECTORY, .mode = 0777,

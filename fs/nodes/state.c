@@ -6,10 +6,9 @@
 #include "base/cleanup.h"
 #include "engine/clock.h"
 #include "engine/event.h"
-#include "engine/kv.h"
 #include "engine/output.h"
 #include "engine/stack.h"
-#include "fs/nodes/nodes.h"
+#include "fs/nodes/state.h"
 
 /* The scope of a folder of keys. */
 static struct kv_scope folder_scope(const struct view *folder)
@@ -19,9 +18,7 @@ static struct kv_scope folder_scope(const struct view *folder)
 	return (struct kv_scope){ .namespace_id = folder->id };
 }
 
-/* Keys of a stack change as the stack does: write permission, and nobody else's lock. Those of a namespace go
- * by the file's mode, which the open has checked. */
-static int may_change(struct view *view, struct kv_scope scope)
+int key_may_change(struct view *view, struct kv_scope scope)
 {
 	struct stack stack;
 	int r;
@@ -32,7 +29,7 @@ static int may_change(struct view *view, struct kv_scope scope)
 	return r < 0 ? r : stack_may_change(view->engine, view->caller, &stack, view->fault);
 }
 
-static int note_event(struct view *view, const char *type, struct kv_scope scope, const char *key)
+int key_note_event(struct view *view, const char *type, struct kv_scope scope, const char *key)
 {
 	struct kv_namespace ns;
 	struct stack stack;
@@ -48,8 +45,7 @@ static int note_event(struct view *view, const char *type, struct kv_scope scope
 		json_pack("{s:s, s:s}", "key", key, "namespace", ns.name));
 }
 
-/* The key behind a file's name. -ENOENT: no key is shown under such a name. */
-static int key_of_file(const char *file, char ret_key[NAME_SIZE])
+int key_of_file(const char *file, char ret_key[NAME_SIZE])
 {
 	char again[ENCODED_SIZE];
 
@@ -114,7 +110,7 @@ static int key_set(
 	struct view *view, struct kv_scope scope, const char *name, const char *content, size_t size)
 {
 	json_auto_t *value = NULL;
-	int r = may_change(view, scope);
+	int r = key_may_change(view, scope);
 
 	if (r < 0)
 		return r;
@@ -126,7 +122,7 @@ static int key_set(
 		return fault_set(view->fault, EINVAL, "the value is no UTF-8 text");
 	scope.caller = view->caller;
 	r = kv_set(view->engine, scope, name, value, -1);
-	return r < 0 ? r : note_event(view, "state.set", scope, name);
+	return r < 0 ? r : key_note_event(view, "state.set", scope, name);
 }
 
 static int key_commit(struct view *view, const char *content, size_t size)
@@ -155,11 +151,11 @@ static int key_remove(struct view *view)
 	int r = kv_get_id(view->engine, view->id, &scope, &kv, NULL);
 
 	if (r == 0)
-		r = may_change(view, scope);
+		r = key_may_change(view, scope);
 	scope.caller = view->caller;
 	if (r == 0)
 		r = kv_delete(view->engine, scope, kv.name);
-	return r < 0 ? r : note_event(view, "state.deleted", scope, kv.name);
+	return r < 0 ? r : key_note_event(view, "state.deleted", scope, kv.name);
 }
 
 /* What an attribute's function begins with. */
@@ -198,10 +194,10 @@ static int ttl_change(struct view *view, int64_t ttl_ms)
 	int r = key_get(view, &scope, &kv, NULL);
 
 	if (r == 0)
-		r = may_change(view, scope);
+		r = key_may_change(view, scope);
 	if (r == 0)
 		r = kv_set_ttl(view->engine, scope, kv.name, ttl_ms);
-	return r < 0 ? r : note_event(view, "state.ttl", scope, kv.name);
+	return r < 0 ? r : key_note_event(view, "state.ttl", scope, kv.name);
 }
 
 static int ttl_set(struct view *view, const char *value, size_t size)
@@ -267,13 +263,13 @@ static int type_set(struct view *view, const char *type, size_t size)
 	if (r == 0 && !type)
 		r = -EPERM;
 	if (r == 0)
-		r = may_change(view, scope);
+		r = key_may_change(view, scope);
 	if (r == 0 && strcmp(type, kv_type_name(old)) != 0)
 		r = kv_value_retype(old, type, view->fault, &value);
 	if (r < 0 || !value)
 		return r;
 	r = kv_set(view->engine, scope, kv.name, value, -1);
-	return r < 0 ? r : note_event(view, "state.set", scope, kv.name);
+	return r < 0 ? r : key_note_event(view, "state.set", scope, kv.name);
 }
 
 /* In this order they are given to a file that comes into being with them. */
@@ -361,7 +357,8 @@ static int namespace_remove(struct view *view)
 
 /* clang-format off */
 static const struct entry state_entries[] = {
-	{ .help = "a namespace", .kind = KIND_DIRECTORY, .mode = 07777, .fleeting = true,
+	{ .help = "a namespace", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_STATE,
+	  .fleeting = true,
 	  .directory = &namespace_directory, .object = object_namespace,
 	  .find = namespace_find, .each = namespace_each, .make = namespace_make, .remove = namespace_remove,
 	  .chmod = namespace_chmod, .chown = namespace_chown },

@@ -10,7 +10,7 @@
 #include "engine/folder.h"
 #include "fs/errors.h"
 #include "fs/nodes/events.h"
-#include "fs/nodes/nodes.h"
+#include "fs/nodes/state.h"
 
 static const char readme[] =
 	"This is Sloth: the state of your deployments as a directory tree.\n"
@@ -24,6 +24,7 @@ static const char readme[] =
 	"  prod/state/        keys and values that its workflows keep\n"
 	"  prod/deps/         ln -s ../../network deps/ adds a dependency; depends has them in words\n"
 	"  prod/resources/    what its workflows look after: TYPE/NAME/status, desired.json, depends …\n"
+	"  prod/state.ctl     commands for them: incr, cas, list; cat it for all\n"
 	"  prod/tags/         touch adds a tag, rm removes it\n"
 	"  prod/activity      what happened to it\n"
 	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"
@@ -164,6 +165,8 @@ static const struct entry top_entries[] = {
 	{ .name = "state", .help = "keys and values of all stacks", .kind = KIND_DIRECTORY, .mode = 07777,
 	  .aspects = ASPECT_META, .directory = &state_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },
+	{ .name = "state.ctl", .help = "commands for the keys of all namespaces", .kind = KIND_CONTROL, .mode = 0666,
+	  .aspects = ASPECT_META, .object = state_ctl_object, .show = state_ctl_show, .write = state_ctl_write },
 };
 /* clang-format on */
 
