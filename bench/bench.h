@@ -23,6 +23,7 @@ void case_floors(const struct bench *bench);
 void case_read(const struct bench *bench);
 void case_lock(const struct bench *bench);
 void case_clients(const struct bench *bench);
+void case_kv(const struct bench *bench);
 void case_workflow(const struct bench *bench);
 void case_tasks(const struct bench *bench);
 void case_start(const struct bench *bench);

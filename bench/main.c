@@ -31,6 +31,8 @@ static const struct row rows[] = {
 	{ .name = "lock", .run = case_lock, .rounds = 15 },
 	{ .name = "clients", .run = case_clients, .rounds = 7 },
 	{ .name = "clients-free", .run = case_clients, .free = true, .suffix = "-free", .rounds = 5 },
+	{ .name = "kv", .run = case_kv, .rounds = 7 },
+	{ .name = "kv-free", .run = case_kv, .free = true, .suffix = "-free", .rounds = 5 },
 	{ .name = "workflow", .run = case_workflow, .rounds = 9 },
 	{ .name = "workflow-free", .run = case_workflow, .free = true, .suffix = "-free", .rounds = 9 },
 	{ .name = "tasks", .run = case_tasks, .free = true, .suffix = "", .rounds = 5 },
