@@ -68,6 +68,11 @@ struct engine {
 	struct content_coder *contents;
 	struct version_table *versions;
 	struct kv_expiry *kv_expiry;
+	/* The namespace whose time was set last; kv-change.c's. */
+	struct kv_touch {
+		int64_t namespace_id, ms;
+		uint64_t undo_count; /* the store's, at that moment */
+	} kv_touched;
 	int64_t clock_base_ms; /* see clock.h */
 	struct keyring *keys;
 	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone

@@ -11,12 +11,26 @@
 
 enum { KV_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
 
+/* The folder's time. That of a namespace in which many store at once is not written again for each of them:
+ */
+static bool touched_now(struct engine *engine, struct kv_scope scope, int64_t now)
+{
+	struct kv_touch touch = { scope.namespace_id, now, store_undo_count(engine->store) };
+
+	if (touch.namespace_id == engine->kv_touched.namespace_id && touch.ms == engine->kv_touched.ms &&
+		touch.undo_count == engine->kv_touched.undo_count)
+		return true;
+	engine->kv_touched = touch;
+	return false;
+}
+
 static int scope_touch(struct engine *engine, struct kv_scope scope, int64_t now)
 {
-	enum statement statement = scope.stack_id ? SQL_STACK_TOUCH : SQL_NAMESPACE_TOUCH;
-
-	return store_run(
-		engine->store, statement, "ii", scope.stack_id ? scope.stack_id : scope.namespace_id, now);
+	if (scope.stack_id)
+		return store_run(engine->store, SQL_STACK_TOUCH, "ii", scope.stack_id, now);
+	if (touched_now(engine, scope, now))
+		return 0;
+	return store_run(engine->store, SQL_NAMESPACE_TOUCH, "ii", scope.namespace_id, now);
 }
 
 /* Keys that stay are part of the stack's versions; those that expire are not. */
@@ -28,6 +42,27 @@ static int scope_put(
 	if (expires)
 		return version_drop(engine, scope.caller, scope.stack_id, VERSION_STATE, name);
 	return version_put(engine, scope.caller, scope.stack_id, VERSION_STATE, name, text, strlen(text));
+}
+
+struct kv_row {
+	const char *name, *value;
+	int64_t updated_ms, expires_ms;
+};
+
+/* A row that is known is changed in its place, which is quicker; an expired one, which is not, may be in the
+ * way. */
+static int row_set(
+	struct engine *engine, struct kv_scope scope, int64_t id, const struct kv_row *row, int64_t *ret_id)
+{
+	int r;
+
+	if (!id)
+		return store_get_int(engine->store, ret_id, SQL_KV_SET, "iissii", scope.stack_id,
+			scope.namespace_id, row->name, row->value, row->updated_ms, row->expires_ms);
+	r = store_run(engine->store, SQL_KV_UPDATE, "isii", id, row->value, row->updated_ms, row->expires_ms);
+	if (r == 0)
+		*ret_id = id;
+	return r;
 }
 
 int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_t *value, int64_t ttl_ms)
@@ -52,8 +87,8 @@ int kv_set(struct engine *engine, struct kv_scope scope, const char *name, json_
 		expires = kv.expires_ms;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_KV_SET, "iissii", scope.stack_id,
-			scope.namespace_id, name, text, now, expires);
+		r = row_set(engine, scope, found == 0 ? kv.id : 0,
+			&(struct kv_row){ name, text, now, expires }, &id);
 	if (r == 0)
 		r = scope_put(engine, scope, name, text, expires);
 	if (r == 0)

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "engine/caller.h"
 #include "engine/clock.h"
+#include "engine/event.h"
 #include "engine/folder.h"
 #include "engine/kv-internal.h"
 
@@ -47,6 +48,11 @@ void kv_note(struct engine *engine, struct kv_scope scope, int64_t id, unsigned 
 		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_STATE | aspects);
 }
 
+static int namespace_event(struct engine *engine, struct caller *caller, const char *type, const char *name)
+{
+	return event_add(engine, caller, type, 0, NULL, 0, json_pack("{s:s}", "namespace", name));
+}
+
 int kv_namespace_create(
 	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id)
 {
@@ -61,6 +67,8 @@ int kv_namespace_create(
 		return r;
 	r = store_get_int(engine->store, &id, SQL_NAMESPACE_ADD, "siiii", name, (int64_t)caller->uid,
 		(int64_t)caller->gid, (int64_t)(mode & 07777), time_now_ms());
+	if (r == 0)
+		r = namespace_event(engine, caller, "namespace.created", name);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)
@@ -155,7 +163,7 @@ int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mo
 	return r;
 }
 
-int kv_namespace_delete(struct engine *engine, int64_t id)
+int kv_namespace_delete(struct engine *engine, struct caller *caller, int64_t id)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct kv_namespace ns;
@@ -175,6 +183,8 @@ int kv_namespace_delete(struct engine *engine, int64_t id)
 		r = store_run(engine->store, SQL_KV_DELETE_SCOPE, "ii", INT64_C(0), id);
 	if (r == 0)
 		r = store_run(engine->store, SQL_NAMESPACE_DELETE, "i", id);
+	if (r == 0)
+		r = namespace_event(engine, caller, "namespace.deleted", ns.name);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)

@@ -350,8 +350,8 @@ static int stack_info(struct call *call)
 }
 
 /* What the trail says of these, the daemon says. */
-static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "config.", "values.",
-	"resource." };
+static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "namespace.",
+	"config.", "values.", "resource." };
 
 static int add_event(struct call *call)
 {

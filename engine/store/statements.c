@@ -175,10 +175,9 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_DEPS_COUNT] = "SELECT COUNT(*) FROM deps WHERE stack_id = $1",
 	[SQL_DEPS_TARGETS] = "SELECT on_id FROM deps WHERE stack_id = $1 AND on_id > 0",
 	[SQL_DEPS_SOURCES] = "SELECT stack_id FROM deps WHERE on_id = $1",
-	[SQL_DEPS_SET] =
-		"INSERT INTO deps (stack_id, on_id, on_name, requires, created_ms) "
-		"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stack_id, on_name) DO UPDATE "
-		"SET on_id = excluded.on_id, requires = excluded.requires RETURNING id",
+	[SQL_DEPS_SET] = "INSERT INTO deps (stack_id, on_id, on_name, requires, created_ms) "
+			 "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stack_id, on_name) DO UPDATE "
+			 "SET on_id = excluded.on_id, requires = excluded.requires RETURNING id",
 	[SQL_DEPS_DELETE] = "DELETE FROM deps WHERE id = $1",
 	[SQL_DEPS_BIND] = "UPDATE deps SET on_id = $2 WHERE id = $1",
 	[SQL_DEPS_UNBIND] = "UPDATE deps SET on_id = 0 WHERE id = $1",
@@ -233,6 +232,7 @@ const char *const statements[SQL_COUNT] = {
 		       "SET value = excluded.value, updated_ms = excluded.updated_ms, expires_ms = "
 		       "excluded.expires_ms "
 		       "RETURNING id",
+	[SQL_KV_UPDATE] = "UPDATE kv SET value = $2, updated_ms = $3, expires_ms = $4 WHERE id = $1",
 	[SQL_KV_SET_EXPIRY] = "UPDATE kv SET expires_ms = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_KV_DELETE] = "DELETE FROM kv WHERE id = $1",
 	[SQL_KV_DELETE_SCOPE] = "DELETE FROM kv WHERE stack_id = $1 AND namespace_id = $2",

@@ -56,16 +56,16 @@ static bool run_event_visible(struct view *view, const struct event *event)
 		       0;
 }
 
-/* Of a key: it is as private as its namespace. What is about neither is for all. */
+/* Of a namespace, or a key of one: as private as that. What is about neither is for all. */
 static bool namespace_event_visible(struct view *view, const struct event *event)
 {
 	json_auto_t *object = json_loads(event->json, 0, NULL);
 	const char *name = json_string_value(json_object_get(json_object_get(object, "data"), "namespace"));
 	struct kv_namespace ns;
 
-	if (strncmp(event->type, "state.", strlen("state.")) != 0)
+	if (!name)
 		return true;
-	return name && kv_namespace_find(view->engine, name, &ns) == 0 &&
+	return kv_namespace_find(view->engine, name, &ns) == 0 &&
 	       caller_access(view->caller, ns.uid, ns.gid, ns.mode, MAY_READ | MAY_EXECUTE) == 0;
 }
 

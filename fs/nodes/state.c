@@ -31,18 +31,12 @@ int key_may_change(struct view *view, struct kv_scope scope)
 
 int key_note_event(struct view *view, const char *type, struct kv_scope scope, const char *key)
 {
-	struct kv_namespace ns;
 	struct stack stack;
 
-	if (scope.stack_id)
-		return stack_get(view->engine, scope.stack_id, &stack) < 0
-			       ? 0
-			       : event_add(view->engine, view->caller, type, stack.id, stack.name, 0,
-					 json_pack("{s:s}", "key", key));
-	if (kv_namespace_get(view->engine, scope.namespace_id, &ns) < 0)
+	if (!scope.stack_id || stack_get(view->engine, scope.stack_id, &stack) < 0)
 		return 0;
-	return event_add(view->engine, view->caller, type, 0, NULL, 0,
-		json_pack("{s:s, s:s}", "key", key, "namespace", ns.name));
+	return event_add(
+		view->engine, view->caller, type, stack.id, stack.name, 0, json_pack("{s:s}", "key", key));
 }
 
 int key_of_file(const char *file, char ret_key[NAME_SIZE])
@@ -350,7 +344,7 @@ static int namespace_chown(struct view *view, uid_t uid, gid_t gid)
 
 static int namespace_remove(struct view *view)
 {
-	int r = kv_namespace_delete(view->engine, view->id);
+	int r = kv_namespace_delete(view->engine, view->caller, view->id);
 
 	return r == -ENOTEMPTY ? fault_set(view->fault, ENOTEMPTY, "it has keys: remove them first") : r;
 }

@@ -11,7 +11,8 @@ int key_of_file(const char *file, char ret_key[NAME_SIZE]);
  * by its mode, which is checked before. */
 int key_may_change(struct view *view, struct kv_scope scope);
 
-/* The event of a change. */
+/* The event of a change of a stack. Keys of namespaces leave none: they are for what changes often, and an
+ * event costs as much as all the rest. */
 int key_note_event(struct view *view, const char *type, struct kv_scope scope, const char *key);
 
 /* The control files state.ctl, of a stack and of all namespaces. */

@@ -79,7 +79,7 @@ load common
 @test "completion knows commands, options and formats" {
 	source "$SLOTH_SOURCE/data/sloth.bash-completion"
 	try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _sloth; echo "${COMPREPLY[*]}"; }
-	[ "$(try sloth sta)" = stack ]
+	[ "$(try sloth stac)" = stack ]
 	[ "$(try sloth stack lock acq)" = acquire ]
 	[ "$(try sloth stack lock acquire x --rea)" = --reason ]
 	[ "$(try sloth stack list --format y)" = yaml ]

@@ -300,10 +300,10 @@ static void test_namespaces(void **state)
 	set(f, scope, "x", json_integer(1), 60000);
 	/* Numbers of stacks and namespaces may be the same. */
 	assert_int_equal(kv_find(f->engine, mine, "x", NULL, NULL), -ENOENT);
-	assert_int_equal(kv_namespace_delete(f->engine, scope.namespace_id), -ENOTEMPTY);
+	assert_int_equal(kv_namespace_delete(f->engine, &f->alice, scope.namespace_id), -ENOTEMPTY);
 	expire_all(f);
-	assert_int_equal(kv_namespace_delete(f->engine, scope.namespace_id), 0);
-	assert_int_equal(kv_namespace_delete(f->engine, scope.namespace_id), -ENOENT);
+	assert_int_equal(kv_namespace_delete(f->engine, &f->alice, scope.namespace_id), 0);
+	assert_int_equal(kv_namespace_delete(f->engine, &f->alice, scope.namespace_id), -ENOENT);
 	assert_int_equal(kv_namespace_each(f->engine, count_namespace, &count), 0);
 	assert_int_equal(count, 0);
 }

@@ -542,25 +542,20 @@ static void test_renaming_gives_no_rights(void **state)
 /* The keys of a private namespace, and a run that is bound to a private stack after it was submitted. */
 static void test_events_without_stack_are_private(void **state)
 {
-	struct handle *handle;
 	struct attr folder, attr;
 	struct stack stack;
 	struct run run;
 
 	assert_int_equal(walk(0, "/state", &folder), 0);
 	assert_int_equal(tree_mkdir(world.tree, as(0), folder.number, "vault", 0700, &attr), 0);
-	assert_int_equal(create(0, "/state/vault", "combination", &handle), 0);
-	assert_int_equal(tree_write(world.tree, as(0), handle, 0, "1", 1), 1);
-	assert_int_equal(tree_flush(world.tree, as(0), handle), 0);
-	tree_release(world.tree, &world.request, handle);
 	assert_int_equal(make_stack(0, "secret", 0700), 0);
 	assert_int_equal(stack_find(world.engine, "secret", &stack), 0);
 	assert_int_equal(run_create(world.engine, &as(0)->caller, "hush.sloth", 0, "", 0, &run), 0);
 	assert_int_equal(run_set_stack(world.engine, run.id, stack.id), 0);
 	assert_int_equal(engine_turn_end(world.engine), 0);
-	assert_non_null(strstr(read_path(0, "/events"), "key=combination namespace=vault"));
+	assert_non_null(strstr(read_path(0, "/events"), "namespace.created"));
 	assert_non_null(strstr(read_path(0, "/events"), "hush.sloth"));
-	assert_null(strstr(read_path(BOB, "/events"), "combination"));
+	assert_null(strstr(read_path(BOB, "/events"), "vault"));
 	assert_null(strstr(read_path(BOB, "/events"), "hush"));
 	assert_int_equal(walk(BOB, "/events", &attr), 0);
 	assert_int_equal(attr.size, strlen(read_path(BOB, "/events")));
