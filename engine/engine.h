@@ -38,7 +38,8 @@ enum aspect {
 	ASPECT_TAGS = 1 << 11,
 	ASPECT_DEPS = 1 << 12, /* dependencies, in both directions */
 	ASPECT_RESOURCES = 1 << 13,
-	ASPECT_ALL = (1 << 14) - 1,
+	ASPECT_VERSIONS = 1 << 14,
+	ASPECT_ALL = (1 << 15) - 1,
 };
 
 enum subject {

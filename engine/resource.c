@@ -167,6 +167,18 @@ int resource_type_find(struct engine *engine, const char *name, unsigned *ret_id
 	return r;
 }
 
+int resource_type_name(struct engine *engine, unsigned id, char ret_name[NAME_SIZE])
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_RESOURCE_TYPE_NAME, "i", (int64_t)id);
+	int r = query_step(query);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	snprintf(ret_name, NAME_SIZE, "%s", query_text(query, 0));
+	return 0;
+}
+
 int resource_type_each(struct engine *engine, int64_t stack_id,
 	int (*each)(void *userdata, unsigned type_id, const char *name), void *userdata)
 {

@@ -94,6 +94,7 @@ int resource_count(struct engine *engine, int64_t stack_id, int64_t *ret_count);
 int resource_type_each(struct engine *engine, int64_t stack_id,
 	int (*each)(void *userdata, unsigned type_id, const char *name), void *userdata);
 int resource_type_find(struct engine *engine, const char *name, unsigned *ret_id);
+int resource_type_name(struct engine *engine, unsigned id, char ret_name[NAME_SIZE]);
 /* The tree's names of those of a type. */
 int resource_entry_each(struct engine *engine, int64_t stack_id, unsigned type_id,
 	int (*each)(void *userdata, const char *entry, int64_t id), void *userdata);

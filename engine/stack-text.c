@@ -157,6 +157,45 @@ int stack_keep_workflow(
 	return r < 0 ? r : text_put(engine, caller, &stack, &rows[STACK_WORKFLOW], text, size);
 }
 
+int stack_remove_text(
+	struct engine *engine, struct caller *caller, int64_t id, enum stack_text which, struct fault *fault)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	const struct row *row = &rows[which];
+	struct stack stack;
+	int r = stack_get(engine, id, &stack);
+
+	if (r < 0)
+		return fault_set(fault, -r, "the stack is gone");
+	r = stack_may_change(engine, caller, &stack, fault);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_REMOVE_TEXT, "is", id, row->column);
+	if (r == 0)
+		r = version_drop(engine, caller, id, VERSION_TEXT, row->column);
+	if (r == 0)
+		r = store_run(engine->store, SQL_STACK_TOUCH, "ii", id, time_now_ms());
+	if (r == 0 && row->event)
+		r = event_add(engine, caller, row->event, id, stack.name, 0,
+			row->line ? json_pack("{ss}", row->name, "") : json_pack("{si}", "size", 0));
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		engine_note(engine, SUBJECT_STACK, id, row->aspect);
+	return r;
+}
+
+int stack_text_parse(const char *name, enum stack_text *ret_which)
+{
+	for (enum stack_text i = 0; i < STACK_TEXT_COUNT; i++)
+		if (!strcmp(rows[i].column, name)) {
+			*ret_which = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 int stack_put_texts(struct engine *engine, struct caller *caller, int64_t id)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_STACK_TEXT_EACH, "i", id);

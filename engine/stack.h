@@ -85,6 +85,12 @@ int stack_keep_workflow(
 int stack_put_version(struct engine *engine, struct caller *caller, int64_t id);
 int stack_put_texts(struct engine *engine, struct caller *caller, int64_t id);
 
+/* Makes it one that was never written; what was is as before. */
+int stack_remove_text(
+	struct engine *engine, struct caller *caller, int64_t id, enum stack_text which, struct fault *fault);
+/* By the name that it has in versions. -EINVAL. */
+int stack_text_parse(const char *name, enum stack_text *ret_which);
+
 /* The configuration that holds for this stack: the daemon's with the stack's over it. */
 int stack_config(struct engine *engine, int64_t id, struct config *ret_config);
 

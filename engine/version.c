@@ -60,7 +60,7 @@ void version_table_free(struct version_table *table)
 	free(table);
 }
 
-static void version_load(struct query *query, struct version *ret_version)
+void version_row(struct query *query, struct version *ret_version)
 {
 	int64_t changes = query_int(query, 7);
 
@@ -71,6 +71,7 @@ static void version_load(struct query *query, struct version *ret_version)
 		.time_ms = query_int(query, 3),
 		.uid = (uid_t)query_int(query, 4),
 		.run_id = query_int(query, 5),
+		.dropped = query_int(query, 8) != 0,
 	};
 	if (changes > 1)
 		snprintf(ret_version->what, sizeof(ret_version->what), "%.200s, +%" PRId64 " more",
@@ -84,19 +85,66 @@ static int version_one(struct query *query, struct version *ret_version)
 	int r = query_step(query);
 
 	if (r > 0)
-		version_load(query, ret_version);
+		version_row(query, ret_version);
 	query_end(query);
 	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 }
 
+static int version_undropped(int r, struct version *version, struct version *ret_version)
+{
+	if (r == 0 && version->dropped)
+		r = -ENOENT;
+	if (r == 0)
+		*ret_version = *version;
+	return r;
+}
+
 int version_get(struct engine *engine, int64_t id, struct version *ret_version)
 {
-	return version_one(query_begin(engine->store, SQL_VERSION_GET, "i", id), ret_version);
+	struct version version;
+	int r = version_one(query_begin(engine->store, SQL_VERSION_GET, "i", id), &version);
+
+	return version_undropped(r, &version, ret_version);
+}
+
+int version_trace(struct engine *engine, int64_t stack_id, int64_t number, struct version *ret_version)
+{
+	return version_one(query_begin(engine->store, SQL_VERSION_FIND, "ii", stack_id, number), ret_version);
 }
 
 int version_find(struct engine *engine, int64_t stack_id, int64_t number, struct version *ret_version)
 {
-	return version_one(query_begin(engine->store, SQL_VERSION_FIND, "ii", stack_id, number), ret_version);
+	struct version version;
+	int r = version_trace(engine, stack_id, number, &version);
+
+	return version_undropped(r, &version, ret_version);
+}
+
+int version_last(struct engine *engine, int64_t stack_id, int64_t *ret_number)
+{
+	return store_get_int(engine->store, ret_number, SQL_VERSION_LAST, "i", stack_id);
+}
+
+int version_at(struct engine *engine, int64_t stack_id, int64_t time_ms, struct version *ret_version)
+{
+	return version_one(query_begin(engine->store, SQL_VERSION_AT, "ii", stack_id, time_ms), ret_version);
+}
+
+int version_each(struct engine *engine, int64_t stack_id, int64_t below,
+	int (*each)(void *userdata, const struct version *version), void *userdata)
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_VERSION_BEFORE, "ii", stack_id, below);
+	struct version version;
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		version_row(query, &version);
+		r = each(userdata, &version);
+		if (r != 0)
+			break;
+	}
+	return r;
 }
 
 /* The version that this change has made already, or NULL. */
@@ -138,6 +186,7 @@ static int open_new(struct engine *engine, struct caller *caller, int64_t stack_
 			caller ? caller->run_id : INT64_C(0), what, changes);
 	if (r < 0)
 		return r;
+	engine_note(engine, SUBJECT_STACK, stack_id, ASPECT_VERSIONS);
 	open = &table->open[table->next++ % OPEN_VERSIONS];
 	*open = (struct open_version){
 		.serial = store_change_serial(engine->store),
@@ -194,23 +243,84 @@ static int version_count(struct engine *engine, struct caller *caller, int64_t s
 	return r;
 }
 
+static void item_load(struct query *query, struct version_item *ret_item)
+{
+	*ret_item = (struct version_item){
+		.id = query_int(query, 0),
+		.stack_id = query_int(query, 1),
+		.kind = kind_parse(query_text(query, 2)),
+		.from = query_int(query, 4),
+		.to = query_int(query, 5),
+		.content_id = query_int(query, 6),
+	};
+	snprintf(ret_item->name, sizeof(ret_item->name), "%s", query_text(query, 3));
+}
+
 static int item_one(struct query *query, struct version_item *ret_item)
 {
-	CLEANUP(query_endp) struct query *owned = query;
-	int r = query_step(owned);
+	int r = query_step(query);
 
-	if (r <= 0)
-		return r < 0 ? r : -ENOENT;
-	*ret_item = (struct version_item){
-		.id = query_int(owned, 0),
-		.stack_id = query_int(owned, 1),
-		.kind = kind_parse(query_text(owned, 2)),
-		.from = query_int(owned, 4),
-		.to = query_int(owned, 5),
-		.content_id = query_int(owned, 6),
-	};
-	snprintf(ret_item->name, sizeof(ret_item->name), "%s", query_text(owned, 3));
-	return 0;
+	if (r > 0)
+		item_load(query, ret_item);
+	query_end(query);
+	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+int version_item_each(struct engine *engine, int64_t stack_id, int64_t number, enum version_kind kind,
+	const char *within, int (*each)(void *userdata, const struct version_item *item), void *userdata)
+{
+	CLEANUP(query_endp) struct query *query = NULL;
+	char end[VERSION_NAME_SIZE] = "";
+	struct version_item item;
+	int r;
+
+	if (within) {
+		/* What begins with it stands before what its successor begins with. */
+		snprintf(end, sizeof(end), "%s", within);
+		end[strlen(end) - 1]++;
+		query = query_begin(engine->store, SQL_ITEM_WITHIN, "isiss", stack_id, kind_names[kind],
+			number, within, end);
+	} else {
+		query = query_begin(engine->store, SQL_ITEM_EACH, "isi", stack_id, kind_names[kind], number);
+	}
+	while ((r = query_step(query)) > 0) {
+		item_load(query, &item);
+		r = each(userdata, &item);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+int version_item_next(struct engine *engine, int64_t stack_id, int64_t number, enum version_kind kind,
+	const char *name, struct version_item *ret_item)
+{
+	return item_one(
+		query_begin(engine->store, SQL_ITEM_NEXT, "isis", stack_id, kind_names[kind], number, name),
+		ret_item);
+}
+
+int version_changed_each(struct engine *engine, int64_t stack_id, int64_t low, int64_t high,
+	int (*each)(void *userdata, enum version_kind kind, const char *name), void *userdata)
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_ITEM_CHANGED, "iii", stack_id, low, high);
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		r = each(userdata, kind_parse(query_text(query, 0)), query_text(query, 1));
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+int version_differs(struct engine *engine, int64_t stack_id, int64_t low, int64_t high)
+{
+	int64_t id;
+	int r = store_get_int(engine->store, &id, SQL_ITEM_ANY_CHANGED, "iii", stack_id, low, high);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
 int version_item_get(struct engine *engine, int64_t id, struct version_item *ret_item)

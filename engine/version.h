@@ -42,6 +42,7 @@ struct version {
 	uid_t uid;
 	int64_t run_id;		      /* 0: not by a run */
 	char what[VERSION_WHAT_SIZE]; /* "output url, +2 more" */
+	bool dropped;		      /* deleted: only known because items begin in it */
 };
 
 struct version_item {
@@ -79,11 +80,35 @@ const char *version_kind_name(enum version_kind kind);
 /* -ENOENT: there is no such version (any more). */
 int version_get(struct engine *engine, int64_t id, struct version *ret_version);
 int version_find(struct engine *engine, int64_t stack_id, int64_t number, struct version *ret_version);
+/* The same, also if it was deleted: who made the items that begin in it, and when. */
+int version_trace(struct engine *engine, int64_t stack_id, int64_t number, struct version *ret_version);
+/* What the stack is now. */
+int version_last(struct engine *engine, int64_t stack_id, int64_t *ret_number);
+/* The one that held at that time; -ENOENT before the first. */
+int version_at(struct engine *engine, int64_t stack_id, int64_t time_ms, struct version *ret_version);
+/* From the newest below `below` on (INT64_MAX: all), until `each` returns non-zero, which is returned. */
+int version_each(struct engine *engine, int64_t stack_id, int64_t below,
+	int (*each)(void *userdata, const struct version *version), void *userdata);
+/* Row to struct, for statements with VERSION_COLUMNS. */
+void version_row(struct query *query, struct version *ret_version);
 
 /* The item as it is in a version; number 0: now. -ENOENT. */
 int version_item_find(struct engine *engine, int64_t stack_id, enum version_kind kind, const char *name,
 	int64_t number, struct version_item *ret_item);
 int version_item_get(struct engine *engine, int64_t id, struct version_item *ret_item);
+
+/* The items of a kind in a version, by name, until `each` returns non-zero. With `within`: only names that
+ * begin with it. */
+int version_item_each(struct engine *engine, int64_t stack_id, int64_t number, enum version_kind kind,
+	const char *within, int (*each)(void *userdata, const struct version_item *item), void *userdata);
+/* The first whose name is not below `name`; -ENOENT. */
+int version_item_next(struct engine *engine, int64_t stack_id, int64_t number, enum version_kind kind,
+	const char *name, struct version_item *ret_item);
+/* Kinds and names that may differ between two versions. */
+int version_changed_each(struct engine *engine, int64_t stack_id, int64_t low, int64_t high,
+	int (*each)(void *userdata, enum version_kind kind, const char *name), void *userdata);
+/* 1: something differs between the two versions that follow each other, or 0. */
+int version_differs(struct engine *engine, int64_t stack_id, int64_t low, int64_t high);
 
 /* Its bytes. -EBADMSG when they are damaged, with a sentence that names stack, version and item. */
 int version_item_read(struct engine *engine, const struct version_item *item, struct fault *fault,

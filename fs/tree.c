@@ -60,6 +60,7 @@ void tree_free(struct tree *tree)
 	content_table_free(tree->contents);
 	scratch_table_free(tree->scratch);
 	workflow_options_free(tree);
+	comparisons_free(tree);
 	free(tree->event_readers);
 	free(tree);
 }

@@ -53,6 +53,7 @@ struct errors;
 struct content_table;
 struct event_readers;
 struct option;
+struct comparisons;
 
 struct tree {
 	struct engine *engine;
@@ -66,9 +67,10 @@ struct tree {
 	uint64_t last_handle;
 	int64_t started_ms;
 	struct event_readers *event_readers;
-	TAILQ_HEAD(, option) options; /* of runs that are about to be submitted, see nodes/workflows.c */
-	int64_t access_generation;    /* rises when somebody's access to a stack may have changed */
-	uid_t uid;		      /* the daemon's */
+	TAILQ_HEAD(, option) options;	 /* of runs that are about to be submitted, see nodes/workflows.c */
+	struct comparisons *comparisons; /* of versions, see nodes/compare.c */
+	int64_t access_generation;	 /* rises when somebody's access to a stack may have changed */
+	uid_t uid;			 /* the daemon's */
 	gid_t gid;
 	/* A cached attribute is out of date / a name that the kernel may remember is gone. Set by the FUSE
 	 * door. */

@@ -293,8 +293,10 @@ CREATE TABLE versions (
 	run_id BIGINT NOT NULL,         -- by which run, 0: none
 	what TEXT NOT NULL,             -- 'output url': the first change of it, or what was done
 	changes BIGINT NOT NULL,        -- items that changed, where `what` names the first; 0: it says all
+	dropped BIGINT NOT NULL CHECK (dropped IN (0, 1, 2)), -- 1: deleted; 2: its items are, too, but for those of versions after it
 	UNIQUE (stack_id, number)
 );
+CREATE INDEX versions_dropped ON versions (stack_id, number) WHERE dropped = 1;
 
 -- What versions have in them, as intervals: an item is in from_version and all after it before to_version.
 CREATE TABLE items (
@@ -307,7 +309,31 @@ CREATE TABLE items (
 	content_id BIGINT NOT NULL REFERENCES contents (id), -- what it is
 	UNIQUE (stack_id, kind, name, from_version)
 );
+CREATE INDEX items_begun ON items (stack_id, from_version);
 CREATE INDEX items_ended ON items (stack_id, to_version) WHERE to_version > 0;
+
+-- Versions that are kept on purpose.
+CREATE TABLE snapshots (
+	version_id BIGINT PRIMARY KEY REFERENCES versions (id) ON DELETE CASCADE, -- which
+	stack_id BIGINT NOT NULL,       -- of which stack
+	trigger_name TEXT NOT NULL CHECK (trigger_name IN ('manual', 'before_deployment', 'before_destroy', 'on_drift_fix',
+		'before_restore')),     -- what made it
+	description TEXT NOT NULL,      -- one line, '': none
+	creator TEXT NOT NULL,          -- whom the maker named, or the user's name
+	tags TEXT NOT NULL              -- words with commas between them, '': none
+);
+CREATE INDEX snapshots_of_stack ON snapshots (stack_id, version_id);
+
+-- Names of versions: what has one is never deleted.
+CREATE TABLE snapshot_names (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL,       -- of which stack
+	name TEXT NOT NULL,             -- name_check()'s rule
+	version_id BIGINT NOT NULL REFERENCES versions (id), -- which version bears it
+	created_ms BIGINT NOT NULL,     -- since when
+	UNIQUE (stack_id, name)
+);
+CREATE INDEX snapshot_names_of_version ON snapshot_names (version_id);
 
 -- Where the clock of things that end began: see engine/clock.h. One row.
 CREATE TABLE clock (

@@ -50,7 +50,15 @@
 #define TASK_COLUMNS                                                                                         \
 	"id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size"
 
-#define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes"
+#define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes, dropped"
+
+#define SNAPSHOT_COLUMNS                                                                                     \
+	"versions.id, versions.stack_id, number, time_ms, uid, run_id, what, changes, dropped, "             \
+	"trigger_name, description, creator, tags"
+
+#define SNAPSHOT_NAME_COLUMNS                                                                                \
+	"snapshot_names.id, snapshot_names.stack_id, name, versions.id, number, created_ms "                 \
+	"FROM snapshot_names, versions WHERE versions.id = snapshot_names.version_id"
 
 #define ITEM_COLUMNS   "id, stack_id, kind, name, from_version, to_version, content_id"
 #define SECRET_COLUMNS "id, name, uid, gid, created_ms, updated_ms, value"
@@ -349,14 +357,22 @@ const char *const statements[SQL_COUNT] = {
 
 	[SQL_STACK_UNVERSIONED] = "SELECT id FROM stacks WHERE last_version = 0 ORDER BY id LIMIT 1",
 	[SQL_STACK_TEXT_EACH] = "SELECT which, content FROM stack_texts WHERE stack_id = $1 ORDER BY which",
+	[SQL_STACK_REMOVE_TEXT] = "DELETE FROM stack_texts WHERE stack_id = $1 AND which = $2",
 	[SQL_VERSION_NEXT] =
 		"UPDATE stacks SET last_version = last_version + 1 WHERE id = $1 RETURNING last_version",
-	[SQL_VERSION_ADD] = "INSERT INTO versions (stack_id, number, time_ms, uid, run_id, what, changes) "
-			    "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+	[SQL_VERSION_ADD] =
+		"INSERT INTO versions (stack_id, number, time_ms, uid, run_id, what, changes, dropped) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, 0) RETURNING id",
 	[SQL_VERSION_COUNT] = "UPDATE versions SET changes = changes + 1 WHERE id = $1 AND changes > 0",
 	[SQL_VERSION_SET_WHAT] = "UPDATE versions SET what = $2, changes = 0 WHERE id = $1",
 	[SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS " FROM versions WHERE id = $1",
 	[SQL_VERSION_FIND] = "SELECT " VERSION_COLUMNS " FROM versions WHERE stack_id = $1 AND number = $2",
+	[SQL_VERSION_BEFORE] = "SELECT " VERSION_COLUMNS " FROM versions WHERE stack_id = $1 AND number < $2 "
+			       "AND dropped = 0 ORDER BY number DESC",
+	[SQL_VERSION_AT] = "SELECT " VERSION_COLUMNS " FROM versions WHERE stack_id = $1 AND time_ms <= $2 "
+			   "AND dropped = 0 ORDER BY number DESC LIMIT 1",
+	[SQL_VERSION_LAST] = "SELECT COALESCE(MAX(number), 0) FROM versions WHERE stack_id = $1",
+	[SQL_VERSION_DROP] = "UPDATE versions SET dropped = 1 WHERE id = $1",
 
 	[SQL_ITEM_ADD] = "INSERT INTO items (stack_id, kind, name, from_version, to_version, content_id) "
 			 "VALUES ($1, $2, $3, $4, 0, $5)",
@@ -367,6 +383,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_ITEM_SET_CONTENT] = "UPDATE items SET content_id = $2 WHERE id = $1",
 	[SQL_ITEM_DELETE] = "DELETE FROM items WHERE id = $1",
 	[SQL_RESOURCE_TYPE_FIND] = "SELECT id FROM resource_types WHERE name = $1",
+	[SQL_RESOURCE_TYPE_NAME] = "SELECT name FROM resource_types WHERE id = $1",
 	[SQL_RESOURCE_TYPE_LAST] = "SELECT COALESCE(MAX(id), 0) FROM resource_types",
 	[SQL_RESOURCE_TYPE_ADD] = "INSERT INTO resource_types (id, name) VALUES ($1, $2)",
 	[SQL_RESOURCE_TYPE_REUSE] =
@@ -421,4 +438,45 @@ const char *const statements[SQL_COUNT] = {
 		"SELECT t.name, r.name, d.type, d.name FROM resource_dependencies d "
 		"JOIN resources r ON r.id = d.resource_id JOIN resource_types t ON t.id = r.type_id "
 		"WHERE d.stack_id = $1 AND d.kind = 'explicit'",
+
+	[SQL_ITEM_EACH] = "SELECT " ITEM_COLUMNS " FROM items WHERE stack_id = $1 AND kind = $2 "
+			  "AND from_version <= $3 AND (to_version = 0 OR to_version > $3) ORDER BY name",
+	[SQL_ITEM_WITHIN] = "SELECT " ITEM_COLUMNS " FROM items WHERE stack_id = $1 AND kind = $2 "
+			    "AND name >= $4 AND name < $5 "
+			    "AND from_version <= $3 AND (to_version = 0 OR to_version > $3) ORDER BY name",
+	[SQL_ITEM_NEXT] = "SELECT " ITEM_COLUMNS " FROM items WHERE stack_id = $1 AND kind = $2 "
+			  "AND name >= $4 "
+			  "AND from_version <= $3 AND (to_version = 0 OR to_version > $3) "
+			  "ORDER BY name LIMIT 1",
+	[SQL_ITEM_CHANGED] =
+		"SELECT DISTINCT kind, name FROM items WHERE stack_id = $1 "
+		"AND ((from_version > $2 AND from_version <= $3) "
+		"OR (to_version > 0 AND to_version > $2 AND to_version <= $3)) ORDER BY kind, name",
+	[SQL_ITEM_ANY_CHANGED] = "SELECT id FROM items WHERE stack_id = $1 "
+				 "AND ((from_version > $2 AND from_version <= $3) "
+				 "OR (to_version > 0 AND to_version > $2 AND to_version <= $3)) LIMIT 1",
+
+	[SQL_SNAPSHOT_ADD] =
+		"INSERT INTO snapshots (version_id, stack_id, trigger_name, description, creator, tags) "
+		"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (version_id) DO NOTHING",
+	[SQL_SNAPSHOT_GET] = "SELECT " SNAPSHOT_COLUMNS " FROM versions "
+			     "LEFT JOIN snapshots ON snapshots.version_id = versions.id "
+			     "WHERE versions.id = $1",
+	[SQL_SNAPSHOT_EACH] =
+		"SELECT " SNAPSHOT_COLUMNS " FROM versions "
+		"LEFT JOIN snapshots ON snapshots.version_id = versions.id "
+		"WHERE versions.id IN (SELECT version_id FROM snapshots WHERE stack_id = $1 "
+		"UNION SELECT version_id FROM snapshot_names WHERE stack_id = $1) AND dropped = 0 "
+		"ORDER BY number DESC",
+	[SQL_SNAPSHOT_DELETE] = "DELETE FROM snapshots WHERE version_id = $1",
+	[SQL_SNAPSHOT_NAME_ADD] = "INSERT INTO snapshot_names (stack_id, name, version_id, created_ms) "
+				  "VALUES ($1, $2, $3, $4) RETURNING id",
+	[SQL_SNAPSHOT_NAME_FIND] =
+		"SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.stack_id = $1 AND name = $2",
+	[SQL_SNAPSHOT_NAME_GET] = "SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.id = $1",
+	[SQL_SNAPSHOT_NAME_EACH] =
+		"SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.stack_id = $1 ORDER BY name",
+	[SQL_SNAPSHOT_NAME_OF] =
+		"SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.version_id = $1 ORDER BY name",
+	[SQL_SNAPSHOT_NAME_DELETE] = "DELETE FROM snapshot_names WHERE id = $1",
 };

@@ -7,6 +7,7 @@
 #include "engine/output.h"
 #include "engine/tag.h"
 #include "fs/nodes/nodes.h"
+#include "fs/nodes/versions.h"
 #include "fs/scratch.h"
 
 const struct directory *const directories[TABLE_COUNT] = {
@@ -32,6 +33,16 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_TAG] = &tag_directory,
 	[TABLE_DEPS] = &deps_directory,
 	[TABLE_DEPENDENTS] = &dependents_directory,
+	[TABLE_SNAPSHOTS] = &snapshots_directory,
+	[TABLE_AT] = &at_directory,
+	[TABLE_VERSION] = &version_directory,
+	[TABLE_VERSION_OUTPUTS] = &version_outputs_directory,
+	[TABLE_VERSION_STATE] = &version_state_directory,
+	[TABLE_VERSION_TAGS] = &version_tags_directory,
+	[TABLE_VERSION_DEPS] = &version_deps_directory,
+	[TABLE_VERSION_RESOURCES] = &version_resources_directory,
+	[TABLE_VERSION_TYPE] = &version_type_directory,
+	[TABLE_COMPARE] = &compare_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

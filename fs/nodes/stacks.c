@@ -14,6 +14,7 @@
 #include "fs/nodes/events.h"
 #include "fs/nodes/state.h"
 #include "fs/scratch.h"
+#include "fs/nodes/versions.h"
 
 static int stack_find_node(struct view *folder, const char *name, int64_t *ret_id)
 {
@@ -345,6 +346,24 @@ static const struct entry stack_entries[] = {
 	  .object = object_stack },
 	{ .name = "state.ctl", .help = "commands for the keys: incr, cas, list", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .show = state_ctl_show, .write = state_ctl_write },
+	{ .name = "snapshots", .help = "its versions, and which are kept on purpose", .kind = KIND_DIRECTORY,
+	  .mode = 0777, .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_VERSIONS,
+	  .directory = &snapshots_directory, .object = object_versions },
+	{ .name = "at", .help = "at/TIME: the version of that time", .kind = KIND_DIRECTORY, .mode = 0555,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .directory = &at_directory,
+	  .object = object_versions },
+	{ .name = "history", .help = "its versions, the newest first", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_VERSIONS, .object = object_stack,
+	  .show = history_show },
+	{ .name = "history.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_VERSIONS, .object = object_stack,
+	  .show = history_json_show },
+	{ .name = "blame", .help = "which version, who and when, for each thing that it has", .kind = KIND_TEXT,
+	  .mode = 0444, .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_VERSIONS,
+	  .object = object_stack, .show = blame_show },
+	{ .name = "blame.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_VERSIONS, .object = object_stack,
+	  .show = blame_json_show },
 	{ .name = "activity", .help = "this stack's events", .kind = KIND_STREAM, .mode = 0444,
 	  .aspects = ASPECT_EVENTS, .subject = SUBJECT_STACK, .object = object_stack, .stream = &activity_stream },
 	{ .name = "runs", .help = "its runs; writing a workflow here runs it", .kind = KIND_DIRECTORY, .mode = 0777,

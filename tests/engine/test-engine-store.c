@@ -243,8 +243,8 @@ static void test_changes_are_told_after_the_turn(void **state)
 	assert_int_equal(noted.count, 2);
 	for (size_t i = 0; i < noted.count; i++)
 		if (noted.changes[i].subject == SUBJECT_STACK)
-			assert_int_equal(
-				noted.changes[i].aspects, ASPECT_STATUS | ASPECT_META | ASPECT_EVENTS);
+			assert_int_equal(noted.changes[i].aspects,
+				ASPECT_STATUS | ASPECT_META | ASPECT_EVENTS | ASPECT_VERSIONS);
 }
 
 int main(void)

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# What a stack was: snapshots/, at/, history, blame, by cat, ls, ln, rm, rmdir, diff and tar.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+put()
+{
+	printf '%s\n' "$2" | tee "$M/stacks/prod/$1" >/dev/null
+}
+
+@test "every change is a version; diff -r shows what changed and nothing else" {
+	mkdir "$M/stacks/prod"
+	put outputs.d/url http://a
+	put outputs.d/port 80
+	put values.yaml 'replicas: 2'
+	put outputs.d/url http://b
+	[ "$(ls "$M/stacks/prod/snapshots" | grep -c '^v')" = 5 ]
+	[ "$(readlink "$M/stacks/prod/snapshots/latest")" = v5 ]
+	cd "$M/stacks/prod/snapshots"
+	[ "$(cat v2/outputs.d/url)" = http://a ]
+	[ "$(cat v5/outputs)" = $'port=80\nurl=http://b' ]
+	[ "$(cat v4/values.yaml)" = 'replicas: 2' ]
+	[ ! -e v3/values.yaml ]
+	run diff -rq v4 v5
+	[ "$status" = 1 ]
+	[ "$output" = $'Files v4/outputs and v5/outputs differ\nFiles v4/outputs.d/url and v5/outputs.d/url differ\nFiles v4/outputs.json and v5/outputs.json differ' ]
+	# What did not change is the same file, since when it is so.
+	[ "$(stat -c %i v4/outputs.d/port)" = "$(stat -c %i v5/outputs.d/port)" ]
+	[ "$(stat -c %Y v4/outputs.d/port)" = "$(stat -c %Y v3)" ]
+	[ "$(tar c v4 | sha256sum)" = "$(tar c v4 | sha256sum)" ]
+	refused 'Permission denied' tee v4/outputs.d/url <<<x
+	refused 'not permitted' rm v4/outputs.d/url
+	cd "$T"
+}
+
+@test "snapshots: taken with a description, named, listed, deleted" {
+	mkdir "$M/stacks/prod"
+	echo 'before the upgrade' >"$M/stacks/prod/snapshots/new"
+	echo 'description="v2 it is" tags=a,b creator=bot name=good' >"$M/stacks/prod/snapshots/new"
+	put description x
+	run cat "$M/stacks/prod/snapshots/list"
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[0]} == "v3  "*"  bot  manual  [a,b]  v2 it is  (good)" ]]
+	[[ ${lines[1]} == "v2  "*"  manual  before the upgrade" ]]
+	[ "$(readlink "$M/stacks/prod/snapshots/good")" = v3 ]
+	cd "$M/stacks/prod/snapshots"
+	ln -s v2 first
+	ln -s good also
+	[ "$(readlink also)" = v3 ]
+	[ "$(ls first/)" = "$(ls v2/)" ]
+	refused 'not permitted' rmdir v2
+	says 'pinned by its name first'
+	rm first
+	rmdir v2
+	[ ! -e v2 ]
+	refused 'No such file' cat v2/meta.json
+	refused 'not permitted' rmdir v4
+	says 'v4 is what stack prod is now'
+	refused 'No such file' ln -s v2 gone
+	says 'no such version'
+	refused 'Invalid argument' ln -s v3 v9
+	refused 'File exists' ln -sn v3 good
+	refused 'Invalid argument' ln -s ../../other x
+	refused 'File exists' ln -s v3 new
+	refused 'Invalid argument' bash -c 'echo "descripton=x" > new'
+	refused 'Invalid argument' bash -c 'echo "tags=a/b" > new'
+	cd "$T"
+	[[ $(cat "$M/stacks/prod/activity") == *snapshot.created*snapshot.named*snapshot.unnamed*snapshot.deleted* ]]
+}
+
+@test "at/TIME, history and blame" {
+	mkdir "$M/stacks/prod"
+	put outputs.d/url a
+	when=$(stat -c %y "$M/stacks/prod/snapshots/v2" | sed 's/ \(.\{12\}\).*/T\1Z/; s/ /T/')
+	put outputs.d/url b
+	[ "$(cat "$M/stacks/prod/at/$when/outputs.d/url")" = a ]
+	[ "$(readlink "$M/stacks/prod/at/-0s")" = ../snapshots/v3 ]
+	refused 'No such file' cat "$M/stacks/prod/at/-2h/outputs"
+	says 'no version of the stack that is as old'
+	refused 'No such file' ls "$M/stacks/prod/at/yesterday"
+	says 'this is no time'
+	[ -z "$(ls "$M/stacks/prod/at")" ]
+	run cat "$M/stacks/prod/history"
+	[[ ${lines[0]} == v3*'output url' && ${lines[2]} == v1*created ]]
+	[[ $(cat "$M/stacks/prod/blame") == *v3*'output url'* ]]
+	python3 -c 'import json,sys; l=json.load(open(sys.argv[1])); assert [v["version"] for v in l] == [3,2,1], l' "$M/stacks/prod/history.json"
+	python3 -c 'import json,sys; l=json.load(open(sys.argv[1])); assert {v["name"]: v["version"] for v in l}["url"] == 3' "$M/stacks/prod/blame.json"
+}
+
+@test "versions are as private as the stack" {
+	need_root
+	mkdir -m 755 "$M/stacks/prod"
+	put outputs.d/url a
+	[ "$(as $nobody cat "$M/stacks/prod/snapshots/v2/outputs")" = url=a ]
+	refused 'Permission denied' as $nobody bash -c "echo x > $M/stacks/prod/snapshots/new"
+	refused 'Permission denied' as $nobody rmdir "$M/stacks/prod/snapshots/v1"
+	refused 'Permission denied' as $nobody ln -s v1 "$M/stacks/prod/snapshots/mine"
+	chmod 711 "$M/stacks/prod" # to go in, and not to read
+	refused 'Permission denied' as $nobody cat "$M/stacks/prod/snapshots/v2/outputs"
+	refused 'Permission denied' as $nobody ls "$M/stacks/prod/at/-0s/"
+	refused 'Permission denied' as $nobody cat "$M/stacks/prod/history"
+	chmod 755 "$M/stacks/prod"
+	[ "$(as $nobody cat "$M/stacks/prod/snapshots/v2/outputs")" = url=a ]
+}
+
+@test "a snapshot goes on while somebody else holds the lock; versions outlive a restart" {
+	need_root
+	mkdir -m 777 "$M/stacks/prod"
+	echo mine >"$M/stacks/prod/lock"
+	as $nobody bash -c "echo 'by nobody' > $M/stacks/prod/snapshots/new"
+	stop_daemon
+	start_daemon
+	[[ $(cat "$M/stacks/prod/snapshots/list") == *'by nobody' ]]
+	[ "$(cat "$M/stacks/prod/snapshots/v1/meta.json" | grep -c name)" = 1 ]
+}
+
+@test "restore, undo and compare" {
+	mkdir "$M/stacks/prod"
+	put outputs.d/url http://a
+	put values.yaml 'replicas: 2'
+	put outputs.d/url http://b
+	put values.yaml 'replicas: 4'
+	S=$M/stacks/prod/snapshots
+	[ "$(cat "$S/compare/v3..current")" = $'~ output url: http://a -> http://b\n~ values: replicas: 2 -> 4' ]
+	[ "$(cat "$S/compare/5..v3")" = $'~ output url: http://b -> http://a\n~ values: replicas: 4 -> 2' ]
+	python3 -c 'import json,sys; l=json.load(open(sys.argv[1])); assert [c["op"] for c in l] == ["~", "~"], l' "$S/compare/v3..v5.json"
+	[ ! -s "$S/compare/v3..v3" ]
+	refused 'No such file' cat "$S/compare/v3"
+	refused 'No such file' cat "$S/compare/v3..v99"
+	[ -z "$(ls "$S/compare")" ]
+	echo 'v3 dry-run' >"$S/restore"
+	[ "$(readlink "$S/latest")" = v5 ]
+	echo v3 >"$S/restore"
+	[ "$(cat "$M/stacks/prod/outputs.d/url")" = http://a ]
+	[ "$(cat "$M/stacks/prod/values.yaml")" = 'replicas: 2' ]
+	[ "$(readlink "$S/latest")" = v6 ]
+	diff -r "$S/v3" "$S/v6"
+	[[ $(cat "$S/list") == v5*'before_restore  before the restore of v3' ]]
+	echo undo >"$S/restore"
+	[ "$(cat "$M/stacks/prod/outputs.d/url")" = http://b ]
+	echo 'v3 only=values' >"$S/restore"
+	[ "$(cat "$M/stacks/prod/outputs.d/url")" = http://b ]
+	[ "$(cat "$M/stacks/prod/values.yaml")" = 'replicas: 2' ]
+	refused 'Invalid argument' bash -c "echo 'v3 only=x' > $S/restore"
+	refused 'No such file' bash -c "echo v99 > $S/restore"
+	[[ $(cat "$M/stacks/prod/activity") == *snapshot.restored* ]]
+}
+
+@test "a restore waits for nobody: it is refused while another holds the lock, or a run goes on" {
+	need_root
+	mkdir -m 777 "$M/stacks/prod"
+	put outputs.d/url a
+	echo mine >"$M/stacks/prod/lock"
+	refused 'busy' as $nobody bash -c "echo v1 > $M/stacks/prod/snapshots/restore"
+	rm "$M/stacks/prod/lock"
+	put config.yaml 'auto_lock: false'
+	mkfifo -m 666 go
+	script long.sloth "read x < $T/go"
+	cp long.sloth "$M/stacks/prod/runs/"
+	refused 'busy' bash -c "echo v1 > $M/stacks/prod/snapshots/restore"
+	says 'unfinished run'
+	echo >go
+	cat "$M/runs/1/wait"
+	echo v1 >"$M/stacks/prod/snapshots/restore"
+	[ ! -s "$M/stacks/prod/outputs" ]
+}
+
+@test "what is stored damaged is said, and never restored" {
+	mkdir "$M/stacks/prod"
+	put values.yaml "$(seq -f 'key%g: 1' 100)"
+	put outputs.d/url b
+	put values.yaml 'a: 1'
+	stop_daemon
+	python3 - "$T/home/sloth.db" <<-'PYTHON'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	db.execute("UPDATE contents SET data = zeroblob(length(data)) WHERE size > 500")
+	db.commit()
+	PYTHON
+	start_daemon
+	refused 'Bad message' cat "$M/stacks/prod/snapshots/v2/values.yaml"
+	says 'stack prod, version v2: the stored content of text values is damaged'
+	refused 'Bad message' bash -c "echo v3 > $M/stacks/prod/snapshots/restore"
+	[ "$(cat "$M/stacks/prod/values.yaml")" = 'a: 1' ]
+	echo 'v3 only=outputs' >"$M/stacks/prod/snapshots/restore"
+}
