@@ -211,6 +211,41 @@ static bool environment_has(pid_t pid, const char *marker)
 	return false;
 }
 
+int process_variable(pid_t pid, const char *name, char *ret_value, size_t size)
+{
+	static char text[256 << 10]; /* one thread reads */
+	size_t length = strlen(name);
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	n = process_read_file(path, text, sizeof(text));
+	if (n < 0)
+		return (int)n;
+	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(text + i) + 1)
+		if (!strncmp(text + i, name, length) && text[i + (ssize_t)length] == '=') {
+			snprintf(ret_value, size, "%s", text + i + length + 1);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int process_user(pid_t pid, uid_t *ret_uid)
+{
+	char path[64], text[4096];
+	unsigned uid;
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (process_read_file(path, text, sizeof(text)) < 0)
+		return -ESRCH;
+	p = strstr(text, "\nUid:");
+	if (!p || sscanf(p, "\nUid: %u", &uid) != 1)
+		return -ESRCH;
+	*ret_uid = (uid_t)uid;
+	return 0;
+}
+
 static void cleanup_dir(DIR **dir)
 {
 	if (*dir)

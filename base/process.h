@@ -42,5 +42,12 @@ int process_boot_id(char ret_id[37]);
  * and `spare` (0: none). How many were signalled; what we may not look into is left out. */
 int process_signal_marked(const char *marker, int signal, pid_t spare);
 
+/* A variable of the environment that a process was started with (proc(5), environ), cut to the size: 0,
+ * -ENOENT or what open(2) gives. The process itself decides what stands there. */
+int process_variable(pid_t pid, const char *name, char *ret_value, size_t size);
+
+/* The real user of a process: 0 or -ESRCH. */
+int process_user(pid_t pid, uid_t *ret_uid);
+
 /* Reads a small file whole. Bytes read, NUL-terminated, or -errno. */
 ssize_t process_read_file(const char *path, char *ret_text, size_t size);

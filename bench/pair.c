@@ -95,11 +95,12 @@ static int64_t lock(struct pair *pair)
 
 	run(pair, SQL_BEGIN, "");
 	run(pair, SQL_STACK_GET, "i", pair->stack_id);
-	run(pair, SQL_LOCK_OF_STACK, "ii", pair->stack_id, time);
+	run(pair, SQL_LOCK_OF_TARGET, "iii", pair->stack_id, (int64_t)0, time);
 	run(pair, SQL_CHANGE_BEGIN, "");
 	token = run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
-	run(pair, SQL_LOCK_ADD, "iisiiiiiiissss", pair->stack_id, token, "durable", (int64_t)0, (int64_t)0,
-		(int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000, "", "sloth-bench lock", "",
+	run(pair, SQL_LOCK_ADD, "iiisisiiiiiiiisssss", pair->stack_id, (int64_t)0, token, "durable",
+		(int64_t)0, "", (int64_t)0, (int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000,
+		(int64_t)0, (int64_t)0, "01234567-89ab-cdef-0123-456789abcdef", "", "sloth-bench lock", "",
 		"a benchmark");
 	add_event(pair, "lock.acquired");
 	run(pair, SQL_CHANGE_END, "");
@@ -111,9 +112,9 @@ static void unlock(struct pair *pair, int64_t token)
 {
 	run(pair, SQL_BEGIN, "");
 	run(pair, SQL_STACK_GET, "i", pair->stack_id);
-	run(pair, SQL_LOCK_OF_STACK, "ii", pair->stack_id, time_now_ms());
+	run(pair, SQL_LOCK_OF_TARGET, "iii", pair->stack_id, (int64_t)0, time_now_ms());
 	run(pair, SQL_CHANGE_BEGIN, "");
-	run(pair, SQL_LOCK_DELETE, "ii", pair->stack_id, token);
+	run(pair, SQL_LOCK_DELETE, "iii", pair->stack_id, (int64_t)0, token);
 	add_event(pair, "lock.released");
 	run(pair, SQL_CHANGE_END, "");
 	run(pair, SQL_COMMIT, "");

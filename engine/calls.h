@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What the process of a run asks the daemon for (doc/protocol.md, "Calls"): a table a noun, a row a function.
- * Everything is judged by the submitter's rights; changes of the stack need its lock, and carry the fencing
- * token of it.
+ * What the process of a run asks the daemon for (doc/protocol.md, "Calls"): a table a noun, a row a function,
+ * run in a change of its own. Everything is judged by the submitter's rights; changes of the stack need its
+ * lock, and carry the fencing token of it.
  */
+#include <jansson.h>
+
 #include "engine/runner-internal.h"
 #include "engine/stack.h"
 
@@ -13,17 +15,24 @@ struct call {
 	struct engine *engine;
 	struct run run;
 	struct caller caller; /* the submitter, acting through the run; borrows the runner's */
+	int64_t seq;	      /* of the frame; names the answer */
+	const char *task;     /* that asks; NULL: the run itself */
 	json_t *args;
 	struct fault fault;
 	json_t *value; /* the answer; NULL: null */
 };
 
+/* Returned by a row that answers later, through runner_call_answer(). */
+enum { CALL_LATER = 1 };
+
 struct call_row {
 	const char *name; /* NULL ends a table */
+	/* 0, CALL_LATER, or -errno with the sentence in the fault. */
 	int (*run)(struct call *call);
 	bool changes; /* its answer is kept until the process has it, so that it is never done twice */
 };
 
+extern const struct call_row lock_calls[];     /* calls-lock.c */
 extern const struct call_row output_calls[];   /* calls-output.c */
 extern const struct call_row resource_calls[]; /* calls-resource.c */
 
@@ -36,3 +45,11 @@ int call_may_change(struct call *call);
 
 /* The run's stack, or the one that the argument "stack" names; the submitter may read it. */
 int call_stack(struct call *call, struct stack *ret_stack);
+
+/* The answer to a call that said CALL_LATER: `value` is stolen (NULL: null). */
+int runner_call_answer(
+	struct runner *runner, int64_t seq, int result, const struct fault *fault, json_t *value);
+/* Whether a call waits already: it was sent again. */
+bool lock_call_waits(struct runner *runner, int64_t seq);
+/* The runner goes: nobody waits for the answers any more. */
+void lock_calls_done(struct runner *runner);

@@ -10,6 +10,8 @@
 #include "base/process.h"
 #include "base/text.h"
 
+enum { READING_MS = 1000 };
+
 static int64_t boot_time_ms(void)
 {
 	struct timespec now;
@@ -55,5 +57,8 @@ int64_t clock_now_ms(const struct engine *engine)
 
 int64_t clock_to_wall(const struct engine *engine, int64_t ms)
 {
-	return time_now_ms() + ms - clock_now_ms(engine);
+	int64_t set = time_now_ms() - clock_now_ms(engine);
+
+	/* Two clocks are never read at the same moment; whoever sets one means more than that. */
+	return set > -READING_MS && set < READING_MS ? ms : ms + set;
 }

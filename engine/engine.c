@@ -74,7 +74,7 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	r = clock_init(engine);
 	if (r < 0)
 		return fault_set(fault, -r, "%s: the clock cannot be stored: %s", home, strerror(-r));
-	r = lock_table_new(engine, &engine->locks);
+	r = lock_table_new(engine);
 	if (r == 0)
 		r = kv_expiry_new(engine, &engine->kv_expiry);
 	if (r == 0)
@@ -163,6 +163,7 @@ int engine_turn_end(struct engine *engine)
 
 	if (engine->turn_ends)
 		engine->turn_ends(engine->turn_userdata);
+	lock_turn_ends(engine->locks);
 	dirty = store_turn_dirty(engine->store);
 	r = store_turn_end(engine->store);
 	engine->patient = false;

@@ -53,6 +53,7 @@ enum subject {
 	SUBJECT_TAG, /* of one stack */
 	SUBJECT_DEP, /* of one stack on another */
 	SUBJECT_RESOURCE,
+	SUBJECT_LOCK, /* a named one */
 };
 
 struct change {
@@ -104,6 +105,13 @@ struct engine {
 	 * none. */
 	void (*turn_ends)(void *userdata);
 	void *turn_userdata;
+	/* Ends a run that lost its lock: see lock_force(). NULL: nothing can be run. */
+	void (*end_run)(void *userdata, int64_t run_id, const char *why);
+	void *end_userdata;
+	/* How many descriptors of a process are the lock's file, through a mount; -1 where that can't be
+	 * known. NULL: nobody knows. */
+	int (*opened)(void *userdata, pid_t pid, int64_t stack_id, int64_t name_id);
+	void *open_userdata;
 };
 
 /* Opens the store in `home`/sloth.db, loads the configuration, drops session locks of a former daemon and

@@ -1,51 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* The control file of a lock: a line is a verb with words, words alone, or a reason as it stands. */
-#include <ctype.h>
+/* The control files of locks: a line is a verb with words, words alone, or a reason as it stands. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "engine/lock-table.h"
-
-enum { LINE_MAX_SIZE = 2048 };
+#include "engine/named-lock.h"
+#include "engine/stack.h"
 
 enum {
 	WORD_REASON = 1 << 0,
 	WORD_OPERATION = 1 << 1,
 	WORD_BY = 1 << 2,
 	WORD_TTL = 1 << 3,
-	WORD_WAIT = 1 << 4
+	WORD_WAIT = 1 << 4,
+	WORD_PID = 1 << 5,
+	WORD_TOKEN = 1 << 6,
+	WORD_TAKE = 1 << 7, /* a bare word */
+	WORDS_OF_A_LOCK = WORD_REASON | WORD_OPERATION | WORD_BY | WORD_TTL | WORD_PID,
 };
 
 struct command {
 	struct lock_request request;
-	int64_t wait_ms;
-	bool has_wait;
+	int64_t wait_ms, pid, token;
 	unsigned given; /* WORD_* */
+	struct lock_target targets[LOCK_TARGETS_MAX];
+	size_t target_count;
+	bool takes_targets; /* they are words of the line */
 	/* How lock_command() was called. */
 	struct engine *engine;
 	struct caller *caller;
-	int64_t stack_id;
-	void (*done)(void *userdata, int result, int64_t token, const struct fault *fault);
+	lock_done done;
 	void *userdata;
 	struct fault *fault;
 	struct lock_wait **ret_wait;
 };
 
-/* A word is a text of the request, or a duration of the command. */
+enum word_kind { IS_TEXT, IS_DURATION, IS_NUMBER };
+
+/* A word is a member of the request or of the command. */
 static const struct word {
 	const char *name;
 	unsigned bit;
-	bool is_duration;
+	enum word_kind kind;
 	size_t offset; /* within struct command */
 } words[] = {
-	{ "reason", WORD_REASON, false, offsetof(struct command, request.reason) },
-	{ "operation", WORD_OPERATION, false, offsetof(struct command, request.operation) },
-	{ "by", WORD_BY, false, offsetof(struct command, request.by) },
-	{ "ttl", WORD_TTL, true, offsetof(struct command, request.ttl_ms) },
-	{ "wait", WORD_WAIT, true, offsetof(struct command, wait_ms) },
+	{ "reason", WORD_REASON, IS_TEXT, offsetof(struct command, request.reason) },
+	{ "operation", WORD_OPERATION, IS_TEXT, offsetof(struct command, request.operation) },
+	{ "by", WORD_BY, IS_TEXT, offsetof(struct command, request.by) },
+	{ "ttl", WORD_TTL, IS_DURATION, offsetof(struct command, request.ttl_ms) },
+	{ "wait", WORD_WAIT, IS_DURATION, offsetof(struct command, wait_ms) },
+	{ "pid", WORD_PID, IS_NUMBER, offsetof(struct command, pid) },
+	{ "token", WORD_TOKEN, IS_NUMBER, offsetof(struct command, token) },
 };
 
 enum { WORD_COUNT = sizeof(words) / sizeof(words[0]) };
@@ -54,48 +63,93 @@ static int run_acquire(struct command *command)
 {
 	int64_t token;
 
+	command->request.bound_pid = (pid_t)command->pid;
 	if (command->wait_ms > 0)
-		return lock_wait(command->engine, command->caller, command->stack_id, &command->request,
-			command->wait_ms, command->done, command->userdata, command->fault, &token,
-			command->ret_wait);
-	return lock_acquire(command->engine, command->caller, command->stack_id, &command->request,
-		command->fault, &token);
+		return lock_wait_all(command->engine, command->caller, command->targets,
+			command->target_count, &command->request, command->wait_ms, command->done,
+			command->userdata, command->fault, &token, command->ret_wait);
+	return lock_acquire_all(command->engine, command->caller, command->targets, command->target_count,
+		&command->request, command->fault, &token);
+}
+
+static int run_maintenance(struct command *command)
+{
+	command->request.kind = LOCK_MAINTENANCE;
+	if (!*command->request.reason)
+		return fault_set(command->fault, EINVAL,
+			"say what is being done, others will read it: echo 'maint reason=\"disk swap\"' > "
+			"lock");
+	return run_acquire(command);
 }
 
 static int run_unlock(struct command *command)
 {
-	return lock_release(command->engine, command->caller, command->stack_id, command->fault);
+	return lock_release(
+		command->engine, command->caller, command->targets[0], command->token, command->fault);
+}
+
+static int run_release_all(struct command *command)
+{
+	return lock_release_all(
+		command->engine, command->caller, command->targets, command->target_count, command->fault);
 }
 
 static int run_renew(struct command *command)
 {
-	return lock_renew(
-		command->engine, command->caller, command->stack_id, command->request.ttl_ms, command->fault);
+	return lock_renew(command->engine, command->caller, command->targets[0], command->request.ttl_ms,
+		command->token, command->fault);
+}
+
+static int run_check(struct command *command)
+{
+	if (!(command->given & WORD_TOKEN))
+		return fault_set(command->fault, EINVAL, "check needs a token: echo 'check token=7' > lock");
+	return lock_check_token(
+		command->engine, command->caller, command->targets[0], command->token, command->fault);
 }
 
 static int run_force(struct command *command)
 {
-	return lock_force(
-		command->engine, command->caller, command->stack_id, command->request.reason, command->fault);
+	bool take = command->given & WORD_TAKE;
+
+	if (!take && (command->given & ~(unsigned)WORD_REASON))
+		return fault_set(command->fault, EINVAL,
+			"force alone takes reason= only; with more words it is: force take reason=…");
+	command->request.bound_pid = (pid_t)command->pid;
+	return lock_force(command->engine, command->caller, command->targets[0], command->request.reason,
+		take ? &command->request : NULL, command->fault);
 }
 
-/* The first row is what a line without a verb does. */
-static const struct verb {
+struct verb {
 	const char *name;
 	unsigned words;
 	int (*run)(struct command *command);
-} verbs[] = {
-	{ "", WORD_REASON | WORD_OPERATION | WORD_BY | WORD_TTL | WORD_WAIT, run_acquire },
-	{ "unlock", 0, run_unlock },
-	{ "renew", WORD_TTL, run_renew },
-	{ "force", WORD_REASON, run_force },
 };
 
-static const struct verb *verb_find(const char *text, size_t size)
+/* Of the file of one lock. The first row is what a line without a verb does. */
+static const struct verb verbs[] = {
+	{ "", WORDS_OF_A_LOCK | WORD_WAIT, run_acquire },
+	{ "maint", WORDS_OF_A_LOCK | WORD_WAIT, run_maintenance },
+	{ "unlock", WORD_TOKEN, run_unlock },
+	{ "renew", WORD_TTL | WORD_TOKEN, run_renew },
+	{ "check", WORD_TOKEN, run_check },
+	{ "force", WORDS_OF_A_LOCK | WORD_TAKE, run_force },
+	{ NULL },
+};
+
+/* Of the file for several. */
+static const struct verb verbs_all[] = {
+	{ "acquire", WORDS_OF_A_LOCK | WORD_WAIT, run_acquire },
+	{ "maint", WORDS_OF_A_LOCK | WORD_WAIT, run_maintenance },
+	{ "release", 0, run_release_all },
+	{ NULL },
+};
+
+static const struct verb *verb_find(const struct verb *table, const char *text, size_t size)
 {
-	for (size_t i = 1; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strlen(verbs[i].name) == size && !memcmp(verbs[i].name, text, size))
-			return &verbs[i];
+	for (; table->name; table++)
+		if (size > 0 && strlen(table->name) == size && !memcmp(table->name, text, size))
+			return table;
 	return NULL;
 }
 
@@ -114,31 +168,6 @@ static bool has_assignment(const char *line)
 	return false;
 }
 
-/* The next word, with the quotes of a shell taken off. 1: a word; 0: the end; -EINVAL. */
-static int word_next(const char **line, char ret_word[LINE_MAX_SIZE])
-{
-	const char *p = *line + strspn(*line, " \t");
-	size_t n = 0;
-	char quote = 0;
-
-	if (!*p)
-		return 0;
-	for (; *p && (quote || (*p != ' ' && *p != '\t')); p++) {
-		if (quote ? *p == quote : *p == '"' || *p == '\'') {
-			quote = quote ? 0 : *p;
-			continue;
-		}
-		if (*p == '\\' && quote != '\'' && p[1])
-			p++;
-		ret_word[n++] = *p;
-	}
-	if (quote)
-		return -EINVAL;
-	ret_word[n] = '\0';
-	*line = p;
-	return 1;
-}
-
 static int duration_word(struct command *command, const struct word *word, const char *value)
 {
 	int64_t ms;
@@ -149,6 +178,17 @@ static int duration_word(struct command *command, const struct word *word, const
 	if (ms == 0 && word->bit == WORD_TTL)
 		return fault_set(command->fault, EINVAL, "ttl=%.100s: a lock must last for a while", value);
 	*(int64_t *)((char *)command + word->offset) = ms;
+	return 0;
+}
+
+static int number_word(struct command *command, const struct word *word, const char *value)
+{
+	int64_t number;
+
+	if (parse_int64(value, &number) < 0 || number <= 0 || (word->bit == WORD_PID && number > INT32_MAX))
+		return fault_set(command->fault, EINVAL, "%s=%.100s: that is a whole number above 0",
+			word->name, value);
+	*(int64_t *)((char *)command + word->offset) = number;
 	return 0;
 }
 
@@ -171,41 +211,89 @@ static int unknown_word(struct command *command, const char *text)
 		names[i] = words[i].name;
 	near = text_nearest(text, names, WORD_COUNT);
 	return fault_set(command->fault, EINVAL,
-		"%.100s= is unknown%s%s%s. The words are reason= operation= ttl= by= wait=, their values in "
-		"quotes where "
-		"there are blanks",
+		"%.100s= is unknown%s%s%s. The words are reason= operation= ttl= by= wait= pid= token=, "
+		"their values in quotes where there are blanks",
 		text, near ? "; did you mean " : "", near ? near : "", near ? "=?" : "");
 }
 
-static int assign(struct command *command, const struct verb *verb, char *text)
+static int assign(struct command *command, const struct verb *verb, char *text, char *value)
 {
-	char *value = strchr(text, '=');
+	static int (*const set[])(struct command *, const struct word *, const char *) = {
+		[IS_TEXT] = text_word, [IS_DURATION] = duration_word, [IS_NUMBER] = number_word
+	};
 
-	if (!value)
-		return fault_set(command->fault, EINVAL,
-			"%.100s: this word has no name=; put quotes around values with blanks", text);
 	*value++ = '\0';
 	for (size_t i = 0; i < WORD_COUNT; i++) {
 		if (strcmp(words[i].name, text) != 0)
 			continue;
 		if (!(verb->words & words[i].bit))
-			return fault_set(command->fault, EINVAL, "%s does not take %s=", verb->name, text);
+			return fault_set(command->fault, EINVAL,
+				"%s does not take %s=", *verb->name ? verb->name : "taking a lock", text);
 		if (command->given & words[i].bit)
 			return fault_set(command->fault, EINVAL, "%s= stands there twice", text);
 		command->given |= words[i].bit;
-		return words[i].is_duration ? duration_word(command, &words[i], value)
-					    : text_word(command, &words[i], value);
+		return set[words[i].kind](command, &words[i], value);
 	}
 	return unknown_word(command, text);
 }
 
-static int words_parse(struct command *command, const struct verb *verb, const char *line)
+/* "stacks/prod", "locks/db". */
+static int target_find(struct command *command, const char *path, struct lock_target *ret_target)
 {
-	char word[LINE_MAX_SIZE];
+	struct stack stack;
 	int r;
 
-	while ((r = word_next(&line, word)) > 0) {
-		r = assign(command, verb, word);
+	if (!strncmp(path, "locks/", 6)) {
+		ret_target->stack_id = 0;
+		return named_lock_need(command->engine, command->caller, path + 6, false, command->fault,
+			&ret_target->name_id);
+	}
+	if (strncmp(path, "stacks/", 7) != 0)
+		return fault_set(command->fault, EINVAL,
+			"%.200s: what is locked is written as stacks/NAME or locks/NAME", path);
+	r = stack_find(command->engine, path + 7, &stack);
+	if (r < 0)
+		return fault_set(command->fault, -r, "there is no stack %.128s", path + 7);
+	*ret_target = lock_of_stack(stack.id);
+	return 0;
+}
+
+static int target_word(struct command *command, const char *path)
+{
+	struct lock_target target;
+	int r;
+
+	if (command->target_count == LOCK_TARGETS_MAX)
+		return fault_set(command->fault, EINVAL, "at most %d are locked at once", LOCK_TARGETS_MAX);
+	r = target_find(command, path, &target);
+	if (r == 0)
+		command->targets[command->target_count++] = target;
+	return r;
+}
+
+static int word_take(struct command *command, const struct verb *verb, char *text)
+{
+	char *value = strchr(text, '=');
+
+	if (value)
+		return assign(command, verb, text, value);
+	if ((verb->words & WORD_TAKE) && !strcmp(text, "take")) {
+		command->given |= WORD_TAKE;
+		return 0;
+	}
+	if (command->takes_targets)
+		return target_word(command, text);
+	return fault_set(command->fault, EINVAL,
+		"%.100s: this word has no name=; put quotes around values with blanks", text);
+}
+
+static int words_parse(struct command *command, const struct verb *verb, const char *line)
+{
+	char word[LOCK_LINE_MAX];
+	int r;
+
+	while ((r = lock_word_next(&line, word)) > 0) {
+		r = word_take(command, verb, word);
 		if (r < 0)
 			return r;
 	}
@@ -215,7 +303,7 @@ static int words_parse(struct command *command, const struct verb *verb, const c
 static int line_run(struct command *command, const char *line)
 {
 	size_t first = strcspn(line, " \t");
-	const struct verb *verb = verb_find(line, first);
+	const struct verb *verb = verb_find(verbs, line, first);
 	int r;
 
 	if (verb)
@@ -227,36 +315,58 @@ static int line_run(struct command *command, const char *line)
 	return r < 0 ? r : verb->run(command);
 }
 
-int lock_command(struct engine *engine, struct caller *caller, int64_t stack_id, const char *line,
-	size_t size, void (*done)(void *userdata, int result, int64_t token, const struct fault *fault),
-	void *userdata, struct fault *fault, struct lock_wait **ret_wait)
+int lock_command(struct engine *engine, struct caller *caller, struct lock_target target, const char *line,
+	size_t size, lock_done done, void *userdata, struct fault *fault, struct lock_wait **ret_wait)
 {
 	struct command command = {
 		.request = { .kind = LOCK_DURABLE },
+		.targets = { target },
+		.target_count = 1,
 		.engine = engine,
 		.caller = caller,
-		.stack_id = stack_id,
 		.done = done,
 		.userdata = userdata,
 		.fault = fault,
 		.ret_wait = ret_wait,
 	};
-	char text[LINE_MAX_SIZE];
+	char text[LOCK_LINE_MAX];
+	int r = lock_line_copy(line, size, fault, text);
 
 	*ret_wait = NULL;
-	while (size > 0 && isspace((unsigned char)line[size - 1]))
-		size--;
-	while (size > 0 && isspace((unsigned char)*line)) {
-		line++;
-		size--;
-	}
-	if (size == 0)
+	if (r == 0 && !*text)
 		return fault_set(fault, EINVAL, "write a reason: echo 'Deploying v2' > lock");
-	if (size >= sizeof(text))
-		return fault_set(fault, EINVAL, "a line of %zu bytes is too long for a lock", size);
-	if (memchr(line, '\0', size) || memchr(line, '\n', size))
-		return fault_set(fault, EINVAL, "a lock takes one line of text at a time");
-	memcpy(text, line, size);
-	text[size] = '\0';
-	return line_run(&command, text);
+	return r < 0 ? r : line_run(&command, text);
+}
+
+int lock_command_all(struct engine *engine, struct caller *caller, const char *line, size_t size,
+	lock_done done, void *userdata, struct fault *fault, struct lock_wait **ret_wait)
+{
+	struct command command = {
+		.request = { .kind = LOCK_DURABLE },
+		.takes_targets = true,
+		.engine = engine,
+		.caller = caller,
+		.done = done,
+		.userdata = userdata,
+		.fault = fault,
+		.ret_wait = ret_wait,
+	};
+	const struct verb *verb;
+	char text[LOCK_LINE_MAX];
+	size_t first;
+	int r = lock_line_copy(line, size, fault, text);
+
+	*ret_wait = NULL;
+	if (r < 0)
+		return r;
+	first = strcspn(text, " \t");
+	verb = verb_find(verbs_all, text, first);
+	r = verb ? words_parse(&command, verb, text + first) : 0;
+	if (r < 0)
+		return r;
+	if (!verb || command.target_count == 0)
+		return fault_set(fault, EINVAL,
+			"write what is to be locked together: echo 'acquire stacks/prod locks/db "
+			"reason=\"move\" wait=60s' > locks/ctl, and: release stacks/prod locks/db");
+	return verb->run(&command);
 }

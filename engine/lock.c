@@ -1,33 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks of stacks: who gets one, who gives it back, whom it stops. */
+/* Who gets a lock: drafts of what somebody wants, held against what others hold. */
 #include "engine/lock.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "engine/event.h"
+#include "engine/clock.h"
 #include "engine/lock-table.h"
-
-static int lock_stack(struct engine *engine, struct caller *caller, int64_t stack_id, int want,
-	struct fault *fault, struct stack *ret_stack)
-{
-	char owner[128];
-	int r = stack_get(engine, stack_id, ret_stack);
-
-	if (r < 0)
-		return fault_set(fault, -r, r == -ENOENT ? "the stack is gone" : "the stack cannot be read");
-	if (stack_access(caller, ret_stack, want) < 0)
-		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not lock it",
-			ret_stack->name, caller_user_name(ret_stack->uid, owner, sizeof(owner)),
-			(unsigned)ret_stack->mode);
-	return 0;
-}
+#include "engine/stack.h"
 
 /* What is known of the processes now; later they may be gone, and their pids others'. */
 static void draft_processes(struct lock *lock, pid_t pid, pid_t opener)
@@ -54,7 +40,18 @@ static int draft_word(char ret_word[LOCK_WORD_MAX], const char *word, const char
 	return 0;
 }
 
-int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_id,
+static int draft_words(struct lock *lock, const struct lock_request *request, struct fault *fault)
+{
+	int r = draft_word(lock->by, request->by, "by", fault);
+
+	if (r == 0)
+		r = draft_word(lock->operation, request->operation, "operation", fault);
+	if (r == 0)
+		r = draft_word(lock->reason, request->reason, "reason", fault);
+	return r < 0 ? r : draft_word(lock->part, request->part ? request->part : "", "part", fault);
+}
+
+static int lock_draft_make(struct engine *engine, struct caller *caller, struct lock_target target,
 	const struct lock_request *request, struct fault *fault, struct lock_draft *ret_draft)
 {
 	struct lock_draft draft = { .ttl_ms = request->ttl_ms };
@@ -62,14 +59,13 @@ int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_
 	int r;
 
 	lock->kind = request->kind;
-	lock->stack_id = stack_id;
-	lock->owner = request->kind == LOCK_DURABLE ? 0 : request->owner;
+	lock->target = target;
+	lock->owner = lock_is_users(lock) ? 0 : request->owner;
 	lock->uid = caller ? caller->uid : geteuid();
-	r = draft_word(lock->by, request->by, "by", fault);
-	if (r == 0)
-		r = draft_word(lock->operation, request->operation, "operation", fault);
-	if (r == 0)
-		r = draft_word(lock->reason, request->reason, "reason", fault);
+	lock->bound_pid = request->bound_pid;
+	r = draft_words(lock, request, fault);
+	if (r == 0 && request->bound_pid)
+		r = lock_bound_check(caller, request->bound_pid, fault, &lock->bound_start);
 	if (r < 0)
 		return r;
 	if (request->kind == LOCK_RUN)
@@ -80,14 +76,55 @@ int lock_draft_make(struct engine *engine, struct caller *caller, int64_t stack_
 	return 0;
 }
 
-/* Whether the row is the asker's own, so that asking again changes it. */
-static bool row_is_mine(const struct lock *row, const struct lock *draft)
+/* A row a target: who names one twice means it once. */
+int lock_drafts_make(struct engine *engine, struct caller *caller, const struct lock_target *targets,
+	size_t count, const struct lock_request *request, struct fault *fault, struct lock_draft **ret_drafts,
+	size_t *ret_count)
 {
-	if (row->kind == LOCK_DURABLE || draft->kind == LOCK_DURABLE)
-		return row->kind == draft->kind && row->uid == draft->uid;
+	CLEANUP(cleanup_free) struct lock_draft *drafts = calloc(count, sizeof(*drafts));
+	size_t n = 0;
+	int r;
+
+	if (!drafts)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		bool twice = false;
+
+		for (size_t k = 0; k < i; k++)
+			twice |= lock_target_same(targets[k], targets[i]);
+		if (twice)
+			continue;
+		if (n > 0) {
+			/* The processes were looked at already. */
+			drafts[n] = drafts[0];
+			drafts[n++].lock.target = targets[i];
+			continue;
+		}
+		r = lock_draft_make(engine, caller, targets[i], request, fault, &drafts[n++]);
+		if (r < 0)
+			return r;
+	}
+	*ret_drafts = TAKE(drafts);
+	*ret_count = n;
+	return 0;
+}
+
+bool lock_row_is_mine(const struct lock *row, const struct lock *draft)
+{
+	if (lock_is_users(row) || lock_is_users(draft))
+		/* Maintenance is not ended by a script of the same user that locks as ever. */
+		return row->uid == draft->uid &&
+		       (row->kind == draft->kind ||
+			       (row->kind == LOCK_DURABLE && draft->kind == LOCK_MAINTENANCE));
 	if (row->kind == LOCK_RUN || draft->kind == LOCK_RUN)
-		return row->kind == draft->kind && row->owner == draft->owner;
+		/* Two parts of one run keep each other out, and so does one that asks again. */
+		return row->kind == draft->kind && row->owner == draft->owner && row->target.stack_id;
 	return row->owner == draft->owner;
+}
+
+bool lock_compatible(const struct lock *row, const struct lock *draft)
+{
+	return row->kind == LOCK_SHARED && draft->kind == LOCK_SHARED;
 }
 
 /* Sorts the rows that are in the way: only those stay in `rows`, the asker's own goes to *ret_mine. */
@@ -97,10 +134,10 @@ static bool rows_split(struct lock_rows *rows, const struct lock *draft, struct 
 	size_t n = 0;
 
 	for (size_t i = 0; i < rows->count; i++) {
-		if (row_is_mine(&rows->rows[i], draft)) {
+		if (lock_row_is_mine(&rows->rows[i], draft)) {
 			*ret_mine = rows->rows[i];
 			found = true;
-		} else if (rows->rows[i].kind != LOCK_SHARED || draft->kind != LOCK_SHARED) {
+		} else if (!lock_compatible(&rows->rows[i], draft)) {
 			rows->rows[n++] = rows->rows[i];
 		}
 	}
@@ -108,376 +145,170 @@ static bool rows_split(struct lock_rows *rows, const struct lock *draft, struct 
 	return found;
 }
 
-static int draft_expiry(struct engine *engine, const struct lock_draft *draft, int64_t *ret_expires_ms)
+int lock_set_expiry(struct engine *engine, const struct lock_draft *draft, struct lock *lock)
 {
-	struct config config;
+	struct config config = engine->config;
 	int64_t ttl = draft->ttl_ms;
 	int r;
 
-	*ret_expires_ms = 0;
-	if (draft->lock.kind != LOCK_DURABLE)
-		return 0;
-	if (ttl == 0) {
-		r = stack_config(engine, draft->lock.stack_id, &config);
+	lock->expires_ms = 0;
+	if (ttl == 0 && draft->lock.kind == LOCK_DURABLE) {
+		r = lock->target.stack_id ? stack_config(engine, lock->target.stack_id, &config) : 0;
 		if (r < 0)
 			return r;
 		ttl = config.lock_timeout_ms;
 	}
-	*ret_expires_ms = time_now_ms() + ttl;
+	if (ttl)
+		lock->expires_ms = clock_now_ms(engine) + ttl;
 	return 0;
 }
 
 /* One's own durable lock again: other words and a new end, but the same grant. */
-static int row_renew(struct engine *engine, struct caller *caller, const struct stack *stack,
-	const struct lock *row, const struct lock *words, int64_t expires_ms)
+int lock_row_renew(struct engine *engine, struct caller *caller, const struct lock_object *object,
+	const struct lock *row, const struct lock *words)
 {
-	int r = store_run(engine->store, SQL_LOCK_RENEW, "iiisss", stack->id, row->token, expires_ms,
-		words->by, words->operation, words->reason);
+	int r = store_run(engine->store, SQL_LOCK_RENEW, "iiiisiisss", row->target.stack_id,
+		row->target.name_id, row->token, words->expires_ms,
+		words->bound_pid ? engine->locks->boot_id : "", (int64_t)words->bound_pid,
+		(int64_t)words->bound_start, words->by, words->operation, words->reason);
 
 	if (r == 0)
-		r = event_add(engine, caller, "lock.renewed", stack->id, stack->name, 0,
+		r = lock_object_event(engine, caller, "lock.renewed", object, 0,
 			json_pack("{sI sI}", "token", (json_int_t)row->token, "expires_ms",
-				(json_int_t)expires_ms));
+				(json_int_t)words->expires_ms));
 	if (r < 0)
 		return r;
-	lock_expiry_note(engine->locks, expires_ms);
-	engine_note(engine, SUBJECT_STACK, stack->id, ASPECT_LOCK);
+	if (words->expires_ms)
+		lock_expiry_note(engine->locks, words->expires_ms);
+	engine->locks->bound_changed |= row->bound_pid || words->bound_pid;
+	lock_target_note(engine, row->target);
 	return 0;
 }
 
-/* `mine` NULL: there is none. */
-static int lock_grant(struct engine *engine, struct caller *caller, const struct stack *stack,
+/* `mine` NULL: there is none. In a change. */
+static int lock_grant(struct engine *engine, struct caller *caller, const struct lock_object *object,
 	const struct lock_draft *draft, const struct lock *mine, int64_t *ret_token)
 {
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct lock lock = draft->lock;
 	int r;
 
 	lock.since_ms = time_now_ms();
-	r = store_change_begin(engine->store, &change);
+	r = lock_rows_expire(engine);
 	if (r == 0)
-		r = lock_rows_expire(engine);
-	if (r == 0)
-		r = draft_expiry(engine, draft, &lock.expires_ms);
+		r = lock_set_expiry(engine, draft, &lock);
 	if (r < 0)
 		return r;
-	if (mine && lock.kind == LOCK_DURABLE) {
+	if (mine && lock_is_users(&lock) && mine->kind == lock.kind) {
 		lock.token = mine->token;
-		r = row_renew(engine, caller, stack, mine, &lock, lock.expires_ms);
+		r = lock_row_renew(engine, caller, object, mine, &lock);
 	} else {
 		if (mine)
 			r = lock_row_delete(engine, caller, mine, NULL, "");
 		if (r == 0)
-			r = lock_row_add(engine, caller, stack, &lock);
+			r = lock_row_add(engine, caller, object, &lock);
 	}
-	if (r == 0)
-		r = store_change_end(&change);
 	if (r == 0)
 		*ret_token = lock.token;
 	return r;
 }
 
-int lock_try(struct engine *engine, struct caller *caller, const struct lock_draft *draft, bool first,
-	struct fault *fault, int64_t *ret_token)
+/* What was found where one of the wanted locks is. */
+struct finding {
+	struct lock_object object;
+	struct lock mine;
+	bool again; /* the asker holds it already, as `mine` */
+};
+
+static int look(struct engine *engine, struct caller *caller, const struct lock_draft *draft, bool first,
+	struct fault *fault, struct finding *ret_finding)
 {
 	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	struct stack stack;
-	struct lock mine;
-	bool again;
+	struct lock_object *object = &ret_finding->object;
+	struct lock_target target = draft->lock.target;
+	char label[LOCK_LABEL_MAX], file[LOCK_LABEL_MAX];
 	int r;
 
-	r = lock_stack(engine, caller, draft->lock.stack_id, MAY_WRITE, fault, &stack);
+	r = lock_object_for(engine, caller, target, MAY_WRITE, fault, object);
 	if (r == 0)
-		r = lock_rows_get(engine, stack.id, &rows);
+		r = lock_rows_get(engine, target, &rows);
 	if (r < 0)
-		return fault_default(fault, -r, "the lock of the stack cannot be read: %s", strerror(-r));
-	again = rows_split(&rows, &draft->lock, &mine);
+		return fault_default(fault, -r, "the lock cannot be read: %s", strerror(-r));
+	ret_finding->again = rows_split(&rows, &draft->lock, &ret_finding->mine);
 	if (rows.count > 0)
-		return lock_busy_fault(&stack, &rows, fault);
-	if (!again && !first && lock_queue_get(engine->locks, stack.id))
+		return lock_busy_fault(engine, object, &rows, fault);
+	if (!ret_finding->again && !first && lock_queue_get(engine->locks, target))
 		return fault_set(fault, EBUSY,
-			"others wait for the lock of stack %s and are served first. To wait behind them: "
-			"echo 'wait=60s reason=…' > lock, or flock -w 60 lock COMMAND",
-			stack.name);
-	if (again && draft->lock.kind != LOCK_DURABLE && mine.kind == draft->lock.kind) {
-		*ret_token = mine.token;
-		return 0;
-	}
-	r = lock_grant(engine, caller, &stack, draft, again ? &mine : NULL, ret_token);
-	return r < 0 ? fault_default(fault, -r, "the lock of stack %s cannot be stored: %s", stack.name,
-			       strerror(-r))
-		     : 0;
-}
-
-int lock_acquire(struct engine *engine, struct caller *caller, int64_t stack_id,
-	const struct lock_request *request, struct fault *fault, int64_t *ret_token)
-{
-	struct lock_draft draft;
-	int r = lock_draft_make(engine, caller, stack_id, request, fault, &draft);
-
-	return r < 0 ? r : lock_try(engine, caller, &draft, false, fault, ret_token);
-}
-
-static int unlocked_fault(const struct stack *stack, struct fault *fault)
-{
-	return fault_set(fault, ENOENT, "stack %s is not locked", stack->name);
-}
-
-/* Only sessions and durable locks are released by hand; a run's lock is the run's. */
-static int release_check(
-	struct caller *caller, const struct stack *stack, const struct lock *lock, struct fault *fault)
-{
-	char user[128];
-
-	caller_user_name(lock->uid, user, sizeof(user));
-	if (lock->kind == LOCK_RUN)
-		return fault_set(fault, EPERM,
-			"stack %s is locked by run %" PRIu64
-			" of %s and free when that ends: echo cancel > runs/%" PRIu64 "/ctl",
-			stack->name, lock->owner, user, lock->owner);
-	if (caller && caller->uid == 0)
-		return 0;
-	if (lock_is_session(lock))
-		return fault_set(fault, EPERM,
-			"stack %s is locked by an open file of %s, pid %d (flock): it is free when that is "
-			"closed",
-			stack->name, user, (int)lock->pid);
-	if (caller && caller->uid != lock->uid)
-		return fault_set(fault, EPERM,
-			"stack %s is locked by %s: only the holder and root may release that. The stack's "
-			"owner and root can "
-			"take it away: echo 'force reason=…' > lock",
-			stack->name, user);
+			"others wait for %s and are served first. To wait behind them: "
+			"echo 'wait=60s reason=…' > %s, or flock -w 60 %s COMMAND",
+			lock_object_label(object, label), lock_object_file(object, file),
+			lock_object_file(object, file));
 	return 0;
 }
 
-static int rows_delete(struct engine *engine, struct caller *caller, const struct lock_rows *rows,
-	const char *event, const char *reason)
+/* In a change. */
+static int take(struct engine *engine, struct caller *caller, const struct lock_draft *draft,
+	const struct finding *finding, int64_t *ret_token)
 {
-	for (size_t i = 0; i < rows->count; i++) {
-		int r = lock_row_delete(engine, caller, &rows->rows[i], event, reason);
+	if (finding->again && !lock_is_users(&draft->lock) && finding->mine.kind == draft->lock.kind) {
+		*ret_token = finding->mine.token;
+		return 0;
+	}
+	return lock_grant(
+		engine, caller, &finding->object, draft, finding->again ? &finding->mine : NULL, ret_token);
+}
 
+int lock_try(struct engine *engine, struct caller *caller, const struct lock_draft *drafts, size_t count,
+	bool first, struct fault *fault, int64_t *ret_token)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	CLEANUP(cleanup_free) struct finding *findings = calloc(count, sizeof(*findings));
+	char label[LOCK_LABEL_MAX];
+	int64_t token = 0, first_token = 0;
+	size_t i;
+	int r = findings ? 0 : -ENOMEM;
+
+	/* Nothing is changed before it is sure that all of them are free. */
+	for (i = 0; i < count && r == 0; i++) {
+		r = look(engine, caller, &drafts[i], first, fault, &findings[i]);
 		if (r < 0)
 			return r;
 	}
-	return 0;
-}
-
-/* The stack and its locks, of which there is at least one. */
-static int locked_stack(struct engine *engine, struct caller *caller, int64_t stack_id, int want,
-	struct fault *fault, struct stack *ret_stack, struct lock_rows *ret_rows)
-{
-	int r = lock_stack(engine, caller, stack_id, want, fault, ret_stack);
-
-	if (r == 0)
-		r = lock_rows_get(engine, stack_id, ret_rows);
-	if (r < 0)
-		return fault_default(fault, -r, "the lock of the stack cannot be read: %s", strerror(-r));
-	return ret_rows->count == 0 ? unlocked_fault(ret_stack, fault) : 0;
-}
-
-int lock_release(struct engine *engine, struct caller *caller, int64_t stack_id, struct fault *fault)
-{
-	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct stack stack;
-	int r;
-
-	r = locked_stack(engine, caller, stack_id, 0, fault, &stack, &rows);
-	for (size_t i = 0; i < rows.count && r == 0; i++)
-		r = release_check(caller, &stack, &rows.rows[i], fault);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
-	if (r == 0)
-		r = rows_delete(engine, caller, &rows, "lock.released", "");
-	if (r == 0)
-		r = store_change_end(&change);
-	return r < 0 ? fault_default(fault, -r, "the lock cannot be released: %s", strerror(-r)) : 0;
-}
-
-static int release_one(struct engine *engine, const struct lock *lock)
-{
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct caller holder = { .uid = lock->uid };
-	int r = store_change_begin(engine->store, &change);
-
-	if (r == 0)
-		r = lock_row_delete(engine, &holder, lock, "lock.released", "");
-	return r < 0 ? r : store_change_end(&change);
-}
-
-int lock_release_owner(struct engine *engine, int64_t stack_id, enum lock_kind kind, uint64_t owner)
-{
-	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	struct lock mine = { .kind = kind, .owner = owner };
-	int r = lock_rows_get(engine, stack_id, &rows);
-
-	for (size_t i = 0; i < rows.count && r == 0; i++) {
-		if (rows.rows[i].kind == LOCK_DURABLE || !row_is_mine(&rows.rows[i], &mine))
-			continue;
-		r = release_one(engine, &rows.rows[i]);
-		lock_release_note(engine->locks, stack_id, rows.rows[i].token, r == 0);
+	for (i = 0; i < count && r == 0; i++) {
+		r = take(engine, caller, &drafts[i], &findings[i], &token);
+		if (i == 0)
+			first_token = token;
 	}
-	return r;
-}
-
-static int renew_check(
-	struct caller *caller, const struct stack *stack, const struct lock *lock, struct fault *fault)
-{
-	char user[128];
-
-	if (lock->kind != LOCK_DURABLE)
-		return fault_set(fault, EINVAL, "stack %s has a %s lock, which does not expire", stack->name,
-			lock_kind_name(lock->kind));
-	if (caller && !caller_owns(caller, lock->uid))
-		return fault_set(fault, EPERM,
-			"stack %s is locked by %s: only the holder and root may renew that", stack->name,
-			caller_user_name(lock->uid, user, sizeof(user)));
-	return 0;
-}
-
-int lock_renew(
-	struct engine *engine, struct caller *caller, int64_t stack_id, int64_t ttl_ms, struct fault *fault)
-{
-	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct lock_draft draft = { .lock = { .kind = LOCK_DURABLE, .stack_id = stack_id },
-		.ttl_ms = ttl_ms };
-	struct stack stack;
-	int64_t expires;
-	int r;
-
-	r = locked_stack(engine, caller, stack_id, 0, fault, &stack, &rows);
-	if (r == 0)
-		r = renew_check(caller, &stack, &rows.rows[0], fault);
-	if (r == 0)
-		r = draft_expiry(engine, &draft, &expires);
-	if (r == 0)
-		r = store_change_begin(engine->store, &change);
-	if (r == 0)
-		r = row_renew(engine, caller, &stack, &rows.rows[0], &rows.rows[0], expires);
-	if (r == 0)
-		r = store_change_end(&change);
-	return r < 0 ? fault_default(fault, -r, "the lock cannot be renewed: %s", strerror(-r)) : 0;
-}
-
-static int force_check(
-	struct caller *caller, const struct stack *stack, const char *reason, struct fault *fault)
-{
-	char owner[128];
-
-	if (caller && !caller_owns(caller, stack->uid))
-		return fault_set(fault, EPERM,
-			"the lock of stack %s can be forced only by the stack's owner %s and root",
-			stack->name, caller_user_name(stack->uid, owner, sizeof(owner)));
-	if (!*reason)
-		return fault_set(
-			fault, EINVAL, "forcing a lock needs a reason: echo 'force reason=\"…\"' > lock");
-	if (!text_is_utf8(reason, strlen(reason)))
-		return fault_set(fault, EINVAL, "reason is no UTF-8 text");
-	return 0;
-}
-
-/* The token rises, so that what the holder still writes under the old one is refused. */
-static int force_rows(struct engine *engine, struct caller *caller, const struct stack *stack,
-	const struct lock_rows *rows, const char *reason)
-{
-	int64_t token;
-	int r = store_get_int(engine->store, &token, SQL_STACK_NEXT_TOKEN, "i", stack->id);
-
-	if (r == 0)
-		r = rows_delete(engine, caller, rows, "lock.force_released", reason);
-	return r;
-}
-
-int lock_force(struct engine *engine, struct caller *caller, int64_t stack_id, const char *reason,
-	struct fault *fault)
-{
-	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct stack stack;
-	int r;
-
-	r = lock_stack(engine, caller, stack_id, 0, fault, &stack);
-	if (r == 0)
-		r = force_check(caller, &stack, reason, fault);
-	if (r == 0)
-		r = locked_stack(engine, caller, stack_id, 0, fault, &stack, &rows);
-	if (r == 0)
-		r = store_change_begin(engine->store, &change);
-	if (r == 0)
-		r = force_rows(engine, caller, &stack, &rows, reason);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)
-		return fault_default(fault, -r, "the lock cannot be forced: %s", strerror(-r));
-	log_warning("stack %s: %s forced the lock of uid %u", stack.name,
-		caller ? caller_login(caller->uid) : "slothd", (unsigned)rows.rows[0].uid);
+		return fault_default(fault, -r, "the lock of %s cannot be stored: %s",
+			findings ? lock_object_label(&findings[0].object, label) : "it", strerror(-r));
+	*ret_token = first_token;
 	return 0;
 }
 
-/* `pid` is that process, or came from it. */
-static bool is_process(pid_t pid, pid_t ancestor, uint64_t known_at)
+int lock_acquire(struct engine *engine, struct caller *caller, struct lock_target target,
+	const struct lock_request *request, struct fault *fault, int64_t *ret_token)
 {
-	uint64_t start;
-
-	return pid > 0 && ancestor > 0 && process_start_time(ancestor, &start) == 0 && start <= known_at &&
-	       process_descends(pid, ancestor);
+	return lock_acquire_all(engine, caller, &target, 1, request, fault, ret_token);
 }
 
-static bool row_is_callers(const struct lock *row, const struct caller *caller)
+int lock_acquire_all(struct engine *engine, struct caller *caller, const struct lock_target *targets,
+	size_t count, const struct lock_request *request, struct fault *fault, int64_t *ret_token)
 {
-	if (row->kind == LOCK_DURABLE)
-		return row->uid == caller->uid;
-	if (is_process(caller->pid, row->pid, row->known_at) ||
-		is_process(caller->pid, row->opener, row->known_at))
-		return true;
-	/* Where the kernel tells no pids (another pid namespace), the user has to do. */
-	return lock_is_session(row) && !row->pid && !row->opener && row->uid == caller->uid;
+	CLEANUP(cleanup_free) struct lock_draft *drafts = NULL;
+	size_t drafted;
+	int r = lock_drafts_make(engine, caller, targets, count, request, fault, &drafts, &drafted);
+
+	return r < 0 ? r : lock_try(engine, caller, drafts, drafted, false, fault, ret_token);
 }
 
-int lock_check(struct engine *engine, struct caller *caller, int64_t stack_id, struct fault *fault)
+int lock_get(struct engine *engine, struct lock_target target, struct lock *ret_lock)
 {
 	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	struct stack stack;
-	int r;
-
-	if (!caller || caller->run_id)
-		return 0;
-	r = lock_rows_get(engine, stack_id, &rows);
-	if (r < 0)
-		return fault_set(fault, -r, "the lock of the stack cannot be read: %s", strerror(-r));
-	for (size_t i = 0; i < rows.count; i++) {
-		if (row_is_callers(&rows.rows[i], caller))
-			continue;
-		r = stack_get(engine, stack_id, &stack);
-		if (r < 0)
-			return fault_set(fault, -r, "the stack is gone");
-		rows.rows[0] = rows.rows[i];
-		return lock_busy_fault(&stack, &rows, fault);
-	}
-	return 0;
-}
-
-bool lock_held_by(struct engine *engine, struct caller *caller, int64_t stack_id, int64_t *ret_token)
-{
-	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-
-	if (!caller || lock_rows_get(engine, stack_id, &rows) < 0)
-		return false;
-	for (size_t i = 0; i < rows.count; i++) {
-		if (rows.rows[i].kind == LOCK_SHARED || !row_is_callers(&rows.rows[i], caller))
-			continue;
-		*ret_token = rows.rows[i].token;
-		return true;
-	}
-	return false;
-}
-
-int lock_get(struct engine *engine, int64_t stack_id, struct lock *ret_lock)
-{
-	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
-	int r = lock_rows_get(engine, stack_id, &rows);
+	int r = lock_rows_get(engine, target, &rows);
 
 	if (r < 0 || rows.count == 0)
 		return r;
@@ -501,7 +332,7 @@ int lock_set_run_pid(struct engine *engine, int64_t stack_id, int64_t run_id, pi
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)
-		engine_note(engine, SUBJECT_STACK, stack_id, ASPECT_LOCK);
+		lock_target_note(engine, lock_of_stack(stack_id));
 	return r;
 }
 

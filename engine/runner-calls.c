@@ -34,9 +34,11 @@ int call_may_change(struct call *call)
 	if (stack_access(&call->caller, &stack, MAY_WRITE | MAY_EXECUTE) < 0)
 		return fault_set(&call->fault, EACCES, "you may not change the stack %s", stack.name);
 	/* As the submitter, not as the run: a run's lock is proved by its token only. */
-	if (!call->run.lock_token)
-		return lock_check(call->engine, &call->runner->submitter, stack.id, &call->fault);
-	if (lock_get(call->engine, stack.id, &lock) == 1 && lock.token == call->run.lock_token)
+	if (!call->run.lock_token) {
+		r = lock_check_automation(call->engine, stack.id, &call->fault);
+		return r < 0 ? r : lock_check(call->engine, &call->runner->submitter, stack.id, &call->fault);
+	}
+	if (lock_get(call->engine, lock_of_stack(stack.id), &lock) == 1 && lock.token == call->run.lock_token)
 		return 0;
 	return fault_set(&call->fault, ESTALE,
 		"the lock with token %lld, under which run %lld changes the stack %s, is gone (the newest "
@@ -393,7 +395,7 @@ static const struct call_row basic_calls[] = {
 	{ NULL },
 };
 
-static const struct call_row *const tables[] = { basic_calls, output_calls, resource_calls };
+static const struct call_row *const tables[] = { basic_calls, lock_calls, output_calls, resource_calls };
 
 static const struct call_row *find_row(const char *name)
 {
@@ -404,14 +406,13 @@ static const struct call_row *find_row(const char *name)
 	return NULL;
 }
 
-static json_t *answer_json(int64_t seq, const struct call *call, int result)
+static json_t *answer_json(int64_t seq, int result, const struct fault *fault, json_t *value)
 {
 	if (result < 0)
 		return json_pack("{s:s, s:I, s:s, s:s}", "op", "return", "seq", (json_int_t)seq, "errno",
-			fault_errno_name(-result), "text",
-			*call->fault.text ? call->fault.text : strerror(-result));
-	return json_pack("{s:s, s:I, s:b, s:O?}", "op", "return", "seq", (json_int_t)seq, "ok", 1, "value",
-		call->value);
+			fault_errno_name(-result), "text", *fault->text ? fault->text : strerror(-result));
+	return json_pack(
+		"{s:s, s:I, s:b, s:O?}", "op", "return", "seq", (json_int_t)seq, "ok", 1, "value", value);
 }
 
 /* The store is out of order: the frame comes again instead of telling the workflow. */
@@ -427,7 +428,12 @@ static int run_row(const struct call_row *row, struct call *call)
 
 	if (r == 0)
 		r = row->run(call);
-	return r < 0 ? r : store_change_end(&change);
+	if (r >= 0) {
+		int r2 = store_change_end(&change);
+
+		r = r2 < 0 ? r2 : r;
+	}
+	return r;
 }
 
 static int send_kept_answer(struct runner *runner, int64_t seq)
@@ -446,18 +452,43 @@ static int keep_answer(struct runner *runner, int64_t seq, json_t *answer)
 	return text ? run_keep_answer(runner->of->engine, runner->run_id, seq, text) : -ENOMEM;
 }
 
+/* It leaves after the commit: see turn_ended(). The answer is stolen. */
+static int send_answer(struct runner *runner, int64_t seq, bool keep, json_t *answer)
+{
+	int r = answer ? 0 : -ENOMEM;
+
+	if (r == 0 && keep)
+		r = keep_answer(runner, seq, answer);
+	if (r < 0) {
+		json_decref(answer);
+		return r;
+	}
+	return json_array_append_new(runner->after_commit, answer) == 0 ? 0 : -ENOMEM;
+}
+
+int runner_call_answer(
+	struct runner *runner, int64_t seq, int result, const struct fault *fault, json_t *value)
+{
+	json_auto_t *owned = value;
+
+	return send_answer(runner, seq, true, answer_json(seq, result, fault, owned));
+}
+
 int runner_call(struct runner *runner, int64_t seq, json_t *head)
 {
 	struct engine *engine = runner->of->engine;
 	const char *name = json_string_value(json_object_get(head, "fn"));
 	int64_t got = json_integer_value(json_object_get(head, "got"));
 	json_auto_t *value = NULL;
-	struct call call = { .runner = runner, .engine = engine, .args = json_object_get(head, "args") };
+	struct call call = { .runner = runner,
+		.engine = engine,
+		.seq = seq,
+		.task = json_string_value(json_object_get(head, "task")),
+		.args = json_object_get(head, "args") };
 	const struct call_row *row = name ? find_row(name) : NULL;
-	json_t *answer;
 	int r;
 
-	if (row && row->changes && send_kept_answer(runner, seq) == 0)
+	if (row && row->changes && (send_kept_answer(runner, seq) == 0 || lock_call_waits(runner, seq)))
 		return 0;
 	r = run_get(engine, runner->run_id, &call.run);
 	call.caller = runner->submitter;
@@ -469,14 +500,7 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 	r = row ? run_row(row, &call)
 		: fault_set(&call.fault, ENOSYS, "the daemon knows no function %s", name ? name : "");
 	value = call.value;
-	if (store_failure(r))
-		return r;
-	answer = answer_json(seq, &call, r);
-	r = row && row->changes ? keep_answer(runner, seq, answer) : 0;
-	if (r < 0) {
-		json_decref(answer);
-		return r;
-	}
-	/* It leaves after the commit: see turn_ended(). */
-	return json_array_append_new(runner->after_commit, answer) == 0 ? 0 : -ENOMEM;
+	if (store_failure(r) || r == CALL_LATER)
+		return r < 0 ? r : 0;
+	return send_answer(runner, seq, row && row->changes, answer_json(seq, r, &call.fault, call.value));
 }

@@ -108,6 +108,8 @@ static int take_lock(struct runner *runner, const struct stack *stack, json_t *h
 
 	r = stack_may_change(engine, &runner->submitter, stack, fault);
 	if (r == 0)
+		r = lock_check_automation(engine, stack->id, fault);
+	if (r == 0)
 		r = stack_config(engine, stack->id, &config);
 	if (r < 0)
 		return r;
@@ -116,7 +118,7 @@ static int take_lock(struct runner *runner, const struct stack *stack, json_t *h
 	if (!wants_lock(&config, head))
 		return 0;
 	snprintf(wanted.reason, sizeof(wanted.reason), "run %lld", (long long)runner->run_id);
-	r = lock_acquire(engine, &runner->submitter, stack->id, &wanted, fault, &token);
+	r = lock_acquire(engine, &runner->submitter, lock_of_stack(stack->id), &wanted, fault, &token);
 	if (r < 0)
 		return r;
 	runner->own_lock = true;

@@ -30,8 +30,10 @@ struct runner {
 	int64_t stored_seq; /* … and of those that are on disk */
 	bool stalled;	    /* a frame could not be applied: it is asked for again */
 	unsigned cancels;
-	ev_timer deadline; /* loading, coming back, ending after a cancel */
-	ev_io death;	   /* the pidfd */
+	char why[512]; /* it is ended from outside: what its error will say; "": it is not */
+	TAILQ_HEAD(, call_wait) call_waits; /* calls-lock.c's */
+	ev_timer deadline;		    /* loading, coming back, ending after a cancel */
+	ev_io death;			    /* the pidfd */
 	int pidfd;
 	bool gone;	      /* its process has ended; it is freed when the end of the run is on disk */
 	bool child;	      /* of this daemon's spawner, which tells how it ended */
@@ -103,6 +105,10 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head);
 
 /* The stack's values with the run's own over them become the run's. */
 int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *fault);
+
+/* The run has lost its lock: it is cancelled without grace, and its error says why. `userdata` are the
+ * runners. In a change. */
+void runner_end(void *userdata, int64_t run_id, const char *why);
 
 /* Tells the process that it is cancelled, and when it will be killed. */
 void runner_ask_to_end(struct runner *runner);

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "engine/event.h"
+#include "engine/lock.h"
 #include "engine/yaml.h"
 
 enum {
@@ -112,6 +113,8 @@ static int check(struct runner *runner, const struct submission *submission, str
 	r = stack_get(engine, submission->stack_id, &stack);
 	if (r == 0)
 		r = stack_may_change(engine, &runner->submitter, &stack, fault);
+	if (r == 0)
+		r = lock_check_automation(engine, stack.id, fault);
 	if (r == 0)
 		r = runner_merge_values(runner, stack.id, fault);
 	return r;
@@ -217,6 +220,28 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 	if (runner->state != RUNNER_AWAY) /* it is told when it is back */
 		runner_ask_to_end(runner);
 	return 0;
+}
+
+void runner_end(void *userdata, int64_t run_id, const char *why)
+{
+	struct runner *runner = runner_find(userdata, run_id);
+
+	if (!runner || runner->state == RUNNER_FINISHED)
+		return;
+	snprintf(runner->why, sizeof(runner->why), "cancelled: %s", why);
+	event_add(runner->of->engine, NULL, "run.cancel_requested", 0, NULL, run_id,
+		json_pack("{s:s}", "reason", why));
+	runner->cancels = 2;
+	if (runner->state == RUNNER_QUEUED) {
+		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
+		runner->gone = true;
+		return;
+	}
+	/* Not before it is on disk that the lock is gone. One that is away is told when it is back. */
+	if (runner->state == RUNNER_AWAY)
+		return;
+	json_array_append_new(runner->after_commit, json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", 0));
+	runner_deadline(runner, AFTER_GRACE_SECONDS);
 }
 
 int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id, bool only_failed,

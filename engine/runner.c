@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "build.h"
+#include "engine/calls.h"
 #include "engine/lock.h"
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
@@ -60,6 +61,7 @@ int runner_new(struct runners *runners, struct runner **ret_runner)
 	runner->pidfd = runner->exit_status = -1;
 	runner->after_commit = json_array();
 	runner->outputs = json_object();
+	TAILQ_INIT(&runner->call_waits);
 	ev_timer_init(&runner->deadline, runner_deadline_over, 0, 0);
 	runner->deadline.data = runner;
 	TAILQ_INSERT_TAIL(&runners->list, runner, runners);
@@ -81,6 +83,7 @@ void runner_free(struct runner *runner)
 	struct runners *runners = runner->of;
 
 	TAILQ_REMOVE(&runners->list, runner, runners);
+	lock_calls_done(runner);
 	ev_timer_stop(runners->engine->loop, &runner->deadline);
 	watch_stop(runner);
 	if (runner->connected)
@@ -100,14 +103,12 @@ void runner_tell_loaded(struct runner *runner, int result, const struct fault *f
 		loaded(runner->userdata, result, fault);
 }
 
-static void release_lock(struct runner *runner)
+static int release_locks(struct runner *runner, const struct run *run)
 {
-	struct run run;
+	int r = lock_release_run(runner->of->engine, run->id);
 
-	if (run_get(runner->of->engine, runner->run_id, &run) < 0 || !run.holds_lock || !run.stack_id)
-		return;
-	lock_release_owner(runner->of->engine, run.stack_id, LOCK_RUN, (uint64_t)run.id);
-	run_set_lock(runner->of->engine, run.id, run.lock_token, false);
+	return r < 0 || !run->holds_lock ? r
+					 : run_set_lock(runner->of->engine, run->id, run->lock_token, false);
 }
 
 /* The one way in which a run ends: its tasks, its status, its lock, in one change. */
@@ -124,8 +125,10 @@ int runner_finish(
 	if (r == 0 && !run_status_final(run.status)) {
 		r = task_finish_all(engine, runner->run_id, task_status);
 		if (r == 0)
-			r = run_set_status(engine, runner->run_id, status, error);
-		release_lock(runner);
+			r = run_set_status(
+				engine, runner->run_id, status, *runner->why ? runner->why : error);
+		if (r == 0)
+			r = release_locks(runner, &run);
 	}
 	if (r == 0)
 		r = store_change_end(&change);
@@ -405,6 +408,8 @@ int runners_new(
 	spawner_attach(spawner, engine->loop, &runner_spawner_callbacks, runners);
 	engine->turn_ends = turn_ends;
 	engine->turn_userdata = runners;
+	engine->end_run = runner_end;
+	engine->end_userdata = runners;
 	ev_prepare_init(&runners->after, turn_ended);
 	runners->after.data = runners;
 	ev_set_priority(&runners->after, -1);
@@ -421,6 +426,7 @@ void runners_free(struct runners *runners)
 	/* What they have told so far is kept; the processes go on, and come back to the next daemon. */
 	engine_turn_end(runners->engine);
 	runners->engine->turn_ends = NULL;
+	runners->engine->end_run = NULL;
 	while (!TAILQ_EMPTY(&runners->list))
 		runner_free(TAILQ_FIRST(&runners->list));
 	ev_ref(runners->engine->loop);

@@ -189,6 +189,8 @@ static int stack_delete(struct engine *engine, const struct stack *stack)
 		r = store_run(store, SQL_WORKFLOW_DELETE_STACK, "i", stack->id);
 	if (r == 0)
 		r = tag_forget_stack(engine, stack->id);
+	if (r == 0)
+		r = lock_forget_target(engine, lock_of_stack(stack->id));
 	return r < 0 ? r : store_run(store, SQL_STACK_DELETE, "i", stack->id);
 }
 
@@ -221,7 +223,6 @@ int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, stru
 		r = store_change_end(&change);
 	if (r < 0)
 		return r;
-	lock_forget_stack(engine, id);
 	engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_NAMES);
 	engine_note(engine, SUBJECT_STACK, id, ASPECT_ALL);
 	return 0;

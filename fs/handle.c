@@ -58,6 +58,7 @@ static void handle_free(struct handle *handle)
 	if ((handle->secret || handle_writes(handle)) && handle->content.data)
 		explicit_bzero(handle->content.data, handle->content.capacity);
 	buffer_done(&handle->content);
+	free(handle->targets);
 	free(handle);
 }
 
@@ -373,6 +374,19 @@ static void end_waits(struct handle *handle, struct tree *tree)
 	}
 }
 
+/* Each release stands alone: one that can't be stored now is done again, see lock_turn_ended(). */
+static int flock_unlock(struct tree *tree, struct handle *handle)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < handle->target_count; i++) {
+		int r2 = lock_release_owner(tree->engine, handle->targets[i], LOCK_SESSION, handle->serial);
+
+		r = r < 0 ? r : r2;
+	}
+	return r;
+}
+
 void tree_release(struct tree *tree, struct request *request, struct handle *handle)
 {
 	struct view view = tree_view(tree, request, node_resolve(tree, node_number(handle->node)));
@@ -389,15 +403,7 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 			watch->wake(watch);
 		}
 	}
-	if (handle->locked) {
-		CLEANUP(store_change_cancel) struct store_change change = { 0 };
-
-		if (store_change_begin(tree->engine->store, &change) == 0 &&
-			lock_release_owner(tree->engine, handle->node.id, LOCK_SESSION, handle->serial) ==
-				0 &&
-			lock_release_owner(tree->engine, handle->node.id, LOCK_SHARED, handle->serial) == 0)
-			store_change_end(&change);
-	}
+	flock_unlock(tree, handle);
 	if (handle->cached)
 		content_close(tree->contents, node_number(handle->node));
 	TAILQ_REMOVE(&tree->handles, handle, handles);
@@ -439,16 +445,19 @@ static void flock_granted(void *userdata, int result, int64_t token, const struc
 	request_finish(request, result);
 }
 
-static int flock_unlock(struct tree *tree, struct handle *handle)
+static int remember_targets(struct handle *handle, const struct lock_target *targets, size_t count)
 {
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int r = store_change_begin(tree->engine->store, &change);
+	struct lock_target *copy;
 
-	if (r == 0)
-		r = lock_release_owner(tree->engine, handle->node.id, LOCK_SESSION, handle->serial);
-	if (r == 0)
-		r = lock_release_owner(tree->engine, handle->node.id, LOCK_SHARED, handle->serial);
-	return r < 0 ? r : store_change_end(&change);
+	if (handle->targets)
+		return 0; /* a handle's are always the same */
+	copy = calloc(count, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, targets, count * sizeof(*copy));
+	handle->targets = copy;
+	handle->target_count = count;
+	return 0;
 }
 
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation)
@@ -459,31 +468,33 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 		.owner = handle->serial,
 		.operation = "flock",
 	};
+	struct lock_target target = entry_lock_target(handle->entry, handle->node.id);
 	struct lock_wait *wait = NULL;
 	int64_t token;
 	int r, r2;
 
 	if (!handle->entry->lockable)
-		return fault_set(
-			&request->fault, ENOTSUP, "this file is no lock: flock the file `lock` of a stack");
+		return fault_set(&request->fault, ENOTSUP,
+			"this file is no lock: flock the file `lock` of a stack, or one in locks/");
 	if (operation & LOCK_UN)
-		return handle->locked ? flock_unlock(tree, handle) : 0;
+		return flock_unlock(tree, handle);
+	r = remember_targets(handle, &target, 1);
+	if (r < 0)
+		return r;
 	request->caller.opener = handle->opener;
 	r = store_change_begin(tree->engine->store, &change);
 	if (r < 0)
 		return r;
 	if (operation & LOCK_NB)
-		r = lock_acquire(
-			tree->engine, &request->caller, handle->node.id, &wanted, &request->fault, &token);
+		r = lock_acquire(tree->engine, &request->caller, target, &wanted, &request->fault, &token);
 	else
-		r = lock_wait(tree->engine, &request->caller, handle->node.id, &wanted, 0, flock_granted,
-			request, &request->fault, &token, &wait);
+		r = lock_wait(tree->engine, &request->caller, target, &wanted, 0, flock_granted, request,
+			&request->fault, &token, &wait);
 	if (r < 0)
 		return r == -EBUSY ? -EAGAIN : r;
 	r2 = store_change_end(&change);
 	if (r2 < 0)
 		return r2;
-	handle->locked = true;
 	request->handle = handle;
 	return wait ? request_later(request, flock_cancel, wait) : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* An open file. Shared by the files that make up the tree, and by nobody else. */
+#include "engine/lock.h"
 #include "fs/tree.h"
 
 struct handle {
@@ -17,8 +18,10 @@ struct handle {
 	bool secret;	    /* … which it never may: see struct entry, opened */
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
 	int64_t read_end;   /* stream: where the last read ended; poll(2) is about what comes after */
-	bool locked;	    /* asked for a session lock at some time */
-	int broken;	    /* -errno of a write to the draft that failed: a part of it is not committed */
+	/* What it asked session locks for, at some time. */
+	struct lock_target *targets;
+	size_t target_count;
+	int broken; /* -errno of a write to the draft that failed: a part of it is not committed */
 	struct buffer content;
 	/* Control: what the commands of the last write gave back, read from where that write ended. */
 	bool answered;
@@ -30,6 +33,12 @@ enum { CONTROL_MAX = 64 << 10 }; /* bytes of a command */
 static inline bool handle_writes(const struct handle *handle)
 {
 	return (handle->flags & 3) != 0; /* O_WRONLY or O_RDWR */
+}
+
+/* What flock(2) on a lockable row locks. */
+static inline struct lock_target entry_lock_target(const struct entry *entry, int64_t id)
+{
+	return entry->subject == SUBJECT_LOCK ? lock_of_name(id) : lock_of_stack(id);
 }
 
 /* A scratch file that was renamed onto a document is that document now. */

@@ -126,7 +126,7 @@ struct entry {
 	unsigned aspects; /* changes of these alter what is shown here */
 	bool fleeting;	  /* each caller or moment sees another: nothing of it is cached */
 	bool unlinkable;  /* a document that editors replace: it may be removed and made anew */
-	bool lockable;	  /* flock(2) locks the stack */
+	bool lockable;	  /* flock(2) locks the stack, or the named lock */
 	const struct directory *directory;
 
 	int (*object)(struct view *view, struct object *ret_object);
@@ -216,6 +216,7 @@ enum table {
 	TABLE_VERSION_RESOURCES,
 	TABLE_VERSION_TYPE,
 	TABLE_COMPARE,
+	TABLE_LOCKS,
 	TABLE_COUNT,
 };
 

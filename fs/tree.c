@@ -14,6 +14,7 @@
 #include "fs/errors.h"
 #include "fs/handle.h"
 #include "fs/nodes/nodes.h"
+#include "fs/opened.h"
 #include "fs/scratch.h"
 
 uint8_t directory_table(const struct directory *directory)
@@ -48,6 +49,7 @@ int tree_new(struct engine *engine, struct tree **ret_tree)
 	}
 	engine->changed = tree_changed;
 	engine->userdata = tree;
+	engine->opened = opened_locks;
 	*ret_tree = tree;
 	return 0;
 }
@@ -543,6 +545,7 @@ void tree_changed(void *userdata, const struct change *change)
 	if ((change->subject == SUBJECT_STACK && (change->aspects & ASPECT_META)) ||
 		(change->subject == SUBJECT_RUN && (change->aspects & ASPECT_META) &&
 			change->aspects != ASPECT_ALL) ||
+		(change->subject == SUBJECT_LOCK && (change->aspects & ASPECT_META)) ||
 		(change->subject == SUBJECT_SYSTEM && (change->aspects & ASPECT_STATE)))
 		tree->access_generation++;
 	wake_readers(tree, change);

@@ -31,7 +31,14 @@ struct call {
 	uint64_t seq;
 	call_done done; /* NULL: forgotten */
 	void *userdata;
+	json_t *head; /* owned; sent again to a new daemon: the old one may have died before it answered */
 };
+
+static void call_free(struct call *call)
+{
+	json_decref(call->head);
+	free(call);
+}
 
 static const struct conn_callbacks conn_callbacks;
 
@@ -174,8 +181,9 @@ struct call *link_call(
 	*call = (struct call){ .seq = link->seq + 1, .done = done, .userdata = userdata };
 	if (head)
 		json_object_set_new(head, "got", json_integer((json_int_t)(first ? first->seq : call->seq)));
+	call->head = json_incref(head);
 	if (link_send(link, head) < 0) {
-		free(call);
+		call_free(call);
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&link->calls, call, link);
@@ -205,10 +213,26 @@ static void link_answered(struct link *link, json_t *head)
 	TAILQ_REMOVE(&link->calls, call, link);
 	if (call->done)
 		call->done(call->userdata, &answer);
-	free(call);
+	call_free(call);
 }
 
 /* Frames in. */
+
+/* A call that waits (for a lock) was acknowledged long ago; whoever knew of it may be gone. */
+static void calls_again(struct link *link)
+{
+	struct call *call;
+
+	TAILQ_FOREACH (call, &link->calls, link) {
+		CLEANUP(cleanup_free) char *text = NULL;
+
+		if (call->seq > link->acked)
+			break;
+		text = json_dumps(call->head, JSON_COMPACT);
+		if (text)
+			conn_send(&link->conn, text, strlen(text), NULL, 0);
+	}
+}
 
 static void link_taken_up(struct link *link, uint64_t seq)
 {
@@ -216,6 +240,7 @@ static void link_taken_up(struct link *link, uint64_t seq)
 
 	link_acked(link, seq);
 	link->connected = true;
+	calls_again(link);
 	STAILQ_FOREACH (frame, &link->frames, link)
 		frame_transmit(link, frame);
 }
@@ -342,7 +367,7 @@ void link_done(struct link *link)
 	link_acked(link, UINT64_MAX);
 	while ((call = TAILQ_FIRST(&link->calls))) {
 		TAILQ_REMOVE(&link->calls, call, link);
-		free(call);
+		call_free(call);
 	}
 	buffer_done(&link->log.text);
 	free(link->log.task);

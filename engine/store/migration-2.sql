@@ -175,3 +175,48 @@ CREATE TABLE deps (
 );
 CREATE INDEX deps_on ON deps (on_id, stack_id);
 CREATE INDEX deps_missing ON deps (on_name) WHERE on_id = 0;
+
+-- Locks may be named ones, too, and end with a process; their kinds are a CHECK, so that the table is made anew.
+ALTER TABLE locks RENAME TO locks_1;
+CREATE TABLE named_locks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,
+	uid BIGINT NOT NULL,
+	gid BIGINT NOT NULL,
+	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095),
+	token BIGINT NOT NULL CHECK (token >= 0),
+	by_run BIGINT NOT NULL CHECK (by_run IN (0, 1)),
+	updated_ms BIGINT NOT NULL
+);
+
+CREATE TABLE named_lock_tokens (
+	which INTEGER PRIMARY KEY CHECK (which = 1),
+	token BIGINT NOT NULL
+);
+
+CREATE TABLE locks (
+	stack_id BIGINT NOT NULL,
+	name_id BIGINT NOT NULL,
+	token BIGINT NOT NULL,
+	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session', 'durable', 'maintenance', 'run')),
+	owner BIGINT NOT NULL,
+	part TEXT NOT NULL,
+	uid BIGINT NOT NULL,
+	pid BIGINT NOT NULL,
+	opener BIGINT NOT NULL,
+	known_at BIGINT NOT NULL,
+	since_ms BIGINT NOT NULL,
+	expires_ms BIGINT NOT NULL,
+	bound_pid BIGINT NOT NULL,
+	bound_start BIGINT NOT NULL,
+	boot_id TEXT NOT NULL,
+	holder TEXT NOT NULL,
+	command TEXT NOT NULL,
+	operation TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	CHECK ((stack_id = 0) <> (name_id = 0)),
+	PRIMARY KEY (stack_id, name_id, token)
+) WITHOUT ROWID;
+INSERT INTO locks SELECT stack_id, 0, token, kind, owner, '', uid, pid, opener, known_at, since_ms, expires_ms, 0, 0, '',
+	holder, command, operation, reason FROM locks_1;
+DROP TABLE locks_1;

@@ -84,23 +84,47 @@ CREATE TABLE stack_texts (
 	PRIMARY KEY (stack_id, which)
 ) WITHOUT ROWID;
 
--- Who holds which stack. Waiters are the daemon's memory.
+-- Locks with a name of their own (locks/NAME).
+CREATE TABLE named_locks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,      -- name_check()'s rule, and no .json at its end
+	uid BIGINT NOT NULL,            -- owner
+	gid BIGINT NOT NULL,            -- group
+	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits as of its file
+	token BIGINT NOT NULL CHECK (token >= 0), -- the last fencing token that was granted here, 0: none
+	by_run BIGINT NOT NULL CHECK (by_run IN (0, 1)), -- 1: a run needed it; it goes when a daemon starts and nobody holds it
+	updated_ms BIGINT NOT NULL      -- made, or given another owner or mode
+);
+
+-- The last fencing token of all named locks: a name that is removed and made again goes on where it was.
+CREATE TABLE named_lock_tokens (
+	which INTEGER PRIMARY KEY CHECK (which = 1), -- one row
+	token BIGINT NOT NULL           -- rises with every grant, never falls
+);
+
+-- Who holds which stack or named lock. Waiters are the daemon's memory.
 CREATE TABLE locks (
-	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	stack_id BIGINT NOT NULL,       -- 0: it is a named lock's
+	name_id BIGINT NOT NULL,        -- 0: it is a stack's
 	token BIGINT NOT NULL,          -- of this grant
-	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session', 'durable', 'run')), -- what ends it: see engine/lock.h
-	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; durable: 0
+	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session', 'durable', 'maintenance', 'run')), -- what ends it: see engine/lock.h
+	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; else 0
+	part TEXT NOT NULL,             -- run: which part of it, '': the run as a whole
 	uid BIGINT NOT NULL,            -- holder
 	pid BIGINT NOT NULL,            -- the process that locked, 0: unknown
 	opener BIGINT NOT NULL,         -- the process that opened the file, 0: unknown
 	known_at BIGINT NOT NULL,       -- when these pids were theirs, in clock ticks since boot: pids come again
 	since_ms BIGINT NOT NULL,       -- when it was granted
-	expires_ms BIGINT NOT NULL,     -- when it ends by itself, 0: never
+	expires_ms BIGINT NOT NULL,     -- when it ends by itself, by engine/clock.h, 0: never
+	bound_pid BIGINT NOT NULL,      -- it ends with this process, 0: with none
+	bound_start BIGINT NOT NULL,    -- when that process started, in clock ticks since boot
+	boot_id TEXT NOT NULL,          -- of which boot that is; '': it ends with no process
 	holder TEXT NOT NULL,           -- whom the holder names (by=), '': the user's name
 	command TEXT NOT NULL,          -- the command line of the process that locked
 	operation TEXT NOT NULL,        -- operation=
 	reason TEXT NOT NULL,           -- reason=
-	PRIMARY KEY (stack_id, token)
+	CHECK ((stack_id = 0) <> (name_id = 0)),
+	PRIMARY KEY (stack_id, name_id, token)
 ) WITHOUT ROWID;
 
 -- The audit trail. Nothing here is ever changed, and no foreign key lets it go with its stack. No index by

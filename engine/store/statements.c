@@ -6,8 +6,10 @@
 #define STACK_COLUMNS "id, name, uid, gid, mode, status, created_ms, updated_ms, token, run_count, last_run"
 
 #define LOCK_COLUMNS                                                                                         \
-	"stack_id, token, kind, owner, uid, pid, opener, known_at, since_ms, expires_ms, holder, "           \
-	"command, operation, reason"
+	"stack_id, name_id, token, kind, owner, part, uid, pid, opener, known_at, since_ms, expires_ms, "    \
+	"bound_pid, bound_start, boot_id, holder, command, operation, reason"
+
+#define NAMED_LOCK_COLUMNS "id, name, uid, gid, mode, token, updated_ms"
 
 #define EVENT_COLUMNS "id, time_ms, stack_id, run_id, uid, type, line, json"
 
@@ -143,18 +145,44 @@ const char *const statements[SQL_COUNT] = {
 		"ON CONFLICT (stack_id, which) DO UPDATE "
 		"SET content = excluded.content, updated_ms = excluded.updated_ms",
 
-	[SQL_LOCK_OF_STACK] = "SELECT " LOCK_COLUMNS " FROM locks "
-			      "WHERE stack_id = $1 AND (expires_ms = 0 OR expires_ms > $2) ORDER BY token",
+	[SQL_LOCK_OF_TARGET] = "SELECT " LOCK_COLUMNS " FROM locks WHERE stack_id = $1 AND name_id = $2 "
+			       "AND (expires_ms = 0 OR expires_ms > $3) ORDER BY token",
+	[SQL_LOCK_ALL] = "SELECT " LOCK_COLUMNS " FROM locks "
+			 "WHERE expires_ms = 0 OR expires_ms > $1 "
+			 "ORDER BY stack_id, name_id, token",
 	[SQL_LOCK_OF_SESSIONS] = "SELECT " LOCK_COLUMNS " FROM locks WHERE kind IN ('session', 'shared')",
+	[SQL_LOCK_OF_RUN] = "SELECT " LOCK_COLUMNS " FROM locks WHERE kind = 'run' AND owner = $1 "
+			    "AND (expires_ms = 0 OR expires_ms > $2)",
+	[SQL_LOCK_BOUND] = "SELECT " LOCK_COLUMNS " FROM locks WHERE bound_pid > 0",
 	[SQL_LOCK_EXPIRED] = "SELECT " LOCK_COLUMNS " FROM locks WHERE expires_ms > 0 AND expires_ms <= $1",
 	[SQL_LOCK_NEXT_EXPIRY] = "SELECT MIN(expires_ms) FROM locks WHERE expires_ms > 0",
-	[SQL_LOCK_ADD] = "INSERT INTO locks (" LOCK_COLUMNS ") "
-			 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-	[SQL_LOCK_DELETE] = "DELETE FROM locks WHERE stack_id = $1 AND token = $2",
-	[SQL_LOCK_RENEW] = "UPDATE locks SET expires_ms = $3, holder = $4, operation = $5, reason = $6 "
-			   "WHERE stack_id = $1 AND token = $2",
+	[SQL_LOCK_BOUND_BEFORE] = "SELECT " LOCK_COLUMNS " FROM locks WHERE bound_pid > 0 AND boot_id <> $1",
+	[SQL_LOCK_ADD] = "INSERT INTO locks (" LOCK_COLUMNS ") VALUES "
+			 "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+			 "$19)",
+	[SQL_LOCK_DELETE] = "DELETE FROM locks WHERE stack_id = $1 AND name_id = $2 AND token = $3",
+	[SQL_LOCK_DELETE_TARGET] = "DELETE FROM locks WHERE stack_id = $1 AND name_id = $2",
+	[SQL_LOCK_RENEW] = "UPDATE locks SET expires_ms = $4, boot_id = $5, bound_pid = $6, "
+			   "bound_start = $7, holder = $8, operation = $9, reason = $10 "
+			   "WHERE stack_id = $1 AND name_id = $2 AND token = $3",
 	[SQL_LOCK_SET_PROCESS] = "UPDATE locks SET pid = $3, known_at = $4, command = $5 "
 				 "WHERE stack_id = $1 AND kind = 'run' AND owner = $2",
+
+	[SQL_NAMED_LOCK_GET] = "SELECT " NAMED_LOCK_COLUMNS " FROM named_locks WHERE id = $1",
+	[SQL_NAMED_LOCK_FIND] = "SELECT " NAMED_LOCK_COLUMNS " FROM named_locks WHERE name = $1",
+	[SQL_NAMED_LOCK_EACH] = "SELECT " NAMED_LOCK_COLUMNS " FROM named_locks ORDER BY name",
+	[SQL_NAMED_LOCK_COUNT] = "SELECT COUNT(*) FROM named_locks WHERE uid = $1",
+	[SQL_NAMED_LOCK_ADD] = "INSERT INTO named_locks (name, uid, gid, mode, token, by_run, updated_ms) "
+			       "VALUES ($1, $2, $3, $4, 0, $5, $6) RETURNING id",
+	[SQL_NAMED_LOCK_DELETE] = "DELETE FROM named_locks WHERE id = $1",
+	[SQL_NAMED_LOCK_SET_OWNER] =
+		"UPDATE named_locks SET uid = $2, gid = $3, mode = $4, updated_ms = $5 WHERE id = $1",
+	[SQL_NAMED_LOCK_NEXT_TOKEN] = "INSERT INTO named_lock_tokens (which, token) VALUES (1, 1) "
+				      "ON CONFLICT (which) DO UPDATE SET token = named_lock_tokens.token + 1 "
+				      "RETURNING token",
+	[SQL_NAMED_LOCK_SET_TOKEN] = "UPDATE named_locks SET token = $2 WHERE id = $1",
+	[SQL_NAMED_LOCK_FORGET_UNUSED] = "DELETE FROM named_locks WHERE by_run = 1 "
+					 "AND id NOT IN (SELECT name_id FROM locks)",
 
 	[SQL_EVENT_TAIL] = "SELECT id, line_end, json_end, hash FROM events ORDER BY id DESC LIMIT 1",
 	[SQL_EVENT_ADD] = "INSERT INTO events (id, time_ms, line_end, json_end, stack_id, run_id, uid, type, "

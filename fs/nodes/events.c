@@ -8,6 +8,7 @@
 
 #include "engine/event.h"
 #include "engine/kv.h"
+#include "engine/named-lock.h"
 #include "engine/run.h"
 #include "engine/stack.h"
 #include "fs/tree.h"
@@ -56,6 +57,17 @@ static bool run_event_visible(struct view *view, const struct event *event)
 		       0;
 }
 
+/* Of a named lock: it is as private as its file. */
+static bool named_lock_event_visible(struct view *view, const struct event *event)
+{
+	json_auto_t *object = json_loads(event->json, 0, NULL);
+	const char *name = json_string_value(json_object_get(json_object_get(object, "data"), "lock"));
+	struct named_lock named;
+
+	return name && named_lock_find(view->engine, name, &named) == 0 &&
+	       caller_access(view->caller, named.uid, named.gid, named.mode, MAY_READ) == 0;
+}
+
 /* Of a namespace, or a key of one: as private as that. What is about neither is for all. */
 static bool namespace_event_visible(struct view *view, const struct event *event)
 {
@@ -63,6 +75,8 @@ static bool namespace_event_visible(struct view *view, const struct event *event
 	const char *name = json_string_value(json_object_get(json_object_get(object, "data"), "namespace"));
 	struct kv_namespace ns;
 
+	if (!strncmp(event->type, "lock.", strlen("lock.")))
+		return named_lock_event_visible(view, event);
 	if (!name)
 		return true;
 	return kv_namespace_find(view->engine, name, &ns) == 0 &&

@@ -7,11 +7,11 @@
 
 #include "base/cleanup.h"
 #include "engine/folder.h"
-#include "engine/lock.h"
 #include "engine/output.h"
 #include "engine/resource.h"
 #include "engine/stack.h"
 #include "fs/nodes/events.h"
+#include "fs/nodes/locks.h"
 #include "fs/nodes/state.h"
 #include "fs/scratch.h"
 #include "fs/nodes/versions.h"
@@ -229,55 +229,6 @@ static int resources_json_show(struct view *view, FILE *out)
 	return resource_write_list(view->engine, view->id, out);
 }
 
-static int lock_show_node(struct view *view, FILE *out)
-{
-	lock_show(view->engine, view->id, out);
-	return 0;
-}
-
-static int lock_json_show(struct view *view, FILE *out)
-{
-	lock_show_json(view->engine, view->id, out);
-	return 0;
-}
-
-static int64_t lock_stamp(struct view *view)
-{
-	struct lock lock;
-
-	return lock_get(view->engine, view->id, &lock) == 1 ? lock.since_ms : 0;
-}
-
-static void lock_answered(void *userdata, int result, int64_t token, const struct fault *fault)
-{
-	struct request *request = userdata;
-
-	if (fault)
-		request->fault = *fault;
-	request_finish(request, result < 0 ? result : (ssize_t)request->size);
-}
-
-static void lock_wait_taken_back(struct request *request)
-{
-	lock_wait_cancel(request->pending);
-}
-
-static int lock_write(struct view *view, const char *line, size_t size)
-{
-	struct lock_wait *wait = NULL;
-	int r = lock_command(view->engine, view->caller, view->id, line, size, lock_answered, view->request,
-		view->fault, &wait);
-
-	if (r < 0 || !wait)
-		return r;
-	return request_later(view->request, lock_wait_taken_back, wait);
-}
-
-static int lock_remove(struct view *view)
-{
-	return lock_release(view->engine, view->caller, view->id, view->fault);
-}
-
 /* clang-format off */
 static const struct entry stack_entries[] = {
 	{ .name = "status", .help = "created, running, completed or failed", .kind = KIND_TEXT, .mode = 0444,
@@ -321,11 +272,11 @@ static const struct entry stack_entries[] = {
 	  .show = resources_json_show },
 	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
-	  .object = object_stack, .stamp = lock_stamp, .show = lock_show_node, .write = lock_write,
-	  .remove = lock_remove },
+	  .object = object_stack, .stamp = lock_node_stamp, .show = lock_node_show,
+	  .write = lock_node_write, .remove = lock_node_remove },
 	{ .name = "lock.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .object = object_stack, .stamp = lock_stamp,
-	  .show = lock_json_show },
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .object = object_stack, .stamp = lock_node_stamp,
+	  .show = lock_node_show_json },
 	{ .name = "depends", .help = "what it stands on, in which versions, and how that is; commands",
 	  .kind = KIND_CONTROL, .mode = 0666, .fleeting = true, .subject = SUBJECT_STACK, .aspects = ASPECT_DEPS,
 	  .object = object_stack, .show = depends_show, .write = depends_write },

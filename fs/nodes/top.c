@@ -31,6 +31,7 @@ static const char readme[] =
 	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
 	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
 	"tags/            tags/TAG/ has links to the stacks that bear it\n"
+	"locks/           locks with a name of their own; ctl takes several at once\n"
 	"events           the audit trail; events.json has a JSON object a line\n"
 	"error            the sentence behind your last failure\n"
 	"config.yaml      the settings in force\n"
@@ -167,6 +168,9 @@ static const struct entry top_entries[] = {
 	  .chown = folder_chown },
 	{ .name = "state.ctl", .help = "commands for the keys of all namespaces", .kind = KIND_CONTROL, .mode = 0666,
 	  .aspects = ASPECT_META, .object = state_ctl_object, .show = state_ctl_show, .write = state_ctl_write },
+	{ .name = "locks", .help = "locks with a name of their own", .kind = KIND_DIRECTORY, .mode = 07777,
+	  .aspects = ASPECT_META, .directory = &locks_directory, .object = folder_object, .chmod = folder_chmod,
+	  .chown = folder_chown },
 };
 /* clang-format on */
 

@@ -259,7 +259,8 @@ static void test_refusals(void **state)
 	assert_contains(f->fault.text, "no stack nothing");
 	assert_int_equal(set(f, &f->alice, web, "../db", NULL), -EINVAL);
 	assert_int_equal(set(f, &f->alice, 999, "db", NULL), -ENOENT);
-	assert_int_equal(lock_acquire(f->engine, &f->bob, web, &request, &f->fault, &token), 0);
+	assert_int_equal(
+		lock_acquire(f->engine, &f->bob, lock_of_stack(web), &request, &f->fault, &token), 0);
 	assert_int_equal(set(f, &f->alice, web, "db", NULL), -EBUSY);
 	assert_int_equal(set(f, &f->bob, web, "db", NULL), 0);
 	assert_int_equal(deps_remove(f->engine, &f->alice, web, "db", &f->fault), -EBUSY);
@@ -268,7 +269,7 @@ static void test_refusals(void **state)
 	assert_int_equal(stack_chmod(f->engine, &f->alice, db, 0755, &f->fault), 0);
 	assert_int_equal(deps_release(f->engine, &f->bob, dep.id, &f->fault), -EACCES);
 	assert_int_equal(deps_release(f->engine, &f->alice, dep.id, &f->fault), 0);
-	assert_int_equal(lock_release(f->engine, &f->bob, web, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(web), 0, &f->fault), 0);
 	assert_int_equal(stack_chmod(f->engine, &f->alice, web, 0755, &f->fault), 0);
 	assert_int_equal(set(f, &f->bob, web, "db", NULL), -EACCES);
 }

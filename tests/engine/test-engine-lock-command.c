@@ -19,7 +19,8 @@ static int say_as(struct fixture *f, struct caller *caller, int64_t id, const ch
 	int r;
 
 	f->fault = (struct fault){ 0 };
-	r = lock_command(f->engine, caller, id, line, strlen(line), waited, &result, &f->fault, &wait);
+	r = lock_command(
+		f->engine, caller, lock_of_stack(id), line, strlen(line), waited, &result, &f->fault, &wait);
 	assert_null(wait);
 	return r;
 }
@@ -47,7 +48,7 @@ static void test_good_lines(void **state)
 
 		if (say_as(f, &f->alice, id, rows[i].line) < 0)
 			fail_msg("%s: %s", rows[i].line, f->fault.text);
-		assert_int_equal(lock_get(f->engine, id, &lock), 1);
+		assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 1);
 		assert_string_equal(lock.reason, rows[i].reason);
 		assert_string_equal(lock.operation, rows[i].operation);
 		assert_string_equal(lock.by, rows[i].by);
@@ -88,7 +89,7 @@ static void test_bad_lines(void **state)
 	assert_int_equal(say_as(f, &f->alice, id, line), -EINVAL);
 	assert_contains(f->fault.text, "300 bytes");
 	assert_int_equal(say_as(f, &f->alice, id, "reason=\xff\xfe"), -EINVAL);
-	assert_int_equal(lock_get(f->engine, id, &lock), 0);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 0);
 }
 
 static void test_verbs(void **state)
@@ -101,13 +102,13 @@ static void test_verbs(void **state)
 	assert_int_equal(say_as(f, &f->bob, id, "mine"), 0);
 	assert_int_equal(say_as(f, &f->alice, id, "mine"), -EBUSY);
 	assert_int_equal(say_as(f, &f->bob, id, "renew ttl=2h"), 0);
-	assert_int_equal(lock_get(f->engine, id, &lock), 1);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 1);
 	assert_int_equal((lock.expires_ms - lock.since_ms) / 1000, 7200);
 	assert_string_equal(lock.reason, "mine");
 	assert_int_equal(say_as(f, &f->alice, id, "force"), -EINVAL);
 	assert_int_equal(say_as(f, &f->bob, id, "force reason=x"), -EPERM);
 	assert_int_equal(say_as(f, &f->alice, id, "force reason=\"he is away\""), 0);
-	assert_int_equal(lock_get(f->engine, id, &lock), 0);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 0);
 }
 
 static void test_wait(void **state)
@@ -119,14 +120,14 @@ static void test_wait(void **state)
 	int result = 0;
 
 	assert_int_equal(say_as(f, &f->bob, id, "mine"), 0);
-	assert_int_equal(lock_command(f->engine, &f->alice, id, "wait=60s reason=next", 20, waited, &result,
-				 &f->fault, &wait),
+	assert_int_equal(lock_command(f->engine, &f->alice, lock_of_stack(id), "wait=60s reason=next", 20,
+				 waited, &result, &f->fault, &wait),
 		0);
 	assert_non_null(wait);
 	assert_int_equal(say_as(f, &f->bob, id, "unlock"), 0);
 	fixture_turn(f);
 	assert_int_equal(result, 1);
-	assert_int_equal(lock_get(f->engine, id, &lock), 1);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 1);
 	assert_string_equal(lock.reason, "next");
 	assert_int_equal(lock.uid, f->alice.uid);
 }

@@ -20,14 +20,14 @@ static int acquire(struct fixture *f, struct caller *caller, int64_t id, enum lo
 	int64_t token;
 
 	f->fault = (struct fault){ 0 };
-	return lock_acquire(f->engine, caller, id, &request, &f->fault, &token);
+	return lock_acquire(f->engine, caller, lock_of_stack(id), &request, &f->fault, &token);
 }
 
 static int64_t token_of(struct fixture *f, int64_t id)
 {
 	struct lock lock;
 
-	return lock_get(f->engine, id, &lock) == 1 ? lock.token : 0;
+	return lock_get(f->engine, lock_of_stack(id), &lock) == 1 ? lock.token : 0;
 }
 
 static int last_event(void *userdata, const struct event *event)
@@ -55,8 +55,8 @@ static void test_durable(void **state)
 	struct lock lock;
 	int64_t token;
 
-	assert_int_equal(lock_get(f->engine, id, &lock), 0);
-	assert_int_equal(lock_acquire(f->engine, &f->bob, id, &request, &f->fault, &token), 0);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), 0);
 	assert_int_equal(token, 1);
 	assert_int_equal(acquire(f, &f->alice, id, LOCK_DURABLE, 0), -EBUSY);
 	snprintf(holder, sizeof(holder), "54322 (uid 54322), pid %d, command ", (int)f->bob.pid);
@@ -70,26 +70,26 @@ static void test_durable(void **state)
 	/* Again by the holder: the same grant with other words. */
 	strcpy(request.reason, "v3");
 	request.ttl_ms = 1000000;
-	assert_int_equal(lock_acquire(f->engine, &f->bob, id, &request, &f->fault, &token), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), 0);
 	assert_int_equal(token, 1);
 	assert_last_event(f, "lock.renewed");
-	assert_int_equal(lock_get(f->engine, id, &lock), 1);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 1);
 	assert_string_equal(lock.reason, "v3");
 	assert_in_range(lock.expires_ms - lock.since_ms, 1000000, 1100000);
-	assert_int_equal(lock_renew(f->engine, &f->alice, id, 0, &f->fault), -EPERM);
-	assert_int_equal(lock_renew(f->engine, &f->bob, id, 0, &f->fault), 0);
-	assert_int_equal(lock_get(f->engine, id, &lock), 1);
+	assert_int_equal(lock_renew(f->engine, &f->alice, lock_of_stack(id), 0, 0, &f->fault), -EPERM);
+	assert_int_equal(lock_renew(f->engine, &f->bob, lock_of_stack(id), 0, 0, &f->fault), 0);
+	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 1);
 	assert_in_range(lock.expires_ms - lock.since_ms, 3600000, 3700000);
 	assert_string_equal(lock.reason, "v3");
 	fixture_restart(f);
 	assert_int_equal(token_of(f, id), 1);
-	assert_int_equal(lock_release(f->engine, &f->alice, id, &f->fault), -EPERM);
-	assert_int_equal(lock_release(f->engine, &f->bob, id, &f->fault), 0);
-	assert_int_equal(lock_release(f->engine, &f->bob, id, &f->fault), -ENOENT);
-	assert_int_equal(lock_renew(f->engine, &f->bob, id, 0, &f->fault), -ENOENT);
+	assert_int_equal(lock_release(f->engine, &f->alice, lock_of_stack(id), 0, &f->fault), -EPERM);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(id), 0, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(id), 0, &f->fault), -ENOENT);
+	assert_int_equal(lock_renew(f->engine, &f->bob, lock_of_stack(id), 0, 0, &f->fault), -ENOENT);
 	assert_int_equal(acquire(f, &f->alice, id, LOCK_DURABLE, 0), 0);
 	assert_int_equal(token_of(f, id), 2);
-	assert_int_equal(lock_release(f->engine, &f->root, id, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->root, lock_of_stack(id), 0, &f->fault), 0);
 	assert_int_equal(stack_chmod(f->engine, &f->alice, id, 0755, NULL), 0);
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_DURABLE, 0), -EACCES);
 	assert_int_equal(acquire(f, &f->bob, 999, LOCK_DURABLE, 0), -ENOENT);
@@ -107,7 +107,7 @@ static void test_tokens_never_fall(void **state)
 		last = token_of(f, id);
 		if (i == 2)
 			fixture_restart(f);
-		assert_int_equal(lock_release_owner(f->engine, id, LOCK_SESSION, 1), 0);
+		assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 1), 0);
 	}
 	/* A grant that was undone never was, and nobody saw its token. */
 	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
@@ -128,16 +128,16 @@ static void test_session(void **state)
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_SESSION, 3), -EBUSY);
 	assert_contains(f->fault.text, "(and 1 more)");
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_SESSION, 2), -EBUSY); /* alice's is in the way */
-	assert_int_equal(lock_release_owner(f->engine, id, LOCK_SHARED, 1), 0);
+	assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_SHARED, 1), 0);
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_SESSION, 2), 0); /* conversion */
 	assert_int_equal(token_of(f, id), 3);
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_SESSION, 2), 0); /* held already */
 	assert_int_equal(token_of(f, id), 3);
 	assert_int_equal(acquire(f, &f->alice, id, LOCK_SHARED, 1), -EBUSY);
 	/* Only the descriptor, or root. */
-	assert_int_equal(lock_release(f->engine, &f->bob, id, &f->fault), -EPERM);
-	assert_int_equal(lock_renew(f->engine, &f->bob, id, 0, &f->fault), -EINVAL);
-	assert_int_equal(lock_release_owner(f->engine, id, LOCK_SESSION, 99), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(id), 0, &f->fault), -EPERM);
+	assert_int_equal(lock_renew(f->engine, &f->bob, lock_of_stack(id), 0, 0, &f->fault), -EINVAL);
+	assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 99), 0);
 	assert_int_equal(token_of(f, id), 3);
 	fixture_restart(f);
 	assert_int_equal(token_of(f, id), 0);
@@ -156,11 +156,11 @@ static void test_run_lock(void **state)
 	assert_int_equal(lock_set_run_pid(f->engine, id, 7, getpid()), 0);
 	assert_int_equal(lock_check(f->engine, &f->alice, id, &f->fault), 0); /* the runner itself */
 	assert_int_equal(lock_check(f->engine, &f->bob, id, &f->fault), -EBUSY);
-	assert_int_equal(lock_release(f->engine, &f->root, id, &f->fault), -EPERM);
+	assert_int_equal(lock_release(f->engine, &f->root, lock_of_stack(id), 0, &f->fault), -EPERM);
 	assert_contains(f->fault.text, "runs/7/ctl");
 	fixture_restart(f);
 	assert_int_equal(token_of(f, id), 1);
-	assert_int_equal(lock_release_owner(f->engine, id, LOCK_RUN, 7), 0);
+	assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_RUN, 7), 0);
 	assert_int_equal(token_of(f, id), 0);
 }
 
@@ -189,7 +189,7 @@ static void test_whom_a_session_stops(void **state)
 	assert_int_equal(lock_check(f->engine, &child, id, &f->fault), -EBUSY);
 	assert_false(lock_held_by(f->engine, &child, id, &token));
 	assert_int_equal(lock_check(f->engine, NULL, id, &f->fault), 0);
-	lock_release_owner(f->engine, id, LOCK_SESSION, 1);
+	lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 1);
 
 	/* `flock 9` in a script: the process that locks is gone at once, the one that opened the file is the
 	 * holder. */
@@ -200,7 +200,7 @@ static void test_whom_a_session_stops(void **state)
 	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(lock_check(f->engine, &f->alice, id, &f->fault), 0);
-	lock_release_owner(f->engine, id, LOCK_SESSION, 1);
+	lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 1);
 
 	/* A shared lock stops everybody as soon as there is another. */
 	assert_int_equal(acquire(f, &f->alice, id, LOCK_SHARED, 1), 0);
@@ -216,11 +216,12 @@ static void test_force(void **state)
 	int64_t id = fixture_stack(f, "a");
 	struct stack stack;
 
-	assert_int_equal(lock_force(f->engine, &f->alice, id, "x", &f->fault), -ENOENT);
+	assert_int_equal(lock_force(f->engine, &f->alice, lock_of_stack(id), "x", NULL, &f->fault), -ENOENT);
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_SESSION, 1), 0);
-	assert_int_equal(lock_force(f->engine, &f->bob, id, "x", &f->fault), -EPERM);
-	assert_int_equal(lock_force(f->engine, &f->alice, id, "", &f->fault), -EINVAL);
-	assert_int_equal(lock_force(f->engine, &f->alice, id, "he sleeps", &f->fault), 0);
+	assert_int_equal(lock_force(f->engine, &f->bob, lock_of_stack(id), "x", NULL, &f->fault), -EPERM);
+	assert_int_equal(lock_force(f->engine, &f->alice, lock_of_stack(id), "", NULL, &f->fault), -EINVAL);
+	assert_int_equal(
+		lock_force(f->engine, &f->alice, lock_of_stack(id), "he sleeps", NULL, &f->fault), 0);
 	assert_int_equal(token_of(f, id), 0);
 	assert_int_equal(stack_get(f->engine, id, &stack), 0);
 	assert_int_equal(stack.token, 2);
@@ -229,7 +230,7 @@ static void test_force(void **state)
 	assert_last_event(f, "reason=\"he sleeps\"");
 	/* Its descriptor is closed later: nothing happens to the next holder. */
 	assert_int_equal(acquire(f, &f->alice, id, LOCK_DURABLE, 0), 0);
-	assert_int_equal(lock_release_owner(f->engine, id, LOCK_SESSION, 1), 0);
+	assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 1), 0);
 	assert_int_equal(token_of(f, id), 3);
 }
 
@@ -259,8 +260,8 @@ static int wait_for(struct fixture *f, struct caller *caller, int64_t id, enum l
 {
 	struct lock_request request = { .kind = kind, .owner = owner };
 
-	return lock_wait(f->engine, caller, id, &request, ms, waited, waiter, &f->fault, &waiter->token,
-		&waiter->wait);
+	return lock_wait(f->engine, caller, lock_of_stack(id), &request, ms, waited, waiter, &f->fault,
+		&waiter->token, &waiter->wait);
 }
 
 static void test_queue_order(void **state)
@@ -281,23 +282,23 @@ static void test_queue_order(void **state)
 			0);
 		assert_non_null(w[i].wait);
 	}
-	assert_int_equal(lock_release_owner(f->engine, id, LOCK_SESSION, 1), 0);
+	assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 1), 0);
 	/* Never from inside, and nobody gets in between. */
 	assert_string_equal(order, "");
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_DURABLE, 0), -EBUSY);
 	fixture_turn(f);
 	assert_string_equal(order, "a");
 	assert_int_equal(w[0].token, token_of(f, id));
-	lock_release_owner(f->engine, id, LOCK_SESSION, 10);
+	lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 10);
 	fixture_turn(f);
 	assert_string_equal(order, "abc"); /* those that share, as far as they stand together */
-	lock_release_owner(f->engine, id, LOCK_SHARED, 11);
+	lock_release_owner(f->engine, lock_of_stack(id), LOCK_SHARED, 11);
 	fixture_turn(f);
 	assert_string_equal(order, "abc");
-	lock_release_owner(f->engine, id, LOCK_SHARED, 12);
+	lock_release_owner(f->engine, lock_of_stack(id), LOCK_SHARED, 12);
 	fixture_turn(f);
 	assert_string_equal(order, "abcd");
-	assert_int_equal(lock_release(f->engine, &f->bob, id, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(id), 0, &f->fault), 0);
 	fixture_turn(f);
 	assert_string_equal(order, "abcde");
 	for (int i = 0; i < 5; i++) {
@@ -353,7 +354,7 @@ static void test_conversion_waits(void **state)
 	assert_null(w[1].wait); /* alone with his now, and so at once */
 	fixture_turn(f);
 	assert_int_equal(w[0].calls, 0);
-	lock_release_owner(f->engine, id, LOCK_SESSION, 2);
+	lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 2);
 	fixture_turn(f);
 	assert_int_equal(w[0].calls, 1);
 	assert_int_equal(w[0].result, 0);
@@ -387,7 +388,7 @@ static void test_expiry(void **state)
 	struct lock_request request = { .kind = LOCK_DURABLE, .ttl_ms = 30 };
 	struct waiter w = { 0 };
 
-	assert_int_equal(lock_acquire(f->engine, &f->bob, id, &request, &f->fault, &token), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), 0);
 	assert_int_equal(wait_for(f, &f->alice, id, LOCK_SESSION, 5, 0, &w), 0);
 	run_until(f, &w.calls);
 	assert_int_equal(w.result, 0);
@@ -438,7 +439,7 @@ static void test_release_survives_a_failed_turn(void **state)
 
 	assert_int_equal(acquire(f, &f->bob, id, LOCK_SESSION, 1), 0);
 	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(lock_release_owner(f->engine, id, LOCK_SESSION, 1), 0);
+	assert_int_equal(lock_release_owner(f->engine, lock_of_stack(id), LOCK_SESSION, 1), 0);
 	sqlite3_exec(f->engine->store->db, "ROLLBACK", NULL, NULL, NULL);
 	assert_true(engine_turn_end(f->engine) < 0);
 	assert_int_equal(token_of(f, id), 1);
@@ -456,8 +457,8 @@ static void test_show(void **state)
 	struct lock_request request = {
 		.kind = LOCK_DURABLE, .operation = "deploy", .reason = "a\nuid: 0", .by = "bot"
 	};
-	CLEANUP(cleanup_free) char *free_text = SHOWN(lock_show(f->engine, id, out));
-	CLEANUP(cleanup_free) char *free_json = SHOWN(lock_show_json(f->engine, id, out));
+	CLEANUP(cleanup_free) char *free_text = SHOWN(lock_show(f->engine, lock_of_stack(id), out));
+	CLEANUP(cleanup_free) char *free_json = SHOWN(lock_show_json(f->engine, lock_of_stack(id), out));
 	CLEANUP(cleanup_free) char *text = NULL, *json = NULL;
 	struct waiter w = { 0 };
 	char holder[128];
@@ -465,14 +466,14 @@ static void test_show(void **state)
 
 	assert_string_equal(free_text, "unlocked\n");
 	assert_string_equal(free_json, "{\"locked\":false,\"token\":0}\n");
-	assert_int_equal(lock_acquire(f->engine, &f->bob, id, &request, &f->fault, &token), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), 0);
 	wait_for(f, &f->alice, id, LOCK_SESSION, 1, 0, &w);
-	text = SHOWN(lock_show(f->engine, id, out));
+	text = SHOWN(lock_show(f->engine, lock_of_stack(id), out));
 	snprintf(holder, sizeof(holder), "locked_by: bot\nuid: 54322\npid: %d\ncommand: ", (int)f->bob.pid);
 	assert_contains(text, holder);
 	assert_contains(text, "\noperation: deploy\nreason: a\\nuid: 0\ntoken: 1\nkind: durable\nwaiting: "
 			      "54321 (uid 54321, pid ");
-	json = SHOWN(lock_show_json(f->engine, id, out));
+	json = SHOWN(lock_show_json(f->engine, lock_of_stack(id), out));
 	object = json_loads(json, 0, NULL);
 	assert_non_null(object);
 	assert_true(json_is_true(json_object_get(object, "locked")));

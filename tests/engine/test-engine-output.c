@@ -79,14 +79,14 @@ static void test_refusals(void **state)
 	struct lock_request request = { .kind = LOCK_DURABLE };
 
 	assert_int_equal(set(f, &f->alice, id, "../x", json_true()), -EINVAL);
-	assert_int_equal(lock_acquire(f->engine, &f->bob, id, &request, &f->fault, &token), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), 0);
 	assert_int_equal(set(f, &f->alice, id, "x", json_true()), -EBUSY);
 	assert_contains(f->fault.text, "54322 (uid 54322)");
 	assert_int_equal(set(f, &f->root, id, "x", json_true()), -EBUSY);
 	assert_int_equal(set(f, &f->bob, id, "x", json_true()), 0);
 	assert_int_equal(output_delete(f->engine, &f->alice, id, "x", &f->fault), -EBUSY);
 	assert_int_equal(set(f, NULL, id, "y", json_true()), 0);
-	assert_int_equal(lock_release(f->engine, &f->bob, id, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(id), 0, &f->fault), 0);
 	assert_int_equal(stack_chmod(f->engine, &f->alice, id, 0755, NULL), 0);
 	assert_int_equal(set(f, &f->bob, id, "x", json_true()), -EACCES);
 	assert_int_equal(set(f, &f->alice, 999, "x", json_true()), -ENOENT);

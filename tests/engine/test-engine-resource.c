@@ -294,11 +294,12 @@ static void test_refusals(void **state)
 		-EFBIG);
 	f->engine->config.max_document_size = 1 << 20;
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{}", &id), RESOURCE_CREATED);
-	assert_int_equal(lock_acquire(f->engine, &f->bob, stack, &request, &f->fault, &token), 0);
+	assert_int_equal(
+		lock_acquire(f->engine, &f->bob, lock_of_stack(stack), &request, &f->fault, &token), 0);
 	assert_int_equal(put(f, &f->alice, stack, "x", "b", "{}", NULL), -EBUSY);
 	assert_int_equal(resource_delete(f->engine, &f->root, id, &f->fault), -EBUSY);
 	assert_int_equal(put(f, &f->bob, stack, "x", "b", "{}", NULL), RESOURCE_CREATED);
-	assert_int_equal(lock_release(f->engine, &f->bob, stack, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(stack), 0, &f->fault), 0);
 	assert_int_equal(stack_chmod(f->engine, &f->alice, stack, 0755, NULL), 0);
 	assert_int_equal(put(f, &f->bob, stack, "x", "c", "{}", NULL), -EACCES);
 	assert_int_equal(resource_delete(f->engine, &f->bob, id, &f->fault), -EACCES);

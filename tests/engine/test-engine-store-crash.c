@@ -35,8 +35,8 @@ static void child(const char *home, int fd)
 
 		snprintf(name, sizeof(name), "s%d", i);
 		if (stack_create(engine, &root, name, 0700, NULL, &stack) < 0 ||
-			lock_acquire(engine, &root, stack.id, i % 2 ? &request : &session, NULL, &token) <
-				0 ||
+			lock_acquire(engine, &root, lock_of_stack(stack.id), i % 2 ? &request : &session,
+				NULL, &token) < 0 ||
 			kv_set(engine, (struct kv_scope){ stack.id, 0 }, "key", value, 0) < 0 ||
 			engine_turn_end(engine) < 0)
 			_exit(1);
@@ -90,7 +90,7 @@ static void test_kill(void **state)
 		assert_int_equal(stack_find(f->engine, name, &stack), 0);
 		assert_int_equal(stack.token, 1);
 		/* Durable locks stay, those of open files are gone with the daemon. */
-		assert_int_equal(lock_get(f->engine, stack.id, &lock), i % 2);
+		assert_int_equal(lock_get(f->engine, lock_of_stack(stack.id), &lock), i % 2);
 		assert_int_equal(
 			kv_find(f->engine, (struct kv_scope){ stack.id, 0 }, "key", NULL, &value), 0);
 		assert_int_equal(json_integer_value(value), i);

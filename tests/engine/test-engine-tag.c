@@ -114,11 +114,11 @@ static void test_refusals(void **state)
 	assert_int_equal(add(f, &f->alice, a, "../x"), -EINVAL);
 	assert_int_equal(add(f, &f->alice, a, ""), -EINVAL);
 	assert_int_equal(add(f, &f->alice, 999, "x"), -ENOENT);
-	assert_int_equal(lock_acquire(f->engine, &f->bob, a, &request, &f->fault, &token), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(a), &request, &f->fault, &token), 0);
 	assert_int_equal(add(f, &f->alice, a, "x"), -EBUSY);
 	assert_int_equal(add(f, &f->bob, a, "x"), 0);
 	assert_int_equal(tag_remove(f->engine, &f->alice, a, "x", &f->fault), -EBUSY);
-	assert_int_equal(lock_release(f->engine, &f->bob, a, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->bob, lock_of_stack(a), 0, &f->fault), 0);
 	assert_int_equal(stack_chmod(f->engine, &f->alice, a, 0755, &f->fault), 0);
 	assert_int_equal(add(f, &f->bob, a, "y"), -EACCES);
 	assert_int_equal(tag_remove(f->engine, &f->bob, a, "x", &f->fault), -EACCES);
