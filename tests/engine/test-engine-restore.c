@@ -241,12 +241,12 @@ static void test_refusals(void **state)
 	struct snapshot_request request = { 0 };
 
 	set_output(f, id, "a", "1");
-	assert_int_equal(lock_acquire(f->engine, &f->alice, id, &lock, &f->fault, &token), 0);
+	assert_int_equal(lock_acquire(f->engine, &f->alice, lock_of_stack(id), &lock, &f->fault, &token), 0);
 	assert_int_equal(restore(f, &f->bob, id, "v1", &count), -EBUSY);
 	assert_contains(f->fault.text, "mine");
 	assert_int_equal(snapshot_create(f->engine, &f->bob, id, &request, &f->fault, &number), 0);
 	assert_int_equal(restore(f, &f->alice, id, "v1", &count), 0);
-	assert_int_equal(lock_release(f->engine, &f->alice, id, &f->fault), 0);
+	assert_int_equal(lock_release(f->engine, &f->alice, lock_of_stack(id), 0, &f->fault), 0);
 	assert_int_equal(stack_chmod(f->engine, &f->alice, id, 0755, &f->fault), 0);
 	assert_int_equal(restore(f, &f->bob, id, "v2", &count), -EACCES);
 	assert_int_equal(snapshot_create(f->engine, &f->bob, id, &request, &f->fault, &number), -EACCES);
