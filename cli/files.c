@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/groups.h"
+#include "cli/input.h"
 #include "cli/print.h"
 #include "cli/table.h"
 
@@ -228,21 +229,12 @@ int cat_run(struct command *command)
 static int read_input(struct command *command, struct buffer *content)
 {
 	const char *text = command_option(command, "text");
-	char piece[64 << 10];
-	ssize_t n;
 	int r;
 
-	if (text) {
-		r = buffer_append_text(content, text);
-		return r < 0 ? r : buffer_append_text(content, "\n");
-	}
-	while ((n = read(STDIN_FILENO, piece, sizeof(piece))) > 0) {
-		r = buffer_append(content, piece, (size_t)n);
-		if (r < 0)
-			return r;
-	}
-	return n < 0 ? fault_set(&command->fault, errno, "can't read standard input: %s", strerror(errno))
-		     : 0;
+	if (!text)
+		return input_read(command, "-", content);
+	r = buffer_append_text(content, text);
+	return r < 0 ? r : buffer_append_text(content, "\n");
 }
 
 int write_run(struct command *command)

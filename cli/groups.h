@@ -7,9 +7,18 @@ extern const char run_more[]; /* run.c */
 extern const struct option run_options[];
 int run_run(struct command *command);
 
-extern const struct verb stack_verbs[]; /* stack.c */
-extern const struct verb lock_verbs[];	/* lock.c */
-extern const struct verb tags_verbs[];	/* tags.c */
+extern const struct verb stack_verbs[];	     /* stack.c */
+int stack_show_run(struct command *command); /* stack-show.c */
+
+extern const struct option resources_options[]; /* resources.c */
+int resources_run(struct command *command);
+
+extern const struct option import_options[]; /* export.c */
+int export_run(struct command *command);
+int import_run(struct command *command);
+
+extern const struct verb lock_verbs[]; /* lock.c */
+extern const struct verb tags_verbs[]; /* tags.c */
 
 extern const struct verb state_verbs[]; /* state.c */
 

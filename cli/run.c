@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/follow.h"
 #include "cli/groups.h"
+#include "cli/input.h"
 #include "cli/print.h"
 #include "cli/values.h"
 
@@ -28,31 +29,6 @@ const struct option run_options[] = {
 	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
 	{ NULL },
 };
-
-enum { INPUT_MAX = 64 << 20 }; /* bytes; the daemon's own limit is lower and says so */
-
-static int read_whole(struct command *command, const char *path, struct buffer *content)
-{
-	CLEANUP(cleanup_fd) int opened = -1;
-	char piece[64 << 10];
-	int fd = STDIN_FILENO, r = 0;
-	ssize_t n;
-
-	if (strcmp(path, "-")) {
-		fd = opened = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return fault_set(&command->fault, errno, "can't open %s: %s", path, strerror(errno));
-	}
-	while (r == 0 && (n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0)
-			return fault_set(&command->fault, errno, "can't read %s: %s", path, strerror(errno));
-		r = buffer_append(content, piece, (size_t)n);
-		if (content->size > INPUT_MAX)
-			return fault_set(
-				&command->fault, EFBIG, "%s is larger than %d MiB", path, INPUT_MAX >> 20);
-	}
-	return r < 0 ? fault_set(&command->fault, -r, "%s", strerror(-r)) : 0;
-}
 
 /* "deploy.sloth" of "work/deploy.sloth"; ".sloth" is added where the name has no ending that runs. */
 static int workflow_name(struct command *command, const char *word, char *ret_name, size_t size)
@@ -133,7 +109,7 @@ static int set_values(struct command *command, const struct draft *draft, const 
 	while (r == 0 && (file = command_next(command, "values", &position))) {
 		CLEANUP(buffer_done) struct buffer content = { 0 };
 
-		r = read_whole(command, file, &content);
+		r = input_read(command, file, &content);
 		if (r < 0)
 			return r;
 		r = set_option(command, draft, "user.sloth.values", content.data, content.size);
@@ -212,7 +188,7 @@ int run_run(struct command *command)
 	if (!operand && !file)
 		return fault_set(&command->fault, EINVAL, "which workflow? sloth run FILE");
 	r = workflow_name(command, operand ? operand : file, name, sizeof(name));
-	r = r < 0 ? r : read_whole(command, file ? file : operand, &workflow);
+	r = r < 0 ? r : input_read(command, file ? file : operand, &workflow);
 	if (r == 0 && !workflow.size)
 		return fault_set(&command->fault, EINVAL, "%s is empty", file ? file : operand);
 	r = r < 0 ? r : submit(command, name, &workflow, &run);

@@ -144,9 +144,15 @@ static int delete_resource(struct call *call)
 	return r < 0 ? r : resource_delete(call->engine, &call->caller, id, &call->fault);
 }
 
+/* A list comes in pieces: an answer must fit into a frame, and waits in the store until it is taken. */
+enum { LIST_BYTES = 1 << 20 };
+
 struct listing {
 	struct call *call;
 	const char *status; /* NULL: all */
+	json_t *list;
+	json_int_t skip; /* that the caller has already */
+	size_t bytes;
 };
 
 static int list_one(void *userdata, const struct resource *resource)
@@ -155,25 +161,38 @@ static int list_one(void *userdata, const struct resource *resource)
 	json_t *value;
 	int r;
 
-	if (listing->status && strcmp(listing->status, resource->status))
+	if ((listing->status && strcmp(listing->status, resource->status)) || listing->skip-- > 0)
 		return 0;
+	if (listing->bytes > LIST_BYTES)
+		return 1;
 	r = answer_resource(listing->call, resource, &value);
-	return r < 0 ? r : json_array_append_new(listing->call->value, value);
+	if (r < 0)
+		return r;
+	listing->bytes += strlen(resource->desired) + strlen(resource->applied) + strlen(resource->actual) +
+			  strlen(resource->name);
+	return json_array_append_new(listing->list, value);
 }
 
 static int list_resources(struct call *call)
 {
-	struct listing listing = { call, json_string_value(argument(call, "status")) };
+	json_auto_t *list = json_array();
+	struct listing listing = { .call = call,
+		.status = json_string_value(argument(call, "status")),
+		.list = list,
+		.skip = json_integer_value(argument(call, "skip")) };
 	struct stack stack;
 	int r = call_stack(call, &stack);
 
 	if (r == 0 && listing.status && !resource_status_known(listing.status))
 		return fault_set(&call->fault, EINVAL,
 			"\"%.100s\" is no status; there are " RESOURCE_STATUSES, listing.status);
-	call->value = json_array();
-	return r < 0 ? r
-		     : resource_each(call->engine, stack.id, json_string_value(argument(call, "type")),
-			       list_one, &listing);
+	if (r == 0)
+		r = resource_each(call->engine, stack.id, json_string_value(argument(call, "type")), list_one,
+			&listing);
+	if (r < 0)
+		return r;
+	call->value = json_pack("{s:O, s:b}", "list", list, "more", r > 0);
+	return call->value ? 0 : -ENOMEM;
 }
 
 const struct call_row resource_calls[] = {

@@ -224,61 +224,56 @@ int resource_dependent_each(struct engine *engine, const struct resource *resour
 	return edge_each(query, each, userdata);
 }
 
-/* All explicit edges of a stack but those of `self`: "TYPE/NAME" → list of "TYPE/NAME". */
-static int edges_get(struct engine *engine, int64_t stack_id, json_t *edges)
+/* What TYPE/NAME of the stack needs by its workflow's word; an empty set where it is not registered. */
+static int needs_of(struct engine *engine, int64_t stack_id, const char *key, json_t **ret_set)
 {
-	CLEANUP(query_endp)
-	struct query *query = query_begin(engine->store, SQL_RESOURCE_EDGES, "i", stack_id);
-	int r;
+	char type[NAME_SIZE];
+	const char *name;
+	int64_t id;
+	int r = key_split(key, type, &name);
 
-	while ((r = query_step(query)) > 0) {
-		json_auto_t *from = json_sprintf("%s/%s", query_text(query, 0), query_text(query, 1));
-		json_t *to = json_sprintf("%s/%s", query_text(query, 2), query_text(query, 3)), *list;
-
-		list = from ? json_object_get(edges, json_string_value(from)) : NULL;
-		if (from && !list) {
-			list = json_array();
-			if (json_object_set_new(edges, json_string_value(from), list) < 0)
-				list = NULL;
-		}
-		if (!list || json_array_append_new(list, to) < 0) {
-			if (!list)
-				json_decref(to);
-			return -ENOMEM;
-		}
-	}
-	return r;
+	if (r == 0)
+		r = resource_find(engine, stack_id, type, name, &id);
+	if (r == 0)
+		return resource_dependency_get(engine, id, ret_set);
+	*ret_set = r == -ENOENT ? json_object() : NULL;
+	return r == -ENOENT && *ret_set ? 0 : r;
 }
 
-/* Breadth first from what is needed, until `self` is reached: `came` says from where each was. A stack of the
- * machine would not hold a chain of a hundred thousand. */
-static int search(json_t *edges, const char *self, json_t *first, json_t *came)
+/* Puts what is new into the queue, and where it came from. */
+static int search_add(json_t *queue, json_t *came, json_t *set, const char *from)
 {
-	json_auto_t *queue = json_array();
 	const char *key;
 	json_t *value;
-	size_t i;
 
-	json_object_foreach (first, key, value)
-		if (json_object_set_new(came, key, json_string(self)) < 0 ||
+	json_object_foreach (set, key, value) {
+		if (json_object_get(came, key))
+			continue;
+		if (json_object_set_new(came, key, json_string(from)) < 0 ||
 			json_array_append_new(queue, json_string(key)) < 0)
 			return -ENOMEM;
-	for (size_t at = 0; at < json_array_size(queue); at++) {
+	}
+	return 0;
+}
+
+/* Breadth first from what is needed, until `self` is reached: `came` says from where each was. The machine's
+ * own stack would not hold a chain of a hundred thousand. */
+static int search(struct engine *engine, int64_t stack_id, const char *self, json_t *first, json_t *came)
+{
+	json_auto_t *queue = json_array();
+	int r = search_add(queue, came, first, self);
+
+	for (size_t at = 0; r == 0 && at < json_array_size(queue); at++) {
 		const char *from = json_string_value(json_array_get(queue, at));
+		json_auto_t *needs = NULL;
 
 		if (!strcmp(from, self))
 			return 1;
-		json_array_foreach (json_object_get(edges, from), i, value) {
-			const char *to = json_string_value(value);
-
-			if (json_object_get(came, to))
-				continue;
-			if (json_object_set_new(came, to, json_string(from)) < 0 ||
-				json_array_append_new(queue, json_string(to)) < 0)
-				return -ENOMEM;
-		}
+		r = needs_of(engine, stack_id, from, &needs);
+		if (r == 0)
+			r = search_add(queue, came, needs, from);
 	}
-	return 0;
+	return r;
 }
 
 /* Backwards from `self` to itself. */
@@ -307,7 +302,7 @@ static int cycle_fault(const char *self, json_t *came, struct fault *fault)
 int resource_check_cycle(struct engine *engine, int64_t stack_id, const char *type, const char *name,
 	json_t *explicit_set, struct fault *fault)
 {
-	json_auto_t *edges = json_object(), *came = json_object();
+	json_auto_t *came = json_object();
 	char self[NAME_SIZE + 1 + RESOURCE_NAME_MAX + 1];
 	int64_t needed;
 	int r;
@@ -321,8 +316,6 @@ int resource_check_cycle(struct engine *engine, int64_t stack_id, const char *ty
 		if (r < 0)
 			return r == -ENOENT ? 0 : r;
 	}
-	r = edges_get(engine, stack_id, edges);
-	if (r == 0)
-		r = search(edges, self, explicit_set, came);
+	r = search(engine, stack_id, self, explicit_set, came);
 	return r <= 0 ? r : cycle_fault(self, came, fault);
 }

@@ -99,11 +99,10 @@ static int state_text(struct put *put, const char *what, const json_t *value, ch
 
 	if (!text)
 		return -ENOMEM;
-	if ((int64_t)strlen(text) > put->engine->config.max_document_size) {
+	if (strlen(text) > RESOURCE_STATE_MAX) {
 		free(text);
-		return fault_set(put->fault, EFBIG,
-			"%s/%.200s: its %s are over max_document_size (%" PRId64 ")", put->now.type,
-			put->now.name, what, put->engine->config.max_document_size);
+		return fault_set(put->fault, EFBIG, "%s/%.200s: its %s are over %d bytes", put->now.type,
+			put->now.name, what, RESOURCE_STATE_MAX);
 	}
 	*ret_text = text;
 	return 0;
@@ -193,6 +192,8 @@ static void put_status(struct put *put, const struct resource_draft *draft)
 	} else if (draft->applied) {
 		put->now.applied_ms = *put->now.applied ? time_now_ms() : 0;
 	}
+	if (draft->applied_ms)
+		put->now.applied_ms = draft->applied_ms;
 }
 
 static int put_draft(struct put *put, const struct resource_draft *draft)
@@ -294,8 +295,14 @@ static int type_number(struct put *put, const char *name, unsigned *ret_id)
 static int row_add(struct put *put, int64_t time_ms)
 {
 	struct resource *now = &put->now;
-	int r = type_number(put, now->type, &now->type_id);
+	int64_t count = 0;
+	int r = resource_count(put->engine, now->stack_id, &count);
 
+	if (r == 0 && count >= RESOURCE_MAX)
+		return fault_set(put->fault, EDQUOT, "stack %s has %d resources, which is the limit",
+			put->stack.name, RESOURCE_MAX);
+	if (r == 0)
+		r = type_number(put, now->type, &now->type_id);
 	if (r < 0)
 		return r;
 	now->entry = put->entry;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Resources as JSON. The states are canonical JSON already: an object is put together without reading them.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "engine/resource-internal.h"
 
 static void write_text(FILE *out, const char *text)
@@ -23,50 +25,44 @@ static void write_time(FILE *out, int64_t ms)
 		fputs("null", out);
 }
 
-struct edge_list {
-	FILE *out;
-	bool is_explicit, more;
+/* Both kinds come from one query, and stand in two places of the object. */
+struct edge_lists {
+	struct buffer text[2]; /* implicit, explicit: members of a list, without its brackets */
 };
 
-static int write_edge(void *userdata, const struct resource_edge *edge)
+static void edge_lists_done(struct edge_lists *lists)
 {
-	struct edge_list *list = userdata;
-	json_auto_t *text = NULL;
-
-	if (edge->is_explicit != list->is_explicit)
-		return 0;
-	text = json_sprintf("%s/%s", edge->type, edge->name);
-	if (list->more)
-		fputc(',', list->out);
-	list->more = true;
-	json_dumpf(text, list->out, JSON_ENCODE_ANY);
-	return 0;
+	buffer_done(&lists->text[0]);
+	buffer_done(&lists->text[1]);
 }
 
-static void write_edges(struct engine *engine, const struct resource *resource, bool is_explicit, FILE *out)
+static int add_edge(void *userdata, const struct resource_edge *edge)
 {
-	struct edge_list list = { .out = out, .is_explicit = is_explicit };
+	struct edge_lists *lists = userdata;
+	struct buffer *text = &lists->text[edge->is_explicit];
+	json_auto_t *value = json_sprintf("%s/%s", edge->type, edge->name);
+	CLEANUP(cleanup_free) char *quoted = json_dumps(value, JSON_ENCODE_ANY);
+	int r = text->size ? buffer_append_text(text, ",") : 0;
 
-	fputc('[', out);
-	resource_dependency_each(engine, resource->id, write_edge, &list);
-	fputc(']', out);
+	if (r == 0)
+		r = quoted ? buffer_append_text(text, quoted) : -ENOMEM;
+	return r;
 }
 
 void resource_write_json(struct engine *engine, const struct resource *resource, bool states, FILE *out)
 {
+	CLEANUP(edge_lists_done) struct edge_lists edges = { 0 };
+
+	resource_dependency_each(engine, resource->id, add_edge, &edges);
 	fprintf(out, "{\"action\":\"%s\",", resource->action);
 	if (states)
 		fprintf(out, "\"actual\":%s,\"applied\":%s,", *resource->actual ? resource->actual : "null",
 			*resource->applied ? resource->applied : "null");
 	fprintf(out, "\"checksum\":\"%s\",\"created\":", resource->checksum);
 	write_time(out, resource->created_ms);
-	fputs(",\"dependencies\":", out);
-	write_edges(engine, resource, true, out);
-	fputs(",\"error\":", out);
+	fprintf(out, ",\"dependencies\":[%s],\"error\":", buffer_text(&edges.text[true]));
 	write_text(out, resource->error);
-	fputs(",\"implicit\":", out);
-	write_edges(engine, resource, false, out);
-	fputs(",\"last_applied\":", out);
+	fprintf(out, ",\"implicit\":[%s],\"last_applied\":", buffer_text(&edges.text[false]));
 	write_time(out, resource->applied_ms);
 	fputs(",\"module\":", out);
 	write_text(out, resource->module);

@@ -25,6 +25,8 @@ enum {
 	RESOURCE_NAME_MAX = 1024,	/* bytes of a name, which is any text */
 	RESOURCE_ENTRY_SIZE = 256,	/* bytes of its name in the tree, with the NUL */
 	RESOURCE_DEPENDENCY_MAX = 1000, /* explicit ones of one resource */
+	RESOURCE_MAX = 10000,		/* of one stack */
+	RESOURCE_STATE_MAX = 512 << 10, /* bytes of each of the three states: a frame holds them all */
 	RESOURCE_TYPE_MAX = 4095,	/* kinds of things, see node_pack() in fs/node.h */
 };
 
@@ -54,6 +56,7 @@ struct resource_draft {
 	const char *status; /* NULL: pending when something else is desired than before */
 	const char *error;
 	json_t *actual, *applied; /* JSON null: not known any more */
+	int64_t applied_ms;	  /* when that was; 0: now */
 	bool update;		  /* -ENOENT when it is not registered */
 };
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/export.h"
 #include "engine/folder.h"
 #include "engine/output.h"
 #include "engine/resource.h"
@@ -229,6 +230,16 @@ static int resources_json_show(struct view *view, FILE *out)
 	return resource_write_list(view->engine, view->id, out);
 }
 
+static int export_show(struct view *view, FILE *out)
+{
+	return stack_export(view->engine, view->caller, view->id, out);
+}
+
+static int export_commit(struct view *view, const char *content, size_t size)
+{
+	return stack_import(view->engine, view->caller, view->id, content, size, view->fault);
+}
+
 /* clang-format off */
 static const struct entry stack_entries[] = {
 	{ .name = "status", .help = "created, running, completed or failed", .kind = KIND_TEXT, .mode = 0444,
@@ -270,6 +281,9 @@ static const struct entry stack_entries[] = {
 	{ .name = "resources.json", .help = "all resources in one JSON list", .kind = KIND_TEXT, .mode = 0444,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_RESOURCES | ASPECT_META, .object = object_stack,
 	  .show = resources_json_show },
+	{ .name = "export.json", .help = "the whole stack in one document", .kind = KIND_DOCUMENT, .mode = 0666,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .fleeting = true, .object = object_stack,
+	  .show = export_show, .commit = export_commit },
 	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
 	  .object = object_stack, .stamp = lock_node_stamp, .show = lock_node_show,

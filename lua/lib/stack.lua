@@ -119,8 +119,19 @@ end
 
 local list_names, list_kinds = { "type", "status" }, { type = "string?", status = "string?" }
 
+-- The daemon gives a long list in pieces.
+local function list(args, name)
+	local all = core.mark_list({})
+	repeat
+		args.skip = #all
+		local answer = ask("resource.list", args, name)
+		table.move(answer.list, 1, #answer.list, #all + 1, all)
+	until not answer.more
+	return all
+end
+
 function stack.list_resources(...)
-	return ask("resource.list", arguments.read("stack.list_resources", list_names, list_kinds, ...), "stack.list_resources")
+	return list(arguments.read("stack.list_resources", list_names, list_kinds, ...), "stack.list_resources")
 end
 
 local other = {}
@@ -135,7 +146,7 @@ end
 function other:resources(...)
 	local args = arguments.read("stack(…):resources", list_names, list_kinds, ...)
 	args.stack = self.name
-	return ask("resource.list", args)
+	return list(args)
 end
 
 function other:output(name)

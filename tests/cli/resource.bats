@@ -44,6 +44,18 @@ two_resources()
 	[[ $output == *'resource.created stack=web run=1'*'resource.changed'*'resource.deleted'* ]]
 }
 
+@test "a long list comes whole" {
+	sloth stack new web
+	run task '
+		for i = 1, 30 do
+			stack.register_resource{ type = "x", name = ("%02d"):format(i), properties = { text = ("x"):rep(200000) } }
+		end
+		local list = stack.list_resources()
+		assert(#list == 30 and list[30].name == "30", #list)
+		assert(#stack.list_resources("y") == 0)'
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}
+
 @test "wrong arguments are told, and with them the known ones" {
 	sloth stack new web
 	run task '
@@ -91,4 +103,83 @@ two_resources()
 	run -4 sloth ls $R/none
 	run sloth cat $R.json
 	[[ $output == '[{"action":"update"'*'"type":"file"'*'"type":"package"'*']' ]]
+}
+
+@test "stack resources: a table, filters, JSON; stack show has them, too" {
+	two_resources
+	run sloth stack resources web
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} =~ ^TYPE\ +NAME\ +ACTION\ +STATUS\ +MODULE\ +UPDATED ]]
+	[[ ${lines[1]} =~ ^file\ +/etc/motd\ +create\ +pending\ +file_ops\ +20 ]]
+	[[ ${lines[2]} =~ ^package\ +nginx\ +create\ +applied\ +pkg\ +20 ]]
+	run sloth stack resources web --type package --status applied
+	[ "${#lines[@]}" -eq 2 ]
+	run sloth stack resources web --status failed
+	[ "$output" = '' ]
+	run sloth stack resources web --type file --json
+	[[ $output == '['*'"name": "/etc/motd"'*'"properties": {'*']' ]]
+	[[ $output != *nginx\",* ]]
+	run -10 sloth stack resources web --status fine
+	[[ $output == *'must be pending, applied'* ]]
+	run -4 sloth stack resources none
+	run sloth stack show web
+	[[ $output == *'Resources (2)'*'• file//etc/motd (pending)'*'• package/nginx (applied)'*'Lock Status'* ]]
+	run sloth stack show web --json
+	[[ $output == *'"resources": ['* ]]
+	sloth stack new other
+	sloth stack deps add web other >/dev/null 2>&1 || sloth write /stacks/web/depends --text 'other >=1.0'
+	run sloth stack show web
+	[[ $output == *'Dependencies (1)'*'• other'* ]]
+	task 'for i = 1, 13 do stack.register_resource("x", "r" .. i) end'
+	run sloth stack show web
+	[[ $output == *'Resources (15)'*'... 11 more'* ]]
+}
+
+@test "export and import: there and back again" {
+	two_resources
+	sloth write /stacks/web/description --text 'The web shop'
+	sloth write /stacks/web/values.yaml --text 'port: 80'
+	sloth write $R/package/nginx/protect --text 1
+	run sloth stack export web web.json
+	[ "$output" = "✓ Stack 'web' exported to web.json" ]
+	[ "$(stat -c %a web.json)" = 600 ]
+	sloth stack export web | cmp - web.json
+	[ "$(sloth cat /stacks/web/export.json)" = "$(cat web.json)" ]
+	run sloth stack import web.json --name copy
+	[ "$output" = "✓ Stack 'copy' imported" ]
+	sloth stack export copy - | sed 's/"name":"copy"/"name":"web"/' | cmp - web.json
+	[ "$(sloth cat /stacks/copy/resources/package/nginx/status)" = applied ]
+	run -11 sloth stack delete copy --force
+	[[ $output == *package/nginx* ]]
+	run sloth stack import - --name third --json <web.json
+	[[ $output == *'"imported": true'* ]]
+	run sloth stack export third third.json --json
+	[[ $output == *'"file": "third.json"'* ]]
+}
+
+@test "import refuses what is there, what is wrong, and leaves nothing behind" {
+	two_resources
+	sloth stack export web web.json
+	run -4 sloth stack import web.json
+	[[ $output == *'stack web is not empty'* ]]
+	sloth write /stacks/web/description --text 'changed'
+	sloth stack import web.json --force
+	sloth stack export web | cmp - web.json
+	sed 's/"format_version":1/"format_version":9/' web.json >new.json
+	run -10 sloth stack import new.json --name copy
+	[[ $output == *'format_version 9'* ]]
+	run -4 sloth cat /stacks/copy/status
+	echo '{' >bad.json
+	run -10 sloth stack import bad.json --name copy
+	[[ $output == *'bad.json:'* ]]
+	echo '{"format": "sloth-stack"}' >nameless.json
+	run -10 sloth stack import nameless.json
+	[[ $output == *'--name'* ]]
+	run -10 sloth stack import web.json --name 'a b'
+	run -4 sloth stack import none.json
+	run -4 sloth stack export none
+	run -4 sloth stack export web /nonexistent/file
+	# A file can't ask for what only --force may.
+	sed 's/"format_version":1/"format_version":1, "replace": true/' web.json >replace.json
+	run -4 sloth stack import replace.json
 }

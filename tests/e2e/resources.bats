@@ -82,3 +82,25 @@ registered()
 	[ "$(ls "$R")" = file ]
 	[ ! -e "$R/service/nginx/status" ]
 }
+
+@test "a stack is a file: cp makes it anew" {
+	registered
+	echo 'port: 80' >"$M/stacks/prod/values.yaml"
+	touch "$M/stacks/prod/tags/live"
+	cp "$M/stacks/prod/export.json" prod.json
+	mkdir "$M/stacks/copy"
+	cp prod.json "$M/stacks/copy/export.json"
+	[ "$(cat "$M/stacks/copy/values.yaml")" = 'port: 80' ]
+	[ "$(ls "$M/stacks/copy/resources/file")" = $'%2Fetc%2Fmotd\na%20b' ]
+	sed 's/"name":"copy"/"name":"prod"/' "$M/stacks/copy/export.json" | diff - prod.json
+	refused 'not empty' cp prod.json "$M/stacks/copy/export.json"
+	says 'stack copy is not empty'
+	sed 's/"format_version":1,/"format_version":1,"replace":true,/; s/live/old/' prod.json >replace.json
+	cp replace.json "$M/stacks/copy/export.json"
+	[ "$(ls "$M/stacks/copy/tags")" = old ]
+	echo '{}' >bad.json
+	refused 'Invalid argument' cp bad.json "$M/stacks/copy/export.json"
+	if [ "$(id -u)" -eq 0 ]; then
+		refused 'Permission denied' as $nobody cp "$T/bad.json" "$M/stacks/copy/export.json"
+	fi
+}

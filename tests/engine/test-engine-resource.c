@@ -276,6 +276,7 @@ static void test_refusals(void **state)
 	struct fixture *f = *state;
 	int64_t stack = fixture_stack(f, "a"), id, token;
 	struct lock_request request = { .kind = LOCK_DURABLE };
+	CLEANUP(cleanup_free) char *text = NULL;
 
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{\"properties\": 1}", NULL), -EINVAL);
 	assert_contains(f->fault.text, "properties must be names with values");
@@ -285,14 +286,10 @@ static void test_refusals(void **state)
 		put(f, &f->alice, stack, "x", "a", "{\"dependencies\": [\"nginx\"]}", NULL), -EINVAL);
 	assert_contains(f->fault.text, "\"nginx\": a dependency is \"TYPE/NAME\"");
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{\"dependencies\": {\"a\": 1}}", NULL), -EINVAL);
-	f->engine->config.max_document_size = 100;
-	assert_int_equal(
-		put(f, &f->alice, stack, "x", "a",
-			"{\"properties\": {\"a\": \"0123456789012345678901234567890123456789012345678901234"
-			"567890123456789012345678901234567890123456789\"}}",
-			NULL),
-		-EFBIG);
-	f->engine->config.max_document_size = 1 << 20;
+	text = malloc(RESOURCE_STATE_MAX + 64);
+	assert_non_null(text);
+	sprintf(text, "{\"properties\": {\"a\": \"%*s\"}}", RESOURCE_STATE_MAX, "x");
+	assert_int_equal(put(f, &f->alice, stack, "x", "a", text, NULL), -EFBIG);
 	assert_int_equal(put(f, &f->alice, stack, "x", "a", "{}", &id), RESOURCE_CREATED);
 	assert_int_equal(
 		lock_acquire(f->engine, &f->bob, lock_of_stack(stack), &request, &f->fault, &token), 0);
