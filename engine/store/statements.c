@@ -462,10 +462,6 @@ const char *const statements[SQL_COUNT] = {
 		"WHERE d.stack_id = $1 AND d.type = $2 AND d.name = $3 ORDER BY t.name, r.name",
 	[SQL_RESOURCE_NEEDED] = "SELECT 1 FROM resource_dependencies WHERE stack_id = $1 AND type = $2 "
 				"AND name = $3 AND kind = 'explicit' LIMIT 1",
-	[SQL_RESOURCE_EDGES] =
-		"SELECT t.name, r.name, d.type, d.name FROM resource_dependencies d "
-		"JOIN resources r ON r.id = d.resource_id JOIN resource_types t ON t.id = r.type_id "
-		"WHERE d.stack_id = $1 AND d.kind = 'explicit'",
 
 	[SQL_ITEM_EACH] = "SELECT " ITEM_COLUMNS " FROM items WHERE stack_id = $1 AND kind = $2 "
 			  "AND from_version <= $3 AND (to_version = 0 OR to_version > $3) ORDER BY name",
