@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/stack.h"
@@ -29,16 +27,9 @@ static void filter(json_t *resources, const char *key, const char *value)
 
 static int add_row(struct table *table, const json_t *resource)
 {
-	CLEANUP(buffer_done) struct buffer name = { 0 };
-	FILE *out = buffer_stream_open(&name);
 	char time[32];
 
-	if (!out)
-		return -ENOMEM;
-	text_write_safe(out, print_text(resource, "name"));
-	if (buffer_stream_close(out, &name) < 0)
-		return -ENOMEM;
-	return table_row(table, (const char *[]){ print_text(resource, "type"), buffer_text(&name),
+	return table_row(table, (const char *[]){ print_text(resource, "type"), print_text(resource, "name"),
 					print_text(resource, "action"), print_text(resource, "status"),
 					print_text(resource, "module"),
 					print_time(print_ms(json_object_get(resource, "updated")), time) });

@@ -150,8 +150,25 @@ static void show_lock(const json_t *stack)
 	lock_print(json_object_get(stack, "lock"));
 }
 
+/* The newest is the first. */
+static void show_snapshots(const json_t *stack)
+{
+	const json_t *list = json_object_get(stack, "snapshots"), *latest = json_array_get(list, 0);
+	char number[32], time[32], text[96];
+
+	if (!latest)
+		return;
+	print_heading("Snapshots");
+	snprintf(number, sizeof(number), "%zu", json_array_size(list));
+	print_detail("Total Snapshots", number);
+	snprintf(text, sizeof(text), "v%lld (%s)",
+		(long long)json_integer_value(json_object_get(latest, "version")),
+		print_local_time(print_ms(json_object_get(latest, "time")), time));
+	print_detail("Latest Snapshot", text);
+}
+
 static void (*const sections[])(const json_t *stack) = { show_general, show_last_run, show_resources,
-	show_dependencies, show_outputs, show_lock };
+	show_dependencies, show_outputs, show_lock, show_snapshots };
 
 /* What is put together, and where it stands. */
 static const struct {
@@ -161,6 +178,7 @@ static const struct {
 	{ "outputs", "outputs.json" },
 	{ "resources", "resources.json" },
 	{ "dependencies", "depends.json" },
+	{ "snapshots", "snapshots/list.json" },
 };
 
 int stack_show_run(struct command *command)

@@ -114,6 +114,11 @@ two_resources()
 	[[ ${lines[2]} =~ ^package\ +nginx\ +create\ +applied\ +pkg\ +20 ]]
 	run sloth stack resources web --type package --status applied
 	[ "${#lines[@]}" -eq 2 ]
+	task 'stack.register_resource("x", "\27[31m\n")'
+	run sloth stack resources web --type x
+	[[ ${lines[1]} == 'x    \x1b[31m'* ]]
+	[ "${#lines[@]}" -eq 2 ]
+	task 'stack.delete_resource("x", "\27[31m\n")'
 	run sloth stack resources web --status failed
 	[ "$output" = '' ]
 	run sloth stack resources web --type file --json
@@ -124,8 +129,12 @@ two_resources()
 	run -4 sloth stack resources none
 	run sloth stack show web
 	[[ $output == *'Resources (2)'*'• file//etc/motd (pending)'*'• package/nginx (applied)'*'Lock Status'* ]]
+	[[ $output != *Snapshots* ]]
+	sloth write /stacks/web/snapshots/new --text 'Before v2'
+	run sloth stack show web
+	[[ $output == *'Snapshots:'*'Total Snapshots:  1'*'Latest Snapshot:  v'*' (20'* ]]
 	run sloth stack show web --json
-	[[ $output == *'"resources": ['* ]]
+	[[ $output == *'"resources": ['*'"snapshots": ['* ]]
 	sloth stack new other
 	sloth stack deps add web other >/dev/null 2>&1 || sloth write /stacks/web/depends --text 'other >=1.0'
 	run sloth stack show web
