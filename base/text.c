@@ -170,6 +170,25 @@ int duration_parse(const char *text, int64_t *ret_ms)
 	return 0;
 }
 
+int past_parse(const char *text, int64_t *ret_ms)
+{
+	struct tm tm = { 0 };
+	const char *rest;
+	int64_t ms;
+
+	if (duration_parse(*text == '-' ? text + 1 : text, &ms) == 0) {
+		*ret_ms = time_now_ms() - ms;
+		return 0;
+	}
+	if (time_parse(text, ret_ms) == 0)
+		return 0;
+	rest = strptime(text, "%Y-%m-%d", &tm);
+	if (!rest || *rest)
+		return -EINVAL;
+	*ret_ms = (int64_t)timegm(&tm) * 1000;
+	return 0;
+}
+
 char *duration_format(int64_t ms, char ret_text[32])
 {
 	long long s = ms / 1000;

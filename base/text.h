@@ -39,6 +39,11 @@ int parse_int64(const char *text, int64_t *ret_value);
  * milliseconds and below 100 years. */
 int duration_parse(const char *text, int64_t *ret_ms);
 
+/* A moment in the past: as time_parse() takes it, a day (2026-11-21, UTC), or how long ago ("30d", "-2h"). 0
+ * or -EINVAL.
+ */
+int past_parse(const char *text, int64_t *ret_ms);
+
 /* "71ms", "1.5s", "5m 23s", "1h 30m": for people. The buffer must have 32 bytes. Returns it. */
 char *duration_format(int64_t ms, char ret_text[32]);
 

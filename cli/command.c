@@ -250,7 +250,9 @@ int command_parse(struct command *command, const struct verb *verbs, int argc, c
 	}
 	if (command->help)
 		return 0;
-	return verbs ? missing_verb(command, verbs) : check_operands(command);
+	if (verbs && !(command->verb && command->verb->run))
+		return missing_verb(command, verbs);
+	return check_operands(command);
 }
 
 void command_done(struct command *command)

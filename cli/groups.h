@@ -28,7 +28,17 @@ int cat_run(struct command *command);
 int write_run(struct command *command);
 
 extern const struct option events_options[]; /* events.c */
+extern const struct verb events_verbs[];
 int events_run(struct command *command);
+int activity_run(struct command *command);
+extern const struct option activity_options[];
+
+extern const struct option validate_options[]; /* validate.c */
+int validate_run(struct command *command);
+
+extern const struct option clear_options[]; /* audit.c */
+int clear_run(struct command *command);
+extern const struct verb audit_verbs[];
 
 extern const struct option mount_options[]; /* mount.c */
 int mount_run(struct command *command);

@@ -83,7 +83,8 @@ static void lines_below(FILE *out, const struct verb *verbs, const char *prefix)
 		snprintf(title, sizeof(title), "%s%s%s", prefix, *prefix ? " " : "", verbs->name);
 		if (verbs->verbs) {
 			lines_below(out, verbs->verbs, title);
-			continue;
+			if (!verbs->run)
+				continue;
 		}
 		fputs(title, out);
 		option_words(out, verbs->options);

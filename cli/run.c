@@ -25,6 +25,7 @@ const struct option run_options[] = {
 	{ "values", 'f', "FILE", "YAML or JSON over the stack's values; may be repeated" },
 	{ "set", 0, "KEY=VALUE", "one value over all others: --set a.b=c; may be repeated" },
 	{ "task", 't', "NAME", "only this task and what it depends on; may be repeated" },
+	{ "validate", 0, NULL, "validate the stack first; what does not pass is not run" },
 	{ "quiet", 'q', NULL, "print nothing but errors" },
 	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
 	{ NULL },
@@ -124,7 +125,7 @@ static int set_values(struct command *command, const struct draft *draft, const 
 		       : set_option(command, draft, "user.sloth.values", assigned, strlen(assigned));
 }
 
-static int set_tasks(struct command *command, const struct draft *draft)
+static int set_run_options(struct command *command, const struct draft *draft)
 {
 	json_t *names = json_array(), *options;
 	CLEANUP(cleanup_free) char *text = NULL;
@@ -133,7 +134,7 @@ static int set_tasks(struct command *command, const struct draft *draft)
 
 	while ((task = command_next(command, "task", &position)))
 		json_array_append_new(names, json_string(task));
-	options = json_pack("{so}", "tasks", names);
+	options = json_pack("{so sb}", "tasks", names, "validate", command_flag(command, "validate"));
 	text = json_dumps(options, JSON_COMPACT);
 	json_decref(options);
 	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text))
@@ -144,7 +145,9 @@ static int set_options(struct command *command, const struct draft *draft, const
 {
 	int r = set_values(command, draft, assigned);
 
-	return r < 0 || !command_flag(command, "task") ? r : set_tasks(command, draft);
+	if (!command_flag(command, "task") && !command_flag(command, "validate"))
+		return r;
+	return r < 0 ? r : set_run_options(command, draft);
 }
 
 /* Like `cp`: what is not complete is dropped with the connection, and starts nothing. */

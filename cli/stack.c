@@ -375,6 +375,11 @@ const struct verb stack_verbs[] = {
 	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
 		.options = delete_options, .run = delete_run },
 	{ "tags", .alias = "tag", .help = "Add, list and remove the tags of a stack", .verbs = tags_verbs },
+	{ "validate", .operands = "NAME",
+		.help = "Check what must be in order before a run; all: every stack",
+		.options = validate_options, .run = validate_run },
+	{ "activity", .operands = "NAME", .help = "Show what happened to a stack, also to one that is gone",
+		.options = activity_options, .run = activity_run },
 	{ "lock", .help = "Acquire, show and release the locks of stacks", .verbs = lock_verbs },
 	{ NULL },
 };

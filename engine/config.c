@@ -38,7 +38,21 @@ static const struct row {
 		INT64_C(1) << 40 },
 	{ "idle_timeout", TYPE_DURATION, offsetof(struct config, idle_timeout_ms), 300000, 100,
 		INT64_C(3155760000000) },
+	/* Those of a section stand together. */
+	{ "events.workers", TYPE_NUMBER, offsetof(struct config, event_workers), 100, 1, 100000 },
+	{ "events.buffer_size", TYPE_NUMBER, offsetof(struct config, event_buffer_size), 1000, 1, 100000 },
+	{ "events.batch_size", TYPE_NUMBER, offsetof(struct config, event_batch_size), 50, 1, 10000 },
+	{ "validation.strict_mode", TYPE_BOOL, offsetof(struct config, strict_mode), 0, 0, 1, true },
+	{ "validation.check_disk_space", TYPE_BOOL, offsetof(struct config, check_disk_space), 1, 0, 1,
+		true },
+	{ "validation.min_disk_space", TYPE_SIZE, offsetof(struct config, min_disk_space), 100 << 20, 0,
+		INT64_C(1) << 60, true },
+	{ "validation.check_permissions", TYPE_BOOL, offsetof(struct config, check_permissions), 1, 0, 1,
+		true },
 };
+
+/* Settings that stand together, in a table of their own: "events:" and below it "workers:". */
+static const char *const sections[] = { "events", "validation" };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
@@ -70,6 +84,8 @@ static const struct {
 	const char *name;
 	int64_t bytes;
 } sizes[] = {
+	{ "TB", INT64_C(1) << 40 },
+	{ "T", INT64_C(1) << 40 },
 	{ "GB", INT64_C(1) << 30 },
 	{ "G", INT64_C(1) << 30 },
 	{ "MB", 1 << 20 },
@@ -143,7 +159,7 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 		fprintf(out, "%" PRId64 "%s", value / units[i].ms, units[i].name);
 		break;
 	case TYPE_SIZE:
-		while (value % sizes[i].bytes)
+		while (value % sizes[i].bytes || (!value && i < 8)) /* 0B */
 			i += 2;
 		fprintf(out, "%" PRId64 "%s", value / sizes[i].bytes, sizes[i].name);
 		break;
@@ -179,23 +195,27 @@ struct source {
 
 static int unknown_key(const struct source *source, const char *key, long long line)
 {
-	const char *names[ROW_COUNT], *near;
+	const char *names[ROW_COUNT + sizeof(sections) / sizeof(sections[0])], *near;
+	size_t count = 0;
 
-	for (size_t i = 0; i < ROW_COUNT; i++)
-		names[i] = rows[i].name;
-	near = text_nearest(key, names, ROW_COUNT);
+	for (; count < ROW_COUNT; count++)
+		names[count] = rows[count].name;
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+		names[count++] = sections[i];
+	near = text_nearest(key, names, count);
 	return fault_set(source->fault, EINVAL, "%s:%lld: there is no setting %s%s%s%s", source->file, line,
 		key, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-static int key_apply(const struct source *source, const char *section, const char *key, const json_t *value,
-	struct config *config)
+/* `path`: where it stands in the file. */
+static int key_apply(
+	const struct source *source, const char *path, const json_t *value, struct config *config)
 {
-	char path[512], range[128];
+	const char *key = path + (strncmp(path, "stacks.", strlen("stacks.")) ? 0 : strlen("stacks."));
+	char range[128];
 	long long line;
 	int64_t number;
 
-	snprintf(path, sizeof(path), "%s%s%s", section, *section ? "." : "", key);
 	line = json_integer_value(json_object_get(source->lines, path));
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		if (strcmp(rows[i].name, key) != 0)
@@ -219,6 +239,18 @@ static int key_apply(const struct source *source, const char *section, const cha
 }
 
 /* Settings stand under `stacks:`, or bare, as in a stack's own file. */
+static bool is_section(const char *path)
+{
+	if (!strcmp(path, "stacks"))
+		return true;
+	if (!strncmp(path, "stacks.", strlen("stacks.")))
+		path += strlen("stacks.");
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+		if (!strcmp(path, sections[i]))
+			return true;
+	return false;
+}
+
 static int section_apply(
 	const struct source *source, const char *section, json_t *object, struct config *config)
 {
@@ -227,10 +259,13 @@ static int section_apply(
 	int r;
 
 	json_object_foreach (object, key, value) {
-		if (!*section && !strcmp(key, "stacks") && (json_is_object(value) || json_is_null(value)))
-			r = section_apply(source, key, value, config);
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s%s%s", section, *section ? "." : "", key);
+		if (is_section(path) && (json_is_object(value) || json_is_null(value)))
+			r = section_apply(source, path, value, config);
 		else
-			r = key_apply(source, section, key, value, config);
+			r = key_apply(source, path, value, config);
 		if (r < 0)
 			return r;
 	}
@@ -315,9 +350,19 @@ int config_load(struct config *config, struct fault *fault)
 
 void config_show(const struct config *config, FILE *out)
 {
+	const char *section = "";
+	size_t size = 0;
+
 	fputs("stacks:\n", out);
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		fprintf(out, "  %s: ", rows[i].name);
+		const char *dot = strchr(rows[i].name, '.');
+
+		if (dot && (strncmp(section, rows[i].name, size) != 0 || !size)) {
+			section = rows[i].name;
+			size = (size_t)(dot + 1 - section);
+			fprintf(out, "  %.*s:\n", (int)size - 1, section);
+		}
+		fprintf(out, "%s%s: ", dot ? "    " : "  ", dot ? dot + 1 : rows[i].name);
 		value_show(&rows[i], row_load(&rows[i], config), out);
 		fputc('\n', out);
 	}

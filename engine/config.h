@@ -18,7 +18,13 @@ struct config {
 	int64_t max_document_size;	   /* bytes; larger writes are EFBIG */
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
-	int64_t idle_timeout_ms;	   /* a daemon started by the command line exits after this */
+	bool strict_mode;		   /* validation: warnings fail, too */
+	bool check_disk_space, check_permissions;
+	int64_t min_disk_space;	   /* bytes */
+	int64_t event_batch_size;  /* events that are verified or archived in one slice of the loop */
+	int64_t event_buffer_size; /* archived events that are removed in one transaction */
+	int64_t event_workers;	   /* nothing: older files have it */
+	int64_t idle_timeout_ms;   /* a daemon started by the command line exits after this */
 };
 
 /* The defaults. */

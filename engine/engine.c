@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/audit.h"
 #include "engine/clock.h"
 #include "engine/content.h"
+#include "engine/event-archive.h"
 #include "engine/keyring.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
@@ -74,6 +76,8 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	r = clock_init(engine);
 	if (r < 0)
 		return fault_set(fault, -r, "%s: the clock cannot be stored: %s", home, strerror(-r));
+	if (event_archiving_new(engine) < 0 || audit_new(engine) < 0)
+		return fault_set(fault, ENOMEM, "out of memory");
 	r = lock_table_new(engine);
 	if (r == 0)
 		r = kv_expiry_new(engine, &engine->kv_expiry);
@@ -97,6 +101,8 @@ void engine_free(struct engine *engine)
 	if (!engine)
 		return;
 	kv_expiry_free(engine->kv_expiry);
+	audit_free(engine->audit);
+	event_archiving_free(engine->archiving);
 	lock_table_free(engine->locks);
 	if (engine->store)
 		store_turn_end(engine->store);

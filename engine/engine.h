@@ -62,6 +62,12 @@ struct change {
 	unsigned aspects;
 };
 
+/* A place in the chain of events: behind this event. id 0: its beginning. */
+struct event_place {
+	int64_t id, line_end, json_end;
+	unsigned char hash[32];
+};
+
 struct engine {
 	struct store *store;
 	struct ev_loop *loop;
@@ -77,15 +83,16 @@ struct engine {
 	} kv_touched;
 	int64_t clock_base_ms; /* see clock.h */
 	struct keyring *keys;
-	/* The newest event, from which the next one goes on; event.c's. Out of date when the store has undone
-	 * something. */
+	/* Where the events end, from which the next one goes on, and what the newest archive ends with;
+	 * event.c's. Out of date when the store has undone something. */
 	struct event_tail {
 		bool known;
 		uint64_t undo_count; /* the store's, when this was read */
-		int64_t id, line_end, json_end;
-		unsigned char hash[32];
+		struct event_place end, base;
 	} event_tail;
-	char home[4096]; /* the folder that the database stands in */
+	struct event_archiving *archiving; /* event-archive.c's: what is being archived */
+	struct audit *audit;		   /* audit.c's: who waits for the chain to be verified */
+	char home[4096];		   /* the folder that the database stands in */
 
 	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by
 	 * who changes something for a runner, undone by every other change and by turn_reply(). */

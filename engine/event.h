@@ -29,7 +29,8 @@ struct event {
 int event_add(struct engine *engine, struct caller *caller, const char *type, int64_t stack_id,
 	const char *stack, int64_t run_id, json_t *data);
 
-/* Events in order with id > after; stack_id 0: all. Until `each` returns non-zero, which is returned. */
+/* Events in order with id > after that are not archived; stack_id 0: all. Until `each` returns non-zero,
+ * which is returned. */
 int event_each(struct engine *engine, int64_t after, int64_t stack_id,
 	int (*each)(void *userdata, const struct event *event), void *userdata);
 
@@ -38,8 +39,20 @@ int event_each(struct engine *engine, int64_t after, int64_t stack_id,
 int event_size(struct engine *engine, bool json, int64_t *ret_size);
 int event_seek(struct engine *engine, bool json, int64_t offset, int64_t *ret_id, int64_t *ret_start);
 
+/* Where the event `id` begins in the file. */
+int event_offset(struct engine *engine, bool json, int64_t id, int64_t *ret_offset);
+
+/* Behind what is archived (see event-archive.h), and behind the newest event. Either may be NULL. */
+int event_places(struct engine *engine, struct event_place *ret_base, struct event_place *ret_end);
+/* After the archives have changed. */
+void event_forget_places(struct engine *engine);
+
 /* Newest id, 0: none. */
 int64_t event_last(struct engine *engine);
 
-/* Walks the chain: 0, or -EBADMSG with the first event that does not fit in the fault. */
+/* Walks the chain, from what is archived on: 0, or -EBADMSG with the first event that does not fit in the
+ * fault. audit.h does it in slices. */
 int event_verify(struct engine *engine, struct fault *fault);
+
+/* The row of a query over the columns of events. Borrowed until its next step. */
+void event_load(struct query *query, struct event *ret_event);

@@ -173,6 +173,8 @@ void runner_start_waiting(struct runners *runners)
 		if (runner_count(runners, RUNNER_RUNNING) >=
 			(size_t)runners->engine->config.max_concurrent_executions)
 			return;
+		if (!runner_is_valid(runner))
+			continue;
 		if (store_change_begin(runners->engine->store, &change) == 0 && begin(runner) == 0)
 			store_change_end(&change);
 	}
@@ -204,6 +206,7 @@ static int apply_loaded(struct runner *runner, json_t *head, const struct frame 
 	if (runner->state != RUNNER_LOADING)
 		return 0;
 	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
+	runner_note_validation(runner, head);
 	r = store_plan(runner, head);
 	if (r < 0)
 		return r;

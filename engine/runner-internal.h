@@ -15,6 +15,11 @@ enum runner_state {
 	RUNNER_AWAY,	 /* of a former daemon: expected to come back */
 };
 
+/* Whether its stack must be validated before it begins. */
+enum runner_validate { RUNNER_VALIDATION_UNKNOWN, RUNNER_VALIDATE, RUNNER_VALID };
+
+struct validation;
+
 struct runner {
 	TAILQ_ENTRY(runner) runners;
 	struct runners *of;
@@ -23,7 +28,9 @@ struct runner {
 	struct caller submitter;
 	struct conn conn;
 	bool connected;
-	bool own_lock; /* the run holds the stack's lock itself */
+	enum runner_validate validate;
+	struct validation *validation; /* that is going on */
+	bool own_lock;		       /* the run holds the stack's lock itself */
 	pid_t pid;
 	char mark[64];	    /* NAME=VALUE in the environment of all that it starts */
 	int64_t last_seq;   /* of the frames that were applied */
@@ -55,7 +62,9 @@ struct runners {
 	char program[4096];
 	char work[4096];
 	TAILQ_HEAD(, runner) list;
-	ev_prepare after; /* the turn's commit */
+	TAILQ_HEAD(, check) checks; /* check.c's */
+	int64_t last_check;	    /* below 0 */
+	ev_prepare after;	    /* the turn's commit */
 	unsigned failed_turns;
 	void (*died)(void *userdata);
 	void *userdata;
@@ -98,6 +107,11 @@ void runner_start_queued(struct runners *runners);
 /* runner-frames.c */
 extern const struct conn_callbacks runner_conn_callbacks;
 void runner_start_waiting(struct runners *runners);
+
+/* runner-validate.c: whether the run may begin. When not, its validation has been begun, or has ended it. */
+bool runner_is_valid(struct runner *runner);
+/* What the frame `loaded` and the options say about that. */
+void runner_note_validation(struct runner *runner, json_t *head);
 
 /* A `call` frame: runs it and queues the answer. 0, or -errno when nothing was changed because the store
  * failed, so that the frame must come again. */

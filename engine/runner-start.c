@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/check.h"
 #include "engine/lock.h"
 #include "engine/spawner.h"
 
@@ -169,6 +170,8 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct run run;
 
+	if (run_id < 0)
+		checks_started(runners, run_id, pid);
 	if (!runner)
 		return;
 	if (pid < 0) {

@@ -22,9 +22,11 @@
 #include "base/process.h"
 #include "build.h"
 #include "engine/calls.h"
+#include "engine/check.h"
 #include "engine/lock.h"
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
+#include "engine/validate.h"
 
 enum { UNSENT_MAX = 64 << 20 }; /* bytes for a process that does not read */
 
@@ -88,6 +90,8 @@ void runner_free(struct runner *runner)
 	watch_stop(runner);
 	if (runner->connected)
 		conn_done(&runner->conn);
+	if (runner->validation)
+		validate_cancel(runner->validation);
 	caller_done(&runner->submitter);
 	json_decref(runner->after_commit);
 	json_decref(runner->outputs);
@@ -397,6 +401,7 @@ int runners_new(
 	runners->engine = engine;
 	runners->spawner = spawner;
 	TAILQ_INIT(&runners->list);
+	TAILQ_INIT(&runners->checks);
 	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
 	snprintf(runners->work, sizeof(runners->work), "%.4000s/work", engine->home);
 	find_program(runners->program, sizeof(runners->program));
@@ -429,6 +434,7 @@ void runners_free(struct runners *runners)
 	runners->engine->end_run = NULL;
 	while (!TAILQ_EMPTY(&runners->list))
 		runner_free(TAILQ_FIRST(&runners->list));
+	checks_free(runners);
 	ev_ref(runners->engine->loop);
 	ev_prepare_stop(runners->engine->loop, &runners->after);
 	free(runners);

@@ -141,6 +141,13 @@ static int wait_ready(struct tree *tree, struct request *request, struct handle 
 
 	if (handle->content_fixed)
 		return 1;
+	if (handle->entry->ask) {
+		r = handle->entry->ask(&view, &handle->content);
+		if (r < 0)
+			return r;
+		handle->content_fixed = true;
+		return 1;
+	}
 	r = handle->entry->done(&view);
 	if (r <= 0)
 		return r;
@@ -162,24 +169,24 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 	if (offset < 0)
 		return -EINVAL;
 	if (handle->entry->stream) {
-		ssize_t n = handle->entry->stream->read(&view, offset, data, size);
+		ssize_t n;
 
+		view.mark = &handle->mark;
+		n = handle->entry->stream->read(&view, offset, data, size);
 		if (n >= 0)
 			handle->read_end = offset + n;
 		return n;
 	}
 	if (handle->entry->kind == KIND_WAIT) {
+		request->handle = handle;
+		request->data = data;
+		request->size = size;
+		request->offset = offset;
 		r = wait_ready(tree, request, handle);
 		if (r < 0)
 			return r;
-		if (r == 0 && (handle->flags & O_NONBLOCK))
-			return -EAGAIN;
-		if (r == 0) {
-			request->handle = handle;
-			request->data = data;
-			request->size = size;
-			return request_later(request, NULL, NULL);
-		}
+		if (r == 0)
+			return handle->flags & O_NONBLOCK ? -EAGAIN : request_later(request, NULL, NULL);
 	}
 	/* A shell's `exec 3<>file` has one offset for both. */
 	offset -= handle->answered ? handle->answer_start : 0;
@@ -590,6 +597,8 @@ int tree_stream_ready(
 	int r;
 
 	*ret_end = false;
+	if (handle->entry->ask)
+		return 1; /* what is asked for at the first read is not begun by looking */
 	if (handle->entry->kind == KIND_WAIT) {
 		r = wait_ready(tree, request, handle);
 		*ret_end = r > 0;
@@ -597,6 +606,7 @@ int tree_stream_ready(
 	}
 	if (!handle->entry->stream)
 		return 1; /* ordinary files are always ready (poll(2)) */
+	view.mark = &handle->mark;
 	size = handle->entry->stream->size(&view);
 	if (size < 0)
 		return (int)size;

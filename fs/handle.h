@@ -17,6 +17,7 @@ struct handle {
 	bool same;	    /* … and has it already from an open before */
 	bool secret;	    /* … which it never may: see struct entry, opened */
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
+	struct stream_mark mark;
 	int64_t read_end;   /* stream: where the last read ended; poll(2) is about what comes after */
 	/* What it asked session locks for, at some time. */
 	struct lock_target *targets;

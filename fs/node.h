@@ -90,12 +90,25 @@ struct view {
 	struct fault *fault;
 	int64_t id; /* the object's */
 	struct node node;
-	struct request *request; /* for what answers later; NULL: it can't */
-	struct buffer *answer;	 /* control: what the writer may read behind what it wrote */
+	struct request *request;  /* for what answers later; NULL: it can't */
+	struct buffer *answer;	  /* control: what the writer may read behind what it wrote */
+	struct stream_mark *mark; /* stream: of the open file; NULL: there is none */
 };
 
 /* Returned by what answers later: the request's done() is called then. */
 enum { LATER = -115 /* EINPROGRESS */ };
+
+/* Where an open file of a stream stands, for streams that lose their beginning meanwhile: then its next read
+ * goes on with what comes behind the last one, although that has another offset now. The stream's own to
+ * fill. */
+struct stream_mark {
+	bool known;
+	int64_t base;	/* where the stream began */
+	int64_t shift;	/* the file's offsets are so much larger than the stream's */
+	int64_t end;	/* where the last read ended, in the file's */
+	int64_t next;	/* what comes there, */
+	int64_t inside; /* … and how much of that was read already */
+};
 
 struct stream {
 	/* Bytes so far, as this caller may see them, or -errno. */
@@ -137,6 +150,10 @@ struct entry {
 	int (*opened)(struct view *view, bool reads);
 	/* wait: when done() says 1, show() has the content. */
 	int (*done)(struct view *view);
+	/* wait, instead of done() and show(): begins what makes the content, and says LATER; or gives it at
+	 * once (0). Later, request_content() gives it. show() then only says what is likely, for
+	 * the size. */
+	int (*ask)(struct view *view, struct buffer *ret_content);
 	int (*write)(struct view *view, const char *line, size_t size);	    /* control: may be LATER */
 	int (*commit)(struct view *view, const char *content, size_t size); /* document: may be LATER */
 	const struct stream *stream;

@@ -506,9 +506,10 @@ static void wake_readers(struct tree *tree, const struct change *change)
 		ssize_t n;
 
 		next = TAILQ_NEXT(request, waiting);
-		if (!handle || handle->entry->kind != KIND_WAIT || !handle_shows(handle, change))
+		if (!handle || handle->entry->kind != KIND_WAIT || handle->entry->ask ||
+			!handle_shows(handle, change))
 			continue;
-		n = tree_read(tree, request, handle, 0, request->data, request->size);
+		n = tree_read(tree, request, handle, request->offset, request->data, request->size);
 		if (n != LATER)
 			request_finish(request, n);
 	}
@@ -582,6 +583,23 @@ void request_finish(struct request *request, ssize_t result)
 	if (after)
 		after(request, result);
 	request->done(request, result);
+}
+
+void request_content(struct request *request, int result, struct buffer *content)
+{
+	struct handle *handle = request->handle;
+
+	if (result < 0) {
+		request_finish(request, result);
+		return;
+	}
+	if (!handle->content_fixed) {
+		handle->content = *content;
+		*content = (struct buffer){ 0 };
+		handle->content_fixed = true;
+	}
+	request_finish(request,
+		tree_read(request->tree, request, handle, request->offset, request->data, request->size));
 }
 
 void tree_cancel(struct request *request)

@@ -42,6 +42,7 @@ struct request {
 	struct handle *handle;
 	char *data; /* where a waiting read puts its bytes */
 	size_t size;
+	int64_t offset;		 /* from where it reads */
 	uint64_t number, target; /* rename: the scratch file, and the document that it becomes */
 };
 TAILQ_HEAD(request_list, request);
@@ -184,6 +185,8 @@ int tree_stream_ready(
 /* For the functions behind rows: marks the request as waiting, and answers it later. `cancel` may be NULL. */
 int request_later(struct request *request, void (*cancel)(struct request *request), void *pending);
 void request_finish(struct request *request, ssize_t result);
+/* Answers a read that ask() has put off: with the content, which is taken, or -errno. */
+void request_content(struct request *request, int result, struct buffer *content);
 
 struct view tree_view(struct tree *tree, struct request *request, struct node node);
 /* The entry's owner, mode and time, with the row's mode applied: -ESTALE when the object is gone. */

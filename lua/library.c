@@ -33,6 +33,9 @@ static const char kinds_text[] =
 static const char log_text[] =
 #include "lua/log.inc"
 	;
+static const char preflight_text[] =
+#include "lua/preflight.inc"
+	;
 static const char prelude_text[] =
 #include "lua/prelude.inc"
 	;
@@ -61,6 +64,7 @@ const struct library libraries[] = {
 	LIBRARY(goroutine, goroutine_text),
 	LIBRARY(kinds, kinds_text),
 	LIBRARY(log, log_text),
+	LIBRARY(preflight, preflight_text),
 	LIBRARY(prelude, prelude_text),
 	LIBRARY(stack, stack_text),
 	LIBRARY(state, state_text),

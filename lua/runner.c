@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "build.h"
+#include "lua/check.h"
 #include "lua/exec.h"
 #include "lua/scope.h"
 #include "lua/value.h"
@@ -104,7 +105,7 @@ static int runner_set_values(struct runner *runner, struct fault *fault)
 	return fault_set(fault, EINVAL, "values: %s", lua_tostring(runner->vm.L, -1));
 }
 
-static int runner_load(struct runner *runner, json_t *head, const struct frame *frame, struct fault *fault)
+int runner_load(struct runner *runner, json_t *head, const struct frame *frame, struct fault *fault)
 {
 	json_t *limits = json_object_get(head, "limits");
 	const char *socket = json_string_value(json_object_get(head, "socket"));
@@ -189,6 +190,7 @@ static const struct {
 	void (*handle)(struct runner *runner, json_t *head, const struct frame *frame);
 } ops[] = {
 	{ "run", on_run },
+	{ "check", check_frame },
 	{ "start", on_start },
 	{ "cancel", on_cancel },
 };

@@ -19,6 +19,7 @@
 #include "lua/vm.h"
 #include "lua/workdir.h"
 
+struct fault;
 struct scope;
 struct workflow;
 
@@ -56,6 +57,10 @@ static inline struct runner *runner_of(lua_State *L)
 
 /* A C function's `return runner_wait_room(L)`: until the line has room again. */
 int runner_wait_room(lua_State *L);
+
+/* Takes what the daemon says about the run, and loads its workflow, the frame's body. 0 or -errno with the
+ * sentence. */
+int runner_load(struct runner *runner, json_t *head, const struct frame *frame, struct fault *fault);
 
 /* The last frame is queued: the process exits when the daemon has it. */
 void runner_leave(struct runner *runner, int exit_status);

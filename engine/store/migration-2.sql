@@ -220,3 +220,17 @@ CREATE TABLE locks (
 INSERT INTO locks SELECT stack_id, 0, token, kind, owner, '', uid, pid, opener, known_at, since_ms, expires_ms, 0, 0, '',
 	holder, command, operation, reason FROM locks_1;
 DROP TABLE locks_1;
+-- What was taken out of the audit trail and stands in files of home/archive: the chain goes on from the newest row.
+CREATE TABLE event_archives (
+	last_id BIGINT PRIMARY KEY,     -- the newest event in it
+	first_id BIGINT NOT NULL,       -- the oldest
+	first_ms BIGINT NOT NULL,       -- when that one happened
+	last_ms BIGINT NOT NULL,        -- when the newest did
+	line_end BIGINT NOT NULL,       -- events.line_end of the newest
+	json_end BIGINT NOT NULL,       -- events.json_end of the newest
+	hash BLOB NOT NULL CHECK (length(hash) = 32), -- events.hash of the newest
+	file TEXT NOT NULL,             -- 'events-1-500.jsonl.zst'
+	size BIGINT NOT NULL,           -- bytes of that file
+	uid BIGINT NOT NULL,            -- who archived
+	created_ms BIGINT NOT NULL      -- when
+) WITHOUT ROWID;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -235,4 +236,37 @@ int store_check(struct store *store, struct fault *fault)
 	int r = check_pragma(store, "PRAGMA quick_check(1)", fault);
 
 	return r < 0 ? r : check_pragma(store, "PRAGMA foreign_key_check", fault);
+}
+
+enum { QUICK_MS = 20, QUICK_AGE_MS = 60000, QUICK_STEPS = 1000 };
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int is_late(void *until_ms)
+{
+	return clock_ms() > *(int64_t *)until_ms;
+}
+
+int store_check_quickly(struct store *store, struct fault *fault)
+{
+	int64_t now = clock_ms(), until = now + QUICK_MS;
+
+	if (!store->quick_ms || now - store->quick_ms > QUICK_AGE_MS) {
+		store->quick_fault = (struct fault){ 0 };
+		sqlite3_progress_handler(store->db, QUICK_STEPS, is_late, &until);
+		store->quick_result = check_pragma(store, "PRAGMA quick_check(1)", &store->quick_fault);
+		sqlite3_progress_handler(store->db, 0, NULL, NULL);
+		store->quick_ms = now;
+		if (store->quick_result < 0 && clock_ms() > until && store->quick_result != -EBADMSG)
+			store->quick_result = fault_set(&store->quick_fault, ETIMEDOUT,
+				"The database is too large to be looked at in passing");
+	}
+	return store->quick_result < 0 ? fault_set(fault, -store->quick_result, "%s", store->quick_fault.text)
+				       : 0;
 }

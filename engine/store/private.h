@@ -29,6 +29,9 @@ struct store {
 	int64_t changes_before; /* sqlite3_total_changes64() when the outermost change began */
 	uint64_t undo_count;
 	uint64_t change_serial; /* outermost changes that were begun */
+	int64_t quick_ms;	/* store_check_quickly(): when it was, by a clock since boot; 0: never */
+	int quick_result;
+	struct fault quick_fault;
 };
 
 /* A step from the schema before to `version`. */

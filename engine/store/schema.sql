@@ -127,7 +127,7 @@ CREATE TABLE locks (
 	PRIMARY KEY (stack_id, name_id, token)
 ) WITHOUT ROWID;
 
--- The audit trail. Nothing here is ever changed, and no foreign key lets it go with its stack. No index by
+-- The audit trail. Nothing here is ever changed, rows go into event_archives alone, and no foreign key lets it go with its stack. No index by
 -- offset: offsets rise with the ids, which a search by halves uses.
 CREATE TABLE events (
 	id INTEGER PRIMARY KEY,         -- from 1, without gaps
@@ -143,6 +143,21 @@ CREATE TABLE events (
 	json TEXT NOT NULL              -- for programs: sorted keys, with its newline
 );
 CREATE INDEX events_of_stack ON events (stack_id, id);
+
+-- What was taken out of the audit trail and stands in files of home/archive: the chain goes on from the newest row.
+CREATE TABLE event_archives (
+	last_id BIGINT PRIMARY KEY,     -- the newest event in it
+	first_id BIGINT NOT NULL,       -- the oldest
+	first_ms BIGINT NOT NULL,       -- when that one happened
+	last_ms BIGINT NOT NULL,        -- when the newest did
+	line_end BIGINT NOT NULL,       -- events.line_end of the newest
+	json_end BIGINT NOT NULL,       -- events.json_end of the newest
+	hash BLOB NOT NULL CHECK (length(hash) = 32), -- events.hash of the newest
+	file TEXT NOT NULL,             -- 'events-1-500.jsonl.zst'
+	size BIGINT NOT NULL,           -- bytes of that file
+	uid BIGINT NOT NULL,            -- who archived
+	created_ms BIGINT NOT NULL      -- when
+) WITHOUT ROWID;
 
 -- Named values that a stack gives to others.
 CREATE TABLE outputs (

@@ -192,7 +192,21 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_EVENT_OF_STACK] =
 		"SELECT " EVENT_COLUMNS " FROM events WHERE stack_id = $2 AND id > $1 ORDER BY id",
 	[SQL_EVENT_AT] = "SELECT id, line_end, json_end FROM events WHERE id <= $1 ORDER BY id DESC LIMIT 1",
-	[SQL_EVENT_CHAIN] = "SELECT " EVENT_COLUMNS ", hash, line_end, json_end FROM events ORDER BY id",
+	[SQL_EVENT_CHAIN] =
+		"SELECT " EVENT_COLUMNS ", hash, line_end, json_end FROM events WHERE id > $1 ORDER BY id",
+	[SQL_VALIDATE_CONTENTS] =
+		"SELECT content_id, kind, name FROM items WHERE stack_id = $1 AND to_version = 0 ORDER BY "
+		"id",
+	[SQL_EVENT_BASE] =
+		"SELECT last_id, line_end, json_end, hash FROM event_archives ORDER BY last_id DESC LIMIT 1",
+	[SQL_EVENT_ARCHIVE_ADD] =
+		"INSERT INTO event_archives (last_id, first_id, first_ms, last_ms, line_end, json_end, "
+		"hash, file, size, uid, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	[SQL_EVENT_ARCHIVE_EACH] =
+		"SELECT last_id, line_end, json_end, hash, first_id, first_ms, last_ms, file, size, uid, "
+		"created_ms FROM event_archives WHERE last_id > $1 ORDER BY last_id",
+	[SQL_EVENT_DELETE] =
+		"DELETE FROM events WHERE id <= $1 AND id IN (SELECT id FROM events ORDER BY id LIMIT $2)",
 
 	[SQL_OUTPUT_EACH] =
 		"SELECT id, name, value, updated_ms FROM outputs WHERE stack_id = $1 ORDER BY name",

@@ -93,3 +93,7 @@ int64_t store_changed_rows(const struct store *store);
 
 /* PRAGMA quick_check and foreign_key_check: 0 or -EBADMSG with the first complaint in the fault. */
 int store_check(struct store *store, struct fault *fault);
+
+/* quick_check alone, for callers that must not block: the answer may be a minute old, and -ETIMEDOUT says
+ * that the database is too large to be looked at in passing. */
+int store_check_quickly(struct store *store, struct fault *fault);

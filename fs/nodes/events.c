@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The files `events`, `events.json` and `activity`: a filtered view of one sequence, with true sizes. */
+/* The files `events`, `events.json`, `activity` and `activity.json`: a filtered view of one sequence, with
+ * true sizes. */
 #include "fs/nodes/events.h"
 
 #include <errno.h>
@@ -21,8 +22,9 @@ struct event_reader {
 	int64_t stack_id;
 	bool json;
 	int64_t generation;
-	unsigned long used;		  /* 0: free */
-	int64_t counted_id, size;	  /* events up to this one have this size */
+	int64_t base_id;	  /* where the trail began then: it begins later when events were archived */
+	unsigned long used;	  /* 0: free */
+	int64_t counted_id, size; /* events up to this one have this size */
 	int64_t cursor_id, cursor_offset; /* where the last read ended: events after this one start there */
 };
 
@@ -120,7 +122,10 @@ static struct event_reader *reader_get(struct view *view, int64_t stack_id, bool
 	struct tree *tree = view->tree;
 	struct event_reader *reader;
 	uint64_t who = stack_id || sees_all(view) ? 0 : caller_hash(view->caller);
+	struct event_place base;
 
+	if (event_places(view->engine, &base, NULL) < 0)
+		return NULL;
 	if (!tree->event_readers)
 		tree->event_readers = calloc(1, sizeof(*tree->event_readers));
 	if (!tree->event_readers)
@@ -130,7 +135,7 @@ static struct event_reader *reader_get(struct view *view, int64_t stack_id, bool
 		struct event_reader *row = &tree->event_readers->rows[i];
 
 		if (row->used && row->who == who && row->stack_id == stack_id && row->json == json &&
-			(who == 0 || row->generation == tree->access_generation)) {
+			row->base_id == base.id && (who == 0 || row->generation == tree->access_generation)) {
 			row->used = ++tree->event_readers->clock;
 			return row;
 		}
@@ -138,6 +143,7 @@ static struct event_reader *reader_get(struct view *view, int64_t stack_id, bool
 			reader = row;
 	}
 	*reader = (struct event_reader){
+		.base_id = base.id,
 		.who = who,
 		.stack_id = stack_id,
 		.json = json,
@@ -157,6 +163,74 @@ static int count_one(void *userdata, const struct event *event)
 	return 0;
 }
 
+/* What comes behind the bytes that were read. */
+static void mark_read(struct view *view, const struct scan *scan)
+{
+	struct stream_mark *mark = view->mark;
+	int64_t end = scan->offset + (int64_t)scan->done;
+
+	if (!mark || (mark->known && scan->done == 0))
+		return;
+	mark->known = true;
+	mark->end = end + mark->shift;
+	mark->next = scan->reader->cursor_id + 1;
+	mark->inside = end - scan->reader->cursor_offset;
+}
+
+static int add_length(void *userdata, const struct event *event)
+{
+	struct scan *scan = userdata;
+
+	if (event->id >= scan->reader->cursor_id)
+		return 1;
+	if (event_visible(scan, event))
+		scan->offset += (int64_t)strlen(event_text(scan, event));
+	return 0;
+}
+
+/* Where the event `id` begins, for who sees a part of the events only. */
+static int64_t reader_offset(struct view *view, int64_t stack_id, bool json, int64_t id)
+{
+	struct event_reader reader = { .json = json, .stack_id = stack_id, .cursor_id = id };
+	struct scan scan = { .view = view, .reader = &reader, .last_stack = -1 };
+
+	event_each(view->engine, 0, stack_id, add_length, &scan);
+	return scan.offset;
+}
+
+/* The stream's offset for one of the open file. They differ when events were archived since it was opened:
+ * the next read goes on with what comes behind the last one, or, where that is archived too, with the first
+ * that is kept. Whoever goes back to the beginning gets the beginning that there is now. */
+static int64_t mark_offset(struct view *view, int64_t stack_id, bool json, int64_t offset)
+{
+	struct stream_mark *mark = view->mark;
+	struct event_place base;
+	int64_t start = 0;
+
+	if (!mark || event_places(view->engine, &base, NULL) < 0)
+		return offset;
+	if (mark->known && mark->base != base.id && offset == mark->end) {
+		if (mark->next > base.id && (stack_id || !sees_all(view)))
+			start = reader_offset(view, stack_id, json, mark->next) + mark->inside;
+		else if (mark->next > base.id && event_offset(view->engine, json, mark->next, &start) == 0)
+			start += mark->inside;
+		mark->shift = offset - start;
+	} else if (mark->base != base.id || offset == 0) {
+		mark->shift = 0;
+	}
+	mark->base = base.id;
+	return offset > mark->shift ? offset - mark->shift : 0;
+}
+
+/* The size as the open file sees it. */
+static int64_t mark_size(struct view *view, int64_t stack_id, bool json, int64_t size)
+{
+	if (size < 0 || !view->mark || !view->mark->known)
+		return size;
+	mark_offset(view, stack_id, json, view->mark->end);
+	return size + view->mark->shift;
+}
+
 static int64_t reader_size(struct view *view, int64_t stack_id, bool json)
 {
 	struct scan scan = { .view = view, .reader = reader_get(view, stack_id, json), .last_stack = -1 };
@@ -165,7 +239,7 @@ static int64_t reader_size(struct view *view, int64_t stack_id, bool json)
 	if (!scan.reader)
 		return -ENOMEM;
 	r = event_each(view->engine, scan.reader->counted_id, stack_id, count_one, &scan);
-	return r < 0 ? r : scan.reader->size;
+	return r < 0 ? r : mark_size(view, stack_id, json, scan.reader->size);
 }
 
 static int read_one(void *userdata, const struct event *event)
@@ -198,16 +272,17 @@ static ssize_t reader_read(
 	struct scan scan = { .view = view,
 		.reader = reader_get(view, stack_id, json),
 		.last_stack = -1,
-		.offset = offset,
+		.offset = mark_offset(view, stack_id, json, offset),
 		.data = data,
 		.size = size };
 	int r;
 
 	if (!scan.reader)
 		return -ENOMEM;
-	if (offset < scan.reader->cursor_offset)
+	if (scan.offset < scan.reader->cursor_offset)
 		scan.reader->cursor_id = scan.reader->cursor_offset = 0;
 	r = event_each(view->engine, scan.reader->cursor_id, stack_id, read_one, &scan);
+	mark_read(view, &scan);
 	return r < 0 ? r : (ssize_t)scan.done;
 }
 
@@ -220,25 +295,28 @@ static int64_t all_size(struct view *view, bool json)
 	if (!sees_all(view))
 		return reader_size(view, 0, json);
 	r = event_size(view->engine, json, &size);
-	return r < 0 ? r : size;
+	return r < 0 ? r : mark_size(view, 0, json, size);
 }
 
 static ssize_t all_read(struct view *view, bool json, int64_t offset, char *data, size_t size)
 {
 	struct event_reader reader = { .json = json };
-	struct scan scan = { .view = view, .reader = &reader, .offset = offset, .data = data, .size = size };
+	struct scan scan = { .view = view, .reader = &reader, .data = data, .size = size };
 	int64_t id, start;
 	int r;
 
 	if (!sees_all(view))
 		return reader_read(view, 0, json, offset, data, size);
-	r = event_seek(view->engine, json, offset, &id, &start);
+	scan.offset = mark_offset(view, 0, json, offset);
+	r = event_seek(view->engine, json, scan.offset, &id, &start);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;
 	reader.cursor_offset = start;
+	reader.cursor_id = id - 1;
 	r = event_each(view->engine, id - 1, 0, read_one, &scan);
+	mark_read(view, &scan);
 	return r < 0 ? r : (ssize_t)scan.done;
 }
 
@@ -272,6 +350,16 @@ static ssize_t activity_read(struct view *view, int64_t offset, char *data, size
 	return reader_read(view, view->id, false, offset, data, size);
 }
 
+static int64_t activity_json_size(struct view *view)
+{
+	return reader_size(view, view->id, true);
+}
+
+static ssize_t activity_json_read(struct view *view, int64_t offset, char *data, size_t size)
+{
+	return reader_read(view, view->id, true, offset, data, size);
+}
+
 static bool never_ends(struct view *view)
 {
 	return false;
@@ -294,3 +382,4 @@ int64_t events_stamp(struct view *view)
 const struct stream events_stream = { text_size, text_read, never_ends };
 const struct stream events_json_stream = { json_size, json_read, never_ends };
 const struct stream activity_stream = { activity_size, activity_read, never_ends };
+const struct stream activity_json_stream = { activity_json_size, activity_json_read, never_ends };

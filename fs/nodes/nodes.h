@@ -68,6 +68,8 @@ extern const struct directory resources_directory, resource_type_directory, reso
 
 /* Forgets which versions were compared. */
 void comparisons_free(struct tree *tree);
+/* nodes/validate.c */
+int validate_ask(struct view *view, struct buffer *ret_content);
 
 /* Forgets the options of runs that were never submitted. */
 void workflow_options_free(struct tree *tree);

@@ -27,12 +27,14 @@ static const char readme[] =
 	"  prod/state.ctl     commands for them: incr, cas, list; cat it for all\n"
 	"  prod/tags/         touch adds a tag, rm removes it\n"
 	"  prod/activity      what happened to it\n"
+	"  prod/validate      reading it checks what must be in order before a run\n"
 	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"
 	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
 	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
 	"tags/            tags/TAG/ has links to the stacks that bear it\n"
 	"locks/           locks with a name of their own; ctl takes several at once\n"
 	"events           the audit trail; events.json has a JSON object a line\n"
+	"audit            reading verifies it; archives: what was taken out of it\n"
 	"error            the sentence behind your last failure\n"
 	"config.yaml      the settings in force\n"
 	"health, version\n"
@@ -156,6 +158,19 @@ static const struct entry top_entries[] = {
 	  .aspects = ASPECT_EVENTS, .object = object_system, .stamp = events_stamp, .stream = &events_stream },
 	{ .name = "events.json", .help = "the audit trail, a JSON object a line", .kind = KIND_STREAM, .mode = 0444,
 	  .aspects = ASPECT_EVENTS, .object = object_system, .stamp = events_stamp, .stream = &events_json_stream },
+	{ .name = "audit", .help = "reading verifies the audit trail", .kind = KIND_WAIT, .mode = 0444,
+	  .object = object_system, .show = audit_show, .ask = audit_ask },
+	{ .name = "audit.json", .help = "the same as JSON", .kind = KIND_WAIT, .mode = 0444,
+	  .object = object_system, .show = audit_show, .ask = audit_ask },
+	{ .name = "audit.deep", .help = "verifies the archives, too", .kind = KIND_WAIT, .mode = 0444,
+	  .object = object_system, .show = audit_show, .ask = audit_ask },
+	{ .name = "audit.deep.json", .help = "the same as JSON", .kind = KIND_WAIT, .mode = 0444,
+	  .object = object_system, .show = audit_show, .ask = audit_ask },
+	{ .name = "archives", .help = "what was taken out of the audit trail; commands", .kind = KIND_CONTROL,
+	  .mode = 0644, .aspects = ASPECT_EVENTS, .object = object_system, .show = archives_show,
+	  .write = archives_write },
+	{ .name = "archives.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .aspects = ASPECT_EVENTS, .object = object_system, .show = archives_json_show },
 	{ .name = "stacks", .help = "the stacks", .kind = KIND_DIRECTORY, .mode = 07777,
 	  .aspects = ASPECT_META, .directory = &stacks_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },

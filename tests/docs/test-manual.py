@@ -73,7 +73,7 @@ def missing_settings(lines):
         if kind == "setting" and name != "stacks":
             if name not in known:
                 yield f"no entry *{name}* in sloth.yaml(5)"
-            if f"# {name}: " not in default:
+            if f"# {name}:" not in default:
                 yield f"data/config.yaml does not show {name}"
 
 

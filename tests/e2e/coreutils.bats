@@ -39,7 +39,8 @@ load lib
 	[ "$(wc -l <files)" -gt 30 ]
 	while read -r file; do
 		case $file in
-		*/events* | */activity) continue ;; # grow
+		*/events* | */activity*) continue ;; # grow
+		*/validate*) continue ;; # made when it is read
 		esac
 		size=$(stat -c %s "$file")
 		[ "$(wc -c <"$file")" = "$size" ] || { echo "$file: wc -c, not $size"; false; }

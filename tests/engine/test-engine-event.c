@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/event.h"
+#include "engine/audit.h"
 #include "engine/store/private.h"
 
 static int add(struct fixture *f, const char *type, json_t *data)

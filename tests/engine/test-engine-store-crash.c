@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/event.h"
+#include "engine/audit.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
 

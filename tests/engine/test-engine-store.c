@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "engine/event.h"
+#include "engine/audit.h"
 #include "engine/kv.h"
 #include "engine/store/private.h"
 

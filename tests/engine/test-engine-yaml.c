@@ -151,7 +151,7 @@ static void test_config_refusals(void **state)
 		{ "a:\n  b: 1\n", "c.yaml:1: there is no setting a" },
 		{ "auto_lock: maybe\n", "c.yaml:1: auto_lock must be true or false" },
 		{ "\nlock_timeout: soon\n", "c.yaml:2: lock_timeout must be a duration" },
-		{ "max_log_size: 1\n", "must be within 4KB to 1024GB" },
+		{ "max_log_size: 1\n", "must be within 4KB to 1TB" },
 		{ "max_concurrent_executions: 2.5\n", "must be a whole number" },
 		{ "- a\n", "name: value" },
 	};
