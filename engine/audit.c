@@ -328,6 +328,7 @@ int audit_wait(struct engine *engine, bool deep,
 	}
 	*waiter = (struct waiter){ .done = done, .userdata = userdata };
 	TAILQ_INSERT_TAIL(&side->waiters, waiter, waiters);
+	ev_timer_stop(engine->loop, &engine->audit->slice);
 	ev_timer_set(&engine->audit->slice, 0, 0);
 	ev_timer_start(engine->loop, &engine->audit->slice);
 	return 0;

@@ -255,6 +255,7 @@ static void slice_fired(struct ev_loop *loop, ev_timer *watcher, int events)
 static void go_on(struct event_archiving *job, enum step step)
 {
 	job->step = step;
+	ev_timer_stop(job->engine->loop, &job->slice);
 	ev_timer_set(&job->slice, 0, 0);
 	ev_timer_start(job->engine->loop, &job->slice);
 }
