@@ -36,6 +36,9 @@ static const char log_text[] =
 static const char prelude_text[] =
 #include "lua/prelude.inc"
 	;
+static const char secret_text[] =
+#include "lua/secret.inc"
+	;
 static const char stack_text[] =
 #include "lua/stack.inc"
 	;
@@ -62,6 +65,7 @@ const struct library libraries[] = {
 	LIBRARY(kinds, kinds_text),
 	LIBRARY(log, log_text),
 	LIBRARY(prelude, prelude_text),
+	LIBRARY(secret, secret_text),
 	LIBRARY(stack, stack_text),
 	LIBRARY(state, state_text),
 	LIBRARY(strings, strings_text),
