@@ -268,15 +268,26 @@ sightings()
 	run_workflow next reads.sloth
 	[ "$output" = success ]
 	file_has "$M/stacks/next/runs/latest/log" '<sensitive>'
-	for feature in snapshots/new restore; do
-		[ ! -e "$M/stacks/box/$feature" ] || echo 'canary snapshot' >"$M/stacks/box/$feature" || :
-	done
-	[ ! -d "$M/stacks/box/snapshots" ] || cp -rL "$M/stacks/box/snapshots/latest/" snapshot || :
+	# As it was, compared, and put back.
+	S=$M/stacks/box/snapshots
+	echo 'description="with a canary" name=good' >"$S/new"
+	echo changed >"$M/stacks/box/outputs.d/mine"
+	rm "$M/stacks/box/outputs.d/attribute"
+	cat "$S/compare/good..current" >compared
+	file_has compared '<sensitive>'
+	echo 'good only=outputs' >"$S/restore"
+	[ "$(cat "$M/stacks/box/outputs.d/mine")" = "$canary-tree$canary-command" ]
+	[ "$(cat "$M/stacks/box/outputs.d/attribute")" = "$canary-again" ]
+	cp -rL "$S/good/" snapshot
+	file_has snapshot/outputs.d/mine '<sensitive>'
+	sloth stack snapshot compare box good current &>compare.log || :
+	sloth stack history box &>history.log || :
+	sloth stack blame box &>blame.log || :
 	sloth backup create &>backup.log || :
 	sloth stack export box &>export.log || :
 	run sightings $canary
 	[ -z "$output" ] || { echo "$output"; false; }
-	not grep -rqaF $canary snapshot backup.log export.log 2>/dev/null
+	not grep -rqaF $canary snapshot compared compare.log history.log blame.log backup.log export.log
 	rm "$M/secrets/oak" "$M/secrets/command"
 	rm "$M"/stacks/box/outputs.d/*
 	stop_daemon
