@@ -160,8 +160,8 @@ json_t *runner_masked(struct runner *runner, json_t *value)
 	return runner->mask ? mask_json(runner->mask, value) : json_incref(value);
 }
 
-/* These take values as they are: what a workflow keeps for itself, and what may be a secret. The words of all other
- * calls are masked like its log. */
+/* These take values as they are: what a workflow keeps for itself, and what may be a secret. The words of all
+ * other calls are masked like its log. */
 static bool verbatim(json_t *head)
 {
 	static const char *const names[] = { "state.", "stack.set_output", "secret." };

@@ -85,6 +85,8 @@ load common
 	eventually sh -c '! [ -S "$SLOTH_HOME/socket" ]'
 	run -12 sloth secrets get password
 	[[ $output == *SLOTH_PASSPHRASE_FILE* ]]
+	run sloth doctor
+	[[ $output == *'fail'*'Keys'*SLOTH_PASSPHRASE_FILE* ]]
 	run sloth secrets list
 	[[ $output == *password* ]]
 	sloth stack new box
