@@ -71,6 +71,26 @@ static void check_daemon(struct command *command, struct finding *finding)
 			command->place.socket);
 }
 
+/* The file `keys` says in its first line whether what is sealed can be opened. */
+static void check_keys(struct command *command, struct finding *finding)
+{
+	static const char label[] = "state: ";
+	CLEANUP(buffer_done) struct buffer content = { 0 };
+	const char *state;
+
+	if (!command_client(command) ||
+		client_read(&command->client, "/keys", &command->fault, &content) < 0 ||
+		strncmp(buffer_text(&content), label, strlen(label)) != 0) {
+		find(finding, WARN, "the daemon does not say: %s", command->fault.text);
+		command->fault = (struct fault){ 0 };
+		return;
+	}
+	buffer_truncate(&content, strcspn(content.data, "\n"));
+	state = buffer_text(&content) + strlen(label);
+	find(finding, !strcmp(state, "ready") || !strcmp(state, "nothing is sealed yet") ? GOOD : BAD, "%s",
+		state);
+}
+
 static void check_space(struct command *command, struct finding *finding)
 {
 	enum { NEED_MB = 100 }; /* validation.min_disk_space */
@@ -176,6 +196,7 @@ static const struct {
 	{ "home", "State folder", check_home },
 	{ "space", "Disk space", check_space },
 	{ "daemon", "Daemon", check_daemon },
+	{ "keys", "Keys", check_keys },
 	{ "fuse", "FUSE", check_fuse },
 	{ "fusermount3", "Mount helper", check_fusermount },
 	{ "rights", "Mount rights", check_rights },

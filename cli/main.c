@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
 	{ "stack", .help = "Stacks: list, show, new, delete, outputs, locks", .verbs = stack_verbs },
 	{ "state", .help = "Keys and values: get, set, delete, list, incr, cas, watch",
 		.verbs = state_verbs },
+	{ "secrets", .help = "Secrets: set, get, list, delete; new keys", .verbs = secrets_verbs },
 	{ "ls", .operands = "[PATH...]", .help = "List what is in a folder of the tree",
 		.options = ls_options, .run = ls_run },
 	{ "cat", .operands = "PATH...", .help = "Print files of the tree", .run = cat_run },

@@ -16,12 +16,14 @@ static int keep_output(struct call *call, const char *name, json_t *value)
 	int64_t id;
 	int r = output_find(call->engine, call->run.stack_id, name, &id);
 
+	if (r == 0 && output_sensitive(call->engine, id)) {
+		json_object_set_new(call->runner->outputs, name, json_string(SEAL_SHOWN));
+		r = runner_hand_json(call->runner, value, &call->fault);
+	} else if (r == 0) {
+		json_object_set(call->runner->outputs, name, value);
+	}
 	if (r < 0)
 		return r;
-	if (output_sensitive(call->engine, id))
-		json_object_set_new(call->runner->outputs, name, json_string(SEAL_SHOWN));
-	else
-		json_object_set(call->runner->outputs, name, value);
 	text = json_dumps(call->runner->outputs, JSON_COMPACT | JSON_SORT_KEYS);
 	return text ? run_set_text(call->engine, call->run.id, RUN_OUTPUTS, text, strlen(text)) : -ENOMEM;
 }
@@ -39,6 +41,8 @@ static int set_output(struct call *call)
 		return fault_set(&call->fault, EINVAL, "the output %s has no value", name);
 	if (r == 0)
 		r = call_may_change(call);
+	/* A value with a secret in it is one. */
+	sensitive |= runner_knows(call->runner, value);
 	if (r == 0)
 		r = output_set_as(call->engine, &call->caller, call->run.stack_id, name, value, sensitive,
 			&call->fault);
@@ -70,8 +74,11 @@ static int get_output(struct call *call)
 	r = output_find(call->engine, stack.id, name, &id);
 	if (r == 0)
 		r = output_value(call->engine, &call->caller, id, &call->fault, &call->value);
-	if (r == 0)
+	if (r == 0 && output_sensitive(call->engine, id)) {
 		r = output_note_read(call->engine, &call->caller, id);
+		if (r == 0)
+			r = runner_hand_json(call->runner, call->value, &call->fault);
+	}
 	/* Damaged is this one value, and not the store: asking again would be of no use. */
 	if (r == -EBADMSG)
 		return -EUCLEAN;

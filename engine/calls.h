@@ -35,6 +35,7 @@ struct call_row {
 extern const struct call_row lock_calls[];     /* calls-lock.c */
 extern const struct call_row output_calls[];   /* calls-output.c */
 extern const struct call_row resource_calls[]; /* calls-resource.c */
+extern const struct call_row secret_calls[];   /* calls-secret.c */
 
 /* An argument that must be a string; borrowed. */
 int call_need_text(struct call *call, const char *key, const char **ret_text);

@@ -54,6 +54,7 @@ enum subject {
 	SUBJECT_DEP, /* of one stack on another */
 	SUBJECT_RESOURCE,
 	SUBJECT_LOCK, /* a named one */
+	SUBJECT_SECRET,
 };
 
 struct change {

@@ -353,7 +353,7 @@ static int stack_info(struct call *call)
 
 /* What the trail says of these, the daemon says. */
 static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "namespace.",
-	"config.", "values.", "resource." };
+	"config.", "values.", "resource.", "secret.", "keys." };
 
 static int add_event(struct call *call)
 {
@@ -395,7 +395,8 @@ static const struct call_row basic_calls[] = {
 	{ NULL },
 };
 
-static const struct call_row *const tables[] = { basic_calls, lock_calls, output_calls, resource_calls };
+static const struct call_row *const tables[] = { basic_calls, lock_calls, output_calls, resource_calls,
+	secret_calls };
 
 static const struct call_row *find_row(const char *name)
 {

@@ -239,6 +239,9 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	r = task_find(engine, runner->run_id, name, &task);
 	if (r < 0)
 		return r == -ENOENT ? -EPROTO : r;
+	r = runner_log_end(runner, name);
+	if (r < 0)
+		return r;
 	r = task_set_status(engine, task.id, status, (int)json_integer_value(json_object_get(head, "try")),
 		get_text(head, "error"), output);
 	return r == -EINVAL ? -EPROTO : r;
@@ -256,8 +259,7 @@ static int apply_log(struct runner *runner, json_t *head, const struct frame *fr
 		if (r < 0)
 			return r == -ENOENT ? -EPROTO : r;
 	}
-	return log_append(engine, runner->run_id, task.id, json_integer_value(json_object_get(head, "time")),
-		frame->body, frame->body_size);
+	return runner_log(runner, head, task.id, frame->body, frame->body_size);
 }
 
 static int apply_call(struct runner *runner, json_t *head, const struct frame *frame)
@@ -316,6 +318,7 @@ static int apply_frame(struct runner *runner, json_t *head, const struct frame *
 		if (strcmp(frame_rows[i].op, op))
 			continue;
 		r = store_change_begin(engine->store, &change);
+		runner_mask_frame(runner, head);
 		if (r == 0)
 			r = frame_rows[i].apply(runner, head, frame);
 		if (r == 0)
@@ -335,8 +338,10 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 
 	if (seq <= runner->last_seq && seq > 0) {
 		/* It was applied; a call still wants its answer. */
-		if (!strcmp(get_text(head, "op") ? get_text(head, "op") : "", "call"))
+		if (!strcmp(get_text(head, "op") ? get_text(head, "op") : "", "call")) {
+			runner_mask_frame(runner, head);
 			runner_call(runner, seq, head);
+		}
 		return;
 	}
 	if (runner->stalled || (seq != runner->last_seq + 1 && seq > 0))

@@ -4,6 +4,7 @@
 #include <sys/queue.h>
 
 #include "base/conn.h"
+#include "engine/mask.h"
 #include "engine/runner.h"
 
 enum runner_state {
@@ -19,6 +20,7 @@ enum runner_state {
 enum runner_validate { RUNNER_VALIDATION_UNKNOWN, RUNNER_VALIDATE, RUNNER_VALID };
 
 struct validation;
+struct held;
 
 struct runner {
 	TAILQ_ENTRY(runner) runners;
@@ -48,6 +50,11 @@ struct runner {
 	json_t *after_commit; /* frames that leave when this turn is on disk */
 	json_t *outputs;      /* what the run has set, for its own file `outputs` */
 	json_t *options;
+	/* runner-mask.c's: the values that it may not tell, NULL: none; known: as on disk. */
+	struct mask *mask;
+	bool mask_known;
+	uint64_t mask_undo_count; /* the store's, when that was read */
+	SLIST_HEAD(, held) held;
 	int64_t retry_of;
 	char stack[NAME_SIZE]; /* that was asked for; "": the workflow says */
 	/* Who submitted it and waits for loaded(). */
@@ -112,6 +119,23 @@ void runner_start_waiting(struct runners *runners);
 bool runner_is_valid(struct runner *runner);
 /* What the frame `loaded` and the options say about that. */
 void runner_note_validation(struct runner *runner, json_t *head);
+/* runner-mask.c. Hands a value to the run, which may not tell it from now on: in a change. -EDQUOT: it was
+ * handed too many. */
+int runner_hand(struct runner *runner, const char *value, size_t size, struct fault *fault);
+int runner_hand_json(struct runner *runner, const json_t *value, struct fault *fault);
+/* Whether the value has something in it that was handed to the run. */
+bool runner_knows(struct runner *runner, const json_t *value);
+/* The value without what was handed to the run: a new reference. */
+json_t *runner_masked(struct runner *runner, json_t *value);
+/* The same for what a workflow can put words into, in the head of a frame. */
+void runner_mask_frame(struct runner *runner, json_t *head);
+/* A `log` frame. What may be the beginning of a value is held back until its task says more, or ends. */
+int runner_log(struct runner *runner, json_t *head, int64_t task_id, const char *text, size_t size);
+/* `task` NULL: all of the run. */
+int runner_log_end(struct runner *runner, const char *task);
+/* The run is over: what was handed to it is not kept any longer. In a change. */
+int runner_forget_secrets(struct runner *runner);
+void runner_mask_free(struct runner *runner);
 
 /* A `call` frame: runs it and queues the answer. 0, or -errno when nothing was changed because the store
  * failed, so that the frame must come again. */

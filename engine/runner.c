@@ -64,6 +64,7 @@ int runner_new(struct runners *runners, struct runner **ret_runner)
 	runner->after_commit = json_array();
 	runner->outputs = json_object();
 	TAILQ_INIT(&runner->call_waits);
+	SLIST_INIT(&runner->held);
 	ev_timer_init(&runner->deadline, runner_deadline_over, 0, 0);
 	runner->deadline.data = runner;
 	TAILQ_INSERT_TAIL(&runners->list, runner, runners);
@@ -93,6 +94,7 @@ void runner_free(struct runner *runner)
 	if (runner->validation)
 		validate_cancel(runner->validation);
 	caller_done(&runner->submitter);
+	runner_mask_free(runner);
 	json_decref(runner->after_commit);
 	json_decref(runner->outputs);
 	json_decref(runner->options);
@@ -127,12 +129,16 @@ int runner_finish(
 	if (r == 0)
 		r = run_get(engine, runner->run_id, &run);
 	if (r == 0 && !run_status_final(run.status)) {
-		r = task_finish_all(engine, runner->run_id, task_status);
+		r = runner_log_end(runner, NULL);
+		if (r == 0)
+			r = task_finish_all(engine, runner->run_id, task_status);
 		if (r == 0)
 			r = run_set_status(
 				engine, runner->run_id, status, *runner->why ? runner->why : error);
 		if (r == 0)
 			r = release_locks(runner, &run);
+		if (r == 0)
+			r = runner_forget_secrets(runner);
 	}
 	if (r == 0)
 		r = store_change_end(&change);
@@ -316,6 +322,7 @@ static void step_back(struct runner *runner)
 	if (r < 0)
 		return;
 	runner->last_seq = runner->stored_seq = run.last_seq;
+	runner_mask_free(runner);
 	if (runner->state != RUNNER_QUEUED && runner->state != RUNNER_AWAY)
 		runner->state = run_status_final(run.status) ? RUNNER_FINISHED : states[run.status];
 	runner->stalled = true;

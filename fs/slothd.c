@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -270,6 +271,15 @@ static void stop(struct daemon *daemon)
 	spawner_free(daemon->spawner);
 }
 
+/* Neither a core dump nor another process of the user's shows the keys in our memory. The spawner has been
+ * started: what it starts is not concerned. */
+static void hide_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer looks from outside */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
 static void prepare_process(void)
 {
 	struct rlimit files;
@@ -337,6 +347,7 @@ int main(int argc, char **argv)
 		fcntl(daemon.ready_fd, F_SETFD, FD_CLOEXEC);
 	prepare_process();
 	r = spawner_start(&daemon.spawner);
+	hide_memory();
 	if (r == 0)
 		r = place_find(&daemon.place, true, &fault);
 	return r < 0 ? give_up(&daemon, r, &fault) : run(&daemon);

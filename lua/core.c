@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <sodium.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,6 +66,20 @@ static int core_load(lua_State *L)
 		lua_pushvalue(L, 3);
 		lua_setupvalue(L, -2, 1);
 	}
+	return 1;
+}
+
+/* base64_decode(text) → bytes, or nil. */
+static int core_base64_decode(lua_State *L)
+{
+	size_t size, done;
+	const char *text = luaL_checklstring(L, 1, &size);
+	unsigned char *bytes = lua_newuserdatauv(L, size + 1, 0);
+
+	if (sodium_base642bin(
+		    bytes, size + 1, text, size, NULL, &done, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+		return 0;
+	lua_pushlstring(L, (const char *)bytes, done);
 	return 1;
 }
 
@@ -283,6 +298,7 @@ static const luaL_Reg functions[] = {
 	{ "acts", core_acts },
 	{ "assert", core_assert },
 	{ "described", core_described },
+	{ "base64_decode", core_base64_decode },
 	{ "duration", core_duration },
 	{ "ending", core_ending },
 	{ "error", core_error },

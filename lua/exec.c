@@ -38,6 +38,31 @@ static void stream_log(struct exec *exec, struct exec_stream *stream, bool end)
 	buffer_consume(&stream->line, size);
 }
 
+/* The last lines, whole: a part of one could be a part of a secret, which is not known as such where it is
+ * masked. Of a line that is too long nothing is kept; the log has it. */
+static void tail_keep(struct exec_stream *stream, const char *data, size_t size)
+{
+	const char *newline;
+	size_t cut;
+
+	if (stream->skips) {
+		newline = memchr(data, '\n', size);
+		if (!newline)
+			return;
+		stream->skips = false;
+		size -= (size_t)(newline + 1 - data);
+		data = newline + 1;
+	}
+	buffer_append(&stream->kept, data, size);
+	if (stream->kept.size <= TAIL)
+		return;
+	cut = stream->kept.size - TAIL;
+	newline = memchr(stream->kept.data + cut - 1, '\n', TAIL + 1);
+	stream->skips = !newline;
+	buffer_consume(
+		&stream->kept, newline ? (size_t)(newline + 1 - stream->kept.data) : stream->kept.size);
+}
+
 static void stream_keep(struct exec *exec, struct exec_stream *stream, const char *data, size_t size)
 {
 	size_t room = EXEC_CAPTURE_MAX - stream->kept.size;
@@ -46,9 +71,7 @@ static void stream_keep(struct exec *exec, struct exec_stream *stream, const cha
 		stream->truncated |= size > room;
 		buffer_append(&stream->kept, data, size < room ? size : room);
 	} else if (stream == &exec->err) {
-		buffer_append(&stream->kept, data, size);
-		if (stream->kept.size > TAIL)
-			buffer_consume(&stream->kept, stream->kept.size - TAIL);
+		tail_keep(stream, data, size);
 	}
 }
 

@@ -27,8 +27,9 @@ struct exec_stream {
 	int fd;		    /* -1: at its end */
 	const char *name;   /* "out", "err" */
 	struct buffer line; /* the log's unfinished line */
-	struct buffer kept; /* captured; without capture the last few bytes of stderr */
+	struct buffer kept; /* captured; without capture the last few lines of stderr */
 	bool truncated;
+	bool skips; /* nothing is kept of the line that is under way */
 };
 
 struct exec {

@@ -39,6 +39,9 @@ static const char preflight_text[] =
 static const char prelude_text[] =
 #include "lua/prelude.inc"
 	;
+static const char secret_text[] =
+#include "lua/secret.inc"
+	;
 static const char stack_text[] =
 #include "lua/stack.inc"
 	;
@@ -66,6 +69,7 @@ const struct library libraries[] = {
 	LIBRARY(log, log_text),
 	LIBRARY(preflight, preflight_text),
 	LIBRARY(prelude, prelude_text),
+	LIBRARY(secret, secret_text),
 	LIBRARY(stack, stack_text),
 	LIBRARY(state, state_text),
 	LIBRARY(strings, strings_text),

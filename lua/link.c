@@ -108,10 +108,29 @@ static bool log_is_of(const struct link *link, const char *task, int try, const 
 	return task && link->log.task ? !strcmp(link->log.task, task) : !task && !link->log.task;
 }
 
+static const char not_kept[] = "the log of a sensitive task is not kept\n";
+
+int link_hush(struct link *link, const char *task)
+{
+	if (!link->hushed)
+		link->hushed = json_object();
+	return json_object_set_new(link->hushed, task, json_false()) < 0 ? -ENOMEM : 0;
+}
+
 int link_log(struct link *link, const char *task, int try, const char *stream, const char *text, size_t size)
 {
+	json_t *hushed = task ? json_object_get(link->hushed, task) : NULL;
 	int r;
 
+	if (hushed && json_is_true(hushed))
+		return 0;
+	if (hushed) {
+		/* Once is enough. */
+		json_object_set_new(link->hushed, task, json_true());
+		text = not_kept;
+		size = sizeof(not_kept) - 1;
+		stream = "log";
+	}
 	if (!log_is_of(link, task, try, stream)) {
 		CLEANUP(cleanup_free) char *name = task ? strdup(task) : NULL;
 
@@ -371,6 +390,7 @@ void link_done(struct link *link)
 	}
 	buffer_done(&link->log.text);
 	free(link->log.task);
+	json_decref(link->hushed);
 	free(link->socket);
 	free(link->secret);
 }

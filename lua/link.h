@@ -61,6 +61,7 @@ struct link {
 		int try;
 		const char *stream;
 	} log;
+	json_t *hushed; /* tasks whose log is not kept */
 	ev_prepare turn;
 };
 
@@ -74,6 +75,9 @@ int link_identify(struct link *link, int64_t run, const char *secret, const char
 /* Numbers and queues a frame. Takes the reference to `head` (NULL: out of memory when it was made). 0 or
  * -errno. */
 int link_send(struct link *link, json_t *head);
+
+/* From now on the log of a task says only that it is not kept. */
+int link_hush(struct link *link, const char *task);
 
 /* Whole lines for the log, or the last part of one. `task` NULL: of the run. `stream`: "out", "err", "log";
  * static. */

@@ -100,6 +100,7 @@ static void task_read(lua_State *L, struct task *task)
 	task->grace_ms = integer_field(L, "grace", 10000);
 	task->always = flag_field(L, "always");
 	task->allow_failure = flag_field(L, "allow_failure");
+	task->sensitive = flag_field(L, "sensitive");
 	task->tags = json_field(L, "tags");
 	task->depends = numbers_field(L, "depends", &task->depends_count);
 	task->after_failure = numbers_field(L, "after_failure", &task->after_failure_count);
@@ -142,6 +143,9 @@ static void workflow_read(lua_State *L, struct workflow *workflow)
 		lua_rawgeti(L, -1, (lua_Integer)i + 1);
 		task_read(L, &workflow->tasks[i]);
 		lua_pop(L, 1);
+		if (workflow->tasks[i].sensitive &&
+			link_hush(&workflow->runner->link, workflow->tasks[i].name) < 0)
+			luaL_error(L, "not enough memory");
 	}
 	lua_pop(L, 1);
 	lua_pushvalue(L, -1);

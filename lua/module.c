@@ -20,6 +20,7 @@ static const struct module modules[] = {
 	{ "goroutine", NULL, true },
 	{ "json", module_json },
 	{ "log", NULL, true },
+	{ "secret", NULL, true },
 	{ "stack", NULL, true },
 	{ "state", NULL, true },
 	{ "strings", NULL, true },

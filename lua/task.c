@@ -65,23 +65,43 @@ static struct runner *runner_of_task(const struct task *task)
 	return task->workflow->runner;
 }
 
-/* Frames. */
+/* Frames. A sensitive task is told of by its status alone. */
+
+const char *task_error_told(const struct task *task)
+{
+	return task->outcome.error && task->sensitive && task->try > 0
+		       ? "it is a sensitive task: what went wrong is not told"
+		       : task->outcome.error;
+}
+
+static json_t *outputs_told(const struct task *task)
+{
+	json_t *object, *value;
+	const char *name;
+
+	if (!task->sensitive)
+		return json_incref(task->outcome.outputs);
+	object = json_object();
+	json_object_foreach (task->outcome.outputs, name, value)
+		json_object_set_new(object, name, json_string("<sensitive>"));
+	return object;
+}
 
 static void task_report(struct task *task)
 {
 	json_t *head = json_pack("{ss ss ss si sI}", "op", "task", "name", task->name, "status",
 		task_status_name(task->status), "try", task->try, "time", (json_int_t)time_now_ms());
 	bool final = task_status_final(task->status);
+	const char *error = task_error_told(task);
 
-	if (head && task->outcome.error &&
+	if (head && error &&
 		(task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
-		json_object_set_new(
-			head, "error", value_text(task->outcome.error, strlen(task->outcome.error)));
-	if (head && final && task->outcome.message)
+		json_object_set_new(head, "error", value_text(error, strlen(error)));
+	if (head && final && task->outcome.message && !task->sensitive)
 		json_object_set_new(
 			head, "message", value_text(task->outcome.message, strlen(task->outcome.message)));
 	if (head && final && task->outcome.outputs)
-		json_object_set(head, "outputs", task->outcome.outputs);
+		json_object_set_new(head, "outputs", outputs_told(task));
 	link_send(&runner_of_task(task)->link, head);
 }
 

@@ -39,7 +39,7 @@ struct task {
 	size_t depends_count, after_failure_count;
 	int priority;
 	int64_t timeout_ms, total_timeout_ms, grace_ms; /* 0: no limit */
-	bool always, allow_failure, selected;
+	bool always, allow_failure, sensitive, selected;
 	json_t *tags;
 
 	enum task_status status;
@@ -65,6 +65,9 @@ struct task {
 		int table; /* reference */
 	} outcome;
 };
+
+/* What is told of an error, the task's own where it is not sensitive; NULL: there was none. */
+const char *task_error_told(const struct task *task);
 
 const char *task_status_name(enum task_status status);
 enum task_status task_status_parse(const char *name); /* TASK_STATUS_COUNT: no such */

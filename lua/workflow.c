@@ -116,7 +116,7 @@ static json_t *task_result(const struct task *task)
 		"duration_ms", (json_int_t)ms);
 
 	if (row && task->outcome.error && !task_is_satisfied(task))
-		json_object_set_new(row, "error", text_or_null(task->outcome.error));
+		json_object_set_new(row, "error", text_or_null(task_error_told(task)));
 	return row;
 }
 
@@ -337,7 +337,7 @@ void workflow_task_ended(struct workflow *workflow, struct task *task)
 		bool first = !workflow->error;
 
 		fail(workflow, "task %s: %s", task->name,
-			task->outcome.error ? task->outcome.error : "failed");
+			task_error_told(task) ? task_error_told(task) : "failed");
 		if ((first && workflow->policy == POLICY_CANCEL) || task->outcome.aborts)
 			cancel_tasks(workflow, -1, false);
 		if (task->outcome.aborts)

@@ -85,12 +85,23 @@ static bool namespace_event_visible(struct view *view, const struct event *event
 	       caller_access(view->caller, ns.uid, ns.gid, ns.mode, MAY_READ | MAY_EXECUTE) == 0;
 }
 
+/* Of a secret: its owner's. */
+static bool secret_event_visible(struct view *view, const struct event *event)
+{
+	json_auto_t *object = json_loads(event->json, 0, NULL);
+	const json_t *owner = json_object_get(json_object_get(object, "data"), "owner");
+
+	return json_is_integer(owner) && json_integer_value(owner) == (json_int_t)view->caller->uid;
+}
+
 static bool event_visible(struct scan *scan, const struct event *event)
 {
 	struct stack stack;
 
 	if (scan->reader->stack_id || sees_all(scan->view) || event->uid == scan->view->caller->uid)
 		return true;
+	if (event->stack_id == 0 && !strncmp(event->type, "secret.", strlen("secret.")))
+		return secret_event_visible(scan->view, event);
 	if (event->stack_id == 0)
 		return event->run_id ? run_event_visible(scan->view, event)
 				     : namespace_event_visible(scan->view, event);

@@ -70,6 +70,11 @@ extern const struct directory resources_directory, resource_type_directory, reso
 void comparisons_free(struct tree *tree);
 /* nodes/validate.c */
 int validate_ask(struct view *view, struct buffer *ret_content);
+extern const struct directory secrets_directory;
+
+/* The file `keys`: secrets.c */
+int keys_show(struct view *view, FILE *out);
+int keys_write(struct view *view, const char *line, size_t size);
 
 /* Forgets the options of runs that were never submitted. */
 void workflow_options_free(struct tree *tree);

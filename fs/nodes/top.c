@@ -31,6 +31,7 @@ static const char readme[] =
 	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"
 	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
 	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
+	"secrets/         values that only their owners read, kept encrypted\n"
 	"tags/            tags/TAG/ has links to the stacks that bear it\n"
 	"locks/           locks with a name of their own; ctl takes several at once\n"
 	"events           the audit trail; events.json has a JSON object a line\n"
@@ -186,6 +187,11 @@ static const struct entry top_entries[] = {
 	{ .name = "locks", .help = "locks with a name of their own", .kind = KIND_DIRECTORY, .mode = 07777,
 	  .aspects = ASPECT_META, .directory = &locks_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },
+	{ .name = "secrets", .help = "secrets of users", .kind = KIND_DIRECTORY, .mode = 07777,
+	  .aspects = ASPECT_META, .directory = &secrets_directory, .object = folder_object, .chmod = folder_chmod,
+	  .chown = folder_chown },
+	{ .name = "keys", .help = "what sealed values are sealed with; commands", .kind = KIND_CONTROL, .mode = 0644,
+	  .fleeting = true, .object = object_system, .show = keys_show, .write = keys_write },
 };
 /* clang-format on */
 

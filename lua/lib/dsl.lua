@@ -42,6 +42,7 @@ local words = {
 	post_hook = { kind = kinds.fn },
 	post_exec = { kind = kinds.fn, field = "post_hook" },
 	allow_failure = { kind = kinds.flag },
+	sensitive = { kind = kinds.flag },
 	always = { kind = kinds.flag },
 	params = { kind = kinds.table },
 	tags = { kind = kinds.strings },
@@ -50,7 +51,6 @@ local words = {
 	artifacts = {},
 	consumes = {},
 	idempotent = {},
-	sensitive = {},
 	undo = {},
 	user = {},
 }

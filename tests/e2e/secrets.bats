@@ -84,3 +84,213 @@ run_workflow()
 	[ "$(as $nobody cat "$M/stacks/box/outputs.d/password")" = $canary ]
 	[ "$(cat "$M/stacks/box/outputs.d/password")" = $canary ]
 }
+
+@test "secrets are files that only their owner reads" {
+	need_root
+	chmod 1777 "$M/secrets" "$M/stacks" "$M/runs"
+	as $nobody bash -c "umask 000; printf %s $canary > '$M/secrets/password'"
+	[ "$(stat -c '%a %u %s' "$M/secrets/password")" = "600 $nobody ${#canary}" ]
+	[ "$(as $nobody cat "$M/secrets/password")" = "$canary" ]
+	[ "$(cat "$M/secrets/password")" = "$canary" ]
+	[ "$(as $other ls "$M/secrets")" = password ]
+	refused 'Permission denied' as $other cat "$M/secrets/password"
+	refused 'Permission denied' as $other bash -c "echo x > '$M/secrets/password'"
+	refused 'not permitted' as $other rm -f "$M/secrets/password"
+	refused 'not permitted' as $other mv "$M/secrets/password" "$M/secrets/mine"
+	refused 'not permitted' as $nobody chmod 644 "$M/secrets/password"
+	as $nobody chmod 600 "$M/secrets/password"
+	as $nobody mv "$M/secrets/password" "$M/secrets/key"
+	[ "$(as $nobody cat "$M/secrets/key")" = "$canary" ]
+	[ "$(as $nobody grep -c secret.read "$M/events")" = 3 ]
+	not as $other grep -q secret "$M/events"
+	printf 'task("work"):command(function() log.info("got " .. secret.get("key")) end)\n' >"$T/get.sloth"
+	as $other mkdir "$M/stacks/theirs"
+	as $other cp get.sloth "$M/stacks/theirs/runs/"
+	[ "$(cat "$M/stacks/theirs/runs/latest/wait")" = failed ]
+	file_has "$M/stacks/theirs/runs/latest/tasks/work/error" 'is not yours'
+	as $nobody rm "$M/secrets/key"
+	[ -z "$(ls "$M/secrets")" ]
+}
+
+@test "bytes go in and out as they are, and names and sizes have bounds" {
+	head -c 65536 /dev/urandom >large
+	cp large "$M/secrets/large"
+	cmp large "$M/secrets/large"
+	printf x >>large
+	refused 'too large' cp large "$M/secrets/larger"
+	cmp -n 65536 large "$M/secrets/large"
+	not sh -c "echo x 2>/dev/null >'$M/secrets/.hidden'"
+	install -m 600 large "$M/secrets/short" || : # too large
+	printf x >short
+	install -m 600 short "$M/secrets/short"
+	[ "$(cat "$M/secrets/short")" = x ]
+}
+
+@test "keys are rotated by the daemon's user alone, and old values are read with the new ones" {
+	printf %s $canary >"$M/secrets/password"
+	mkdir "$M/stacks/box"
+	echo - >"$M/stacks/box/outputs.d/password"
+	setfattr -n user.sloth.sensitive -v 1 "$M/stacks/box/outputs.d/password"
+	echo $canary >"$M/stacks/box/outputs.d/password"
+	grep -qx 'state: ready' "$M/keys"
+	before=$(ls home/keys)
+	echo rotate >"$M/keys"
+	[ "$(ls home/keys)" != "$before" ]
+	[ "$(cat "$M/secrets/password")" = $canary ]
+	[ "$(cat "$M/stacks/box/outputs.d/password")" = $canary ]
+	refused 'Invalid argument' bash -c "echo turn > '$M/keys'"
+	stop_daemon
+	start_daemon
+	[ "$(cat "$M/secrets/password")" = $canary ]
+	[ "$(id -u)" -ne 0 ] || refused 'Permission denied' as $nobody bash -c "echo rotate > '$M/keys'"
+	# Without its key the daemon works; what is sealed can be listed and removed.
+	stop_daemon
+	mv home/keys home/away
+	start_daemon
+	refused 'Required key not available' cat "$M/secrets/password"
+	says home/keys/
+	[ "$(cat "$M/stacks/box/outputs")" = 'password=<sensitive>' ]
+	ls -l "$M/secrets" "$M/stacks/box/outputs.d"
+	rm "$M/secrets/password"
+	mv home/away home/keys
+	[ "$(cat "$M/stacks/box/outputs.d/password")" = $canary ]
+}
+
+@test "what a run was handed is masked in all that it tells" {
+	mkdir "$M/stacks/box"
+	printf '%s\nsecond line of it\n' $canary >"$M/secrets/password"
+	cat >tell.sloth <<-'END'
+		task("work"):command(function()
+			local pw = secret.get("password")
+			local first = pw:match("[^\n]+")
+			log.info("log " .. pw)
+			exec.run("cat", { stdin = pw })
+			-- in pieces, without a line's end
+			exec.run({ "sh", "-c", "read a; printf 'piece %.9s' \"$a\"; sleep 0.2; printf '%s' \"${a#?????????}\"; printf 'other %.9s' \"$a\" >&2" }, { stdin = pw })
+			exec.run("base64", { stdin = first })
+			stack.set_output("url", "pg://u:" .. first .. "@h")
+			stack.set_output("public", "yes")
+			return true, "message " .. first, { token = first, [first] = 1, list = { first, 7 } }
+		end)
+		task("bad"):depends_on("work"):command(function() error("error " .. secret.get("password")) end)
+	END
+	run_workflow box tell.sloth
+	[ "$output" = failed ]
+	R=$M/stacks/box/runs/latest
+	file_has "$R/log" 'log ***'
+	file_has "$R/log" 'piece ***'
+	file_has "$R/log" "other ${canary:0:9}"
+	file_has "$R/tasks/bad/error" 'error ***'
+	file_has "$R/tasks/work/output.json" '***'
+	[ "$(cat "$M/stacks/box/outputs")" = $'public=yes\nurl=<sensitive>' ]
+	not grep -rqaE "$canary|second line|$(printf %s $canary | base64 | cut -c 1-12)" "$M/runs/latest/" "$M/events" "$M/events.json" "$M/stacks/box/activity"
+	[ "$(cat "$M/stacks/box/outputs.d/url")" = "pg://u:$canary@h" ]
+}
+
+@test "a daemon that takes up a run goes on masking" {
+	mkdir "$M/stacks/box"
+	printf %s $canary >"$M/secrets/password"
+	cat >later.sloth <<-END
+		task("work"):command(function()
+			local pw = secret.get("password")
+			fs.write("$T/has-it", "")
+			while not fs.exists("$T/go") do sleep(0.05) end
+			log.info("log " .. pw)
+		end)
+	END
+	cp later.sloth "$M/stacks/box/runs/"
+	eventually test -e has-it
+	kill_daemon
+	start_daemon
+	touch go
+	[ "$(cat "$M/stacks/box/runs/latest/wait")" = success ]
+	file_has "$M/stacks/box/runs/latest/log" 'log ***'
+	not grep -qa $canary home/sloth.db home/sloth.db-wal
+}
+
+# Where a canary was found: in files of the home, in the tree but where it belongs, in what /proc shows of our processes.
+sightings()
+{
+	grep -rlaF "$1" home slothd.log 2>/dev/null || :
+	find "$M" -type f ! -path "$M/secrets/*" ! -path '*/outputs.d/*' ! -name wait -exec grep -laF "$1" {} + 2>/dev/null || :
+	local pid
+	for pid in $(pgrep -x 'slothd|sloth-runner' || :); do
+		if grep -qzF "=$T" "/proc/$pid/environ" 2>/dev/null; then
+			grep -laF "$1" "/proc/$pid/cmdline" "/proc/$pid/environ" 2>/dev/null || :
+		fi
+	done
+}
+
+@test "a canary that goes through every feature is found nowhere" {
+	mkdir "$M/stacks/box" "$M/stacks/next"
+	# Through the tree, the command and a workflow.
+	printf %s $canary-tree >"$M/secrets/tree"
+	sloth secrets set command <<<$canary-command
+	sloth secrets get command >/dev/null
+	echo - >"$M/stacks/box/outputs.d/attribute"
+	setfattr -n user.sloth.sensitive -v 1 "$M/stacks/box/outputs.d/attribute"
+	echo $canary-attribute >"$M/stacks/box/outputs.d/attribute"
+	echo $canary-again >"$M/stacks/box/outputs.d/attribute"
+	printf 'region: eu\n' >"$M/stacks/box/values.yaml"
+	cat >canary.sloth <<-END
+		task("work"):command(function()
+			local tree, command = secret.get("tree"), secret.get("command")
+			stack.set_output("mine", "$canary-own" and tree .. command, { sensitive = true })
+			stack.set_output("tainted", { nested = { command } })
+			stack.register_resource({ type = "file", name = "/etc/app.conf", module = "file_ops", properties = { path = "/etc/app.conf", content = "pw=" .. tree } })
+			log.info("told " .. tree .. " and " .. stack.get_output("mine") .. stack.get_output("attribute"))
+			exec.run("cat; cat >&2", { stdin = tree .. " " .. command })
+			return true, "message " .. tree, { out = command, attribute = stack.get_output("attribute") }
+		end)
+		task("bad"):depends_on("work"):retries(1, "fixed"):command(function()
+			fs.write("$T/has-it", "")
+			while not fs.exists("$T/go") do sleep(0.05) end
+			error({ tree = secret.get("tree") } and "error " .. secret.get("tree"))
+		end)
+	END
+	sed -i "s/\"$canary-own\" and //" canary.sloth
+	cp canary.sloth "$M/stacks/box/runs/"
+	eventually test -e has-it
+	run sightings $canary # while it runs
+	[ -z "$output" ] || { echo "$output"; false; }
+	touch go
+	[ "$(cat "$M/stacks/box/runs/latest/wait")" = failed ]
+	[ "$(cat "$M/stacks/box/outputs.d/mine")" = "$canary-tree$canary-command" ]
+	[ "$(cat "$M/stacks/box/outputs.d/tainted")" = "{\"nested\":[\"$canary-command\"]}" ]
+	sloth stack show box
+	sloth stack show box --json
+	not sh -c "sloth stack show box --json | grep -F $canary"
+	not sh -c "sloth events | grep -F $canary"
+	# Renamed, rotated, and in another stack.
+	mv "$M/secrets/tree" "$M/secrets/oak"
+	echo rotate >"$M/keys"
+	printf 'task("work"):command(function() log.info(stack("box"):output("mine"), json.encode(stack("box"):outputs())) end)\n' >reads.sloth
+	run_workflow next reads.sloth
+	[ "$output" = success ]
+	file_has "$M/stacks/next/runs/latest/log" '<sensitive>'
+	# As it was, compared, and put back.
+	S=$M/stacks/box/snapshots
+	echo 'description="with a canary" name=good' >"$S/new"
+	echo changed >"$M/stacks/box/outputs.d/mine"
+	rm "$M/stacks/box/outputs.d/attribute"
+	cat "$S/compare/good..current" >compared
+	file_has compared '<sensitive>'
+	echo 'good only=outputs' >"$S/restore"
+	[ "$(cat "$M/stacks/box/outputs.d/mine")" = "$canary-tree$canary-command" ]
+	[ "$(cat "$M/stacks/box/outputs.d/attribute")" = "$canary-again" ]
+	cp -rL "$S/good/" snapshot
+	file_has snapshot/outputs.d/mine '<sensitive>'
+	sloth stack snapshot compare box good current &>compare.log || :
+	sloth stack history box &>history.log || :
+	sloth stack blame box &>blame.log || :
+	sloth backup create &>backup.log || :
+	sloth stack export box &>export.log || :
+	run sightings $canary
+	[ -z "$output" ] || { echo "$output"; false; }
+	not grep -rqaF $canary snapshot compared compare.log history.log blame.log backup.log export.log
+	rm "$M/secrets/oak" "$M/secrets/command"
+	rm "$M"/stacks/box/outputs.d/*
+	stop_daemon
+	not grep -rqaF $canary home
+	start_daemon
+}
