@@ -22,6 +22,9 @@ static void version_load(struct query *query, struct dep *ret_dep)
 
 	if (end)
 		size = (size_t)(end - text);
+	if (size >= sizeof(ret_dep->version))
+		for (size = sizeof(ret_dep->version) - 1; size && (text[size] & 0xc0) == 0x80;)
+			size--; /* no half of a character */
 	snprintf(ret_dep->version, sizeof(ret_dep->version), "%.*s", (int)size, text);
 }
 
@@ -87,6 +90,17 @@ int deps_each(struct engine *engine, struct caller *caller, int64_t stack_id,
 	return r;
 }
 
+/* Who stands on it is seen by those who may look into that stack, and by those who may change this one: they
+ * have to know whom they would harm. */
+static bool dependent_visible(struct engine *engine, struct caller *caller, const struct dep *dep)
+{
+	struct stack on;
+
+	return stack_visible(engine, caller, dep->stack_id) ||
+	       (stack_get(engine, dep->on_id, &on) == 0 &&
+		       stack_access(caller, &on, MAY_WRITE | MAY_EXECUTE) == 0);
+}
+
 int deps_dependent_find(
 	struct engine *engine, struct caller *caller, int64_t on_id, const char *stack, struct dep *ret_dep)
 {
@@ -94,7 +108,7 @@ int deps_dependent_find(
 	int r = dep_one(
 		query_begin(engine->store, SQL_DEPS_FIND_DEPENDENT, "is", on_id, stack), caller, &dep);
 
-	if (r == 0 && !stack_visible(engine, caller, dep.stack_id))
+	if (r == 0 && !dependent_visible(engine, caller, &dep))
 		r = -ENOENT;
 	if (r == 0)
 		*ret_dep = dep;
@@ -110,7 +124,7 @@ int deps_dependents_each(struct engine *engine, struct caller *caller, int64_t o
 
 	while ((r = query_step(query)) > 0) {
 		dep_load(query, caller, &dep);
-		if (!stack_visible(engine, caller, dep.stack_id))
+		if (!dependent_visible(engine, caller, &dep))
 			continue;
 		r = each(userdata, &dep);
 		if (r != 0)

@@ -60,7 +60,7 @@ int deps_find(
 /* What a stack stands on, in the order of names, until `each` returns non-zero, which is then returned. */
 int deps_each(struct engine *engine, struct caller *caller, int64_t stack_id,
 	int (*each)(void *userdata, const struct dep *dep), void *userdata);
-/* Who stands on it, of those into which the caller may look. */
+/* Who stands on it, of those into which the caller may look; all of them if he may change this stack. */
 int deps_dependent_find(
 	struct engine *engine, struct caller *caller, int64_t on_id, const char *stack, struct dep *ret_dep);
 int deps_dependents_each(struct engine *engine, struct caller *caller, int64_t on_id,

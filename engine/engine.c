@@ -14,6 +14,7 @@
 #include "engine/content.h"
 #include "engine/keyring.h"
 #include "engine/kv.h"
+#include "engine/deps-graph.h"
 #include "engine/lock.h"
 #include "engine/version.h"
 
@@ -104,6 +105,7 @@ void engine_free(struct engine *engine)
 	store_close(engine->store);
 	content_coder_free(engine->contents);
 	version_table_free(engine->versions);
+	deps_graph_free(engine->deps_graph);
 	free(engine->changes);
 	free(engine);
 }
@@ -128,6 +130,8 @@ void engine_note(struct engine *engine, enum subject subject, int64_t id, unsign
 		engine->change_count > CHANGES_LOOKED_BACK ? engine->change_count - CHANGES_LOOKED_BACK : 0;
 
 	engine->patient = false;
+	if (subject == SUBJECT_STACK && (aspects & (ASPECT_META | ASPECT_DEPS | ASPECT_NAMES)))
+		engine->stacks_generation++;
 	for (size_t i = first; i < engine->change_count; i++)
 		if (engine->changes[i].subject == subject && engine->changes[i].id == id) {
 			engine->changes[i].aspects |= aspects;

@@ -64,6 +64,7 @@ extern const struct directory root_directory, top_directory, stacks_directory, s
 	outputs_directory, stack_state_directory, stack_runs_directory, runs_directory, run_directory,
 	tasks_directory, task_directory, state_directory, namespace_directory, stack_tags_directory,
 	tags_directory, tag_directory, deps_directory, dependents_directory, locks_directory;
+	tags_directory, tag_directory, deps_directory, dependents_directory, graph_directory;
 extern const struct directory resources_directory, resource_type_directory, resource_directory;
 
 /* Forgets which versions were compared. */

@@ -225,6 +225,8 @@ static void test_private_stacks_show_nothing(void **state)
 	assert_int_equal(stack_chmod(f->engine, &f->alice, web, 0700, &f->fault), 0);
 	assert_dependents(f, &f->bob, db, "");
 	assert_int_equal(deps_dependent_find(f->engine, &f->bob, db, "web", &dep), -ENOENT);
+	assert_int_equal(stack_chmod(f->engine, &f->alice, db, 0703, &f->fault), 0);
+	assert_dependents(f, &f->bob, db, "web "); /* he could change it */
 	assert_int_equal(deps_dependent_find(f->engine, &f->alice, db, "web", &dep), 0);
 }
 
