@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dependencies as a tree of lines, in the languages of Graphviz and Mermaid, and as JSON. Arrows lead from who
- * depends to what is depended on. */
+/* Dependencies as a tree of lines, in the languages of Graphviz and Mermaid, and as JSON. Arrows lead from
+ * who depends to what is depended on. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,8 @@ void draw_dot(const struct drawing *drawing, FILE *out)
 	for (size_t i = 0; i < part->count; i++) {
 		fprintf(out, "\t\"%s\" [label=\"", part_name(part, (int)i));
 		write_dot_label(drawing, (int)i, out);
-		fprintf(out, "\"%s];\n", is_missing(part, (int)i) ? ", style=\"rounded,dashed\", color=red" : "");
+		fprintf(out, "\"%s];\n",
+			is_missing(part, (int)i) ? ", style=\"rounded,dashed\", color=red" : "");
 	}
 	for (size_t i = 0; i < part->count; i++)
 		for (size_t j = graph->first[i]; j < graph->first[i + 1]; j++) {
@@ -115,14 +116,14 @@ json_t *draw_json(const struct drawing *drawing)
 	json_t *nodes = json_array(), *edges = json_array();
 
 	for (size_t i = 0; i < part->count; i++) {
-		json_array_append_new(nodes,
-			json_pack("{s:s, s:s, s:b}", "name", part_name(part, (int)i), "version",
-				version_of(part, (int)i), "missing", is_missing(part, (int)i)));
+		json_array_append_new(
+			nodes, json_pack("{s:s, s:s, s:b}", "name", part_name(part, (int)i), "version",
+				       version_of(part, (int)i), "missing", is_missing(part, (int)i)));
 		for (size_t j = graph->first[i]; j < graph->first[i + 1]; j++)
-			json_array_append_new(edges,
-				json_pack("{s:s, s:s, s:s}", "from", part_name(part, (int)i), "to",
-					part_name(part, graph->to[j]), "requires",
-					part->requires[graph->number[j]]));
+			json_array_append_new(
+				edges, json_pack("{s:s, s:s, s:s}", "from", part_name(part, (int)i), "to",
+					       part_name(part, graph->to[j]), "requires",
+					       part->requires[graph->number[j]]));
 	}
 	return json_pack("{s:o, s:o}", "nodes", nodes, "edges", edges);
 }

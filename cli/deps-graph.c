@@ -55,8 +55,8 @@ static int as_tree(const struct sheet *sheet, struct fault *fault, FILE *out)
 static json_t *statistics(const struct sheet *sheet)
 {
 	return json_pack("{s:I, s:I, s:i, s:I}", "nodes", (json_int_t)sheet->part.count, "edges",
-		(json_int_t)sheet->part.graph.edge_count, "max_depth",
-		sheet->levels ? sheet->levels - 1 : 0, "cycles", (json_int_t)sheet->cycles);
+		(json_int_t)sheet->part.graph.edge_count, "max_depth", sheet->levels ? sheet->levels - 1 : 0,
+		"cycles", (json_int_t)sheet->cycles);
 }
 
 static int as_json(const struct sheet *sheet, struct fault *fault, FILE *out)
@@ -142,7 +142,8 @@ static int form_get(struct command *command, const struct form **ret_form)
 	*ret_form = file ? form_of_suffix(file) : &forms[0];
 	if (!*ret_form)
 		return fault_set(&command->fault, EINVAL,
-			"%s: its name does not say what it shall be: --format tree, dot, mermaid, json, svg or "
+			"%s: its name does not say what it shall be: --format tree, dot, mermaid, json, svg "
+			"or "
 			"png",
 			file);
 	return 0;
@@ -150,7 +151,8 @@ static int form_get(struct command *command, const struct form **ret_form)
 
 /* Which stacks are drawn. */
 
-static int take_from(struct command *command, struct sheet *sheet, const char *name, bool *taken, int *ret_root)
+static int take_from(
+	struct command *command, struct sheet *sheet, const char *name, bool *taken, int *ret_root)
 {
 	const struct graph *graph = &sheet->net.graph;
 	CLEANUP(cleanup_free) int *before = calloc(sheet->net.count + 1, sizeof(*before));
@@ -186,9 +188,9 @@ static int measure(struct sheet *sheet)
 	if (!level || !age)
 		return -ENOMEM;
 	sheet->levels = graph_levels(&sheet->part.graph, level);
-	return sheet->levels < 0 ? sheet->levels
-				 : graph_cycles(&sheet->part.graph, age, CYCLES_COUNTED, count_cycle,
-					   &sheet->cycles);
+	return sheet->levels < 0
+		       ? sheet->levels
+		       : graph_cycles(&sheet->part.graph, age, CYCLES_COUNTED, count_cycle, &sheet->cycles);
 }
 
 static int sheet_make(struct command *command, struct sheet *sheet)
@@ -248,7 +250,8 @@ static int put(struct command *command, const struct sheet *sheet, const char *d
 	if (r < 0)
 		return r;
 	if (command->format != FORMAT_TEXT)
-		return print_value(command, json_pack("{s:s, s:o}", "file", file, "statistics", statistics(sheet)));
+		return print_value(
+			command, json_pack("{s:s, s:o}", "file", file, "statistics", statistics(sheet)));
 	print_done("Dependency graph generated: %s", file);
 	printf("\nGraph Statistics:\n"
 	       "  Total nodes:      %zu\n"
@@ -272,7 +275,8 @@ int deps_graph_run(struct command *command)
 	if (r < 0)
 		return r;
 	if (form->bytes && !command_option(command, "output") && print_is_terminal(stdout))
-		return fault_set(&command->fault, EINVAL, "a picture is nothing for a terminal: --output FILE");
+		return fault_set(
+			&command->fault, EINVAL, "a picture is nothing for a terminal: --output FILE");
 	r = sheet_make(command, &sheet);
 	out = r < 0 ? NULL : open_memstream(&data, &size);
 	if (out) {

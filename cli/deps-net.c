@@ -70,8 +70,7 @@ static int load_edges(struct net *net)
 
 			if (to < 0)
 				return -EPROTO;
-			net->requires[count] =
-				json_is_string(requires) ? json_string_value(requires) : "";
+			net->requires[count] = json_is_string(requires) ? json_string_value(requires) : "";
 			edges[count++] = (struct graph_edge){ (int)i, to };
 		}
 	return graph_init(&net->graph, net->count, edges, count);
@@ -183,8 +182,7 @@ static int write_cycle(void *userdata, const struct graph_cycle *cycle)
 	if (!out)
 		return -ENOMEM;
 	for (size_t i = 0; i <= cycle->count; i++)
-		fprintf(out, "%s%s", i ? " → " : "",
-			part_name(text->part, cycle->nodes[i % cycle->count]));
+		fprintf(out, "%s%s", i ? " → " : "", part_name(text->part, cycle->nodes[i % cycle->count]));
 	fclose(out);
 	return 0;
 }

@@ -43,8 +43,7 @@ static int ask_for(struct command *command, struct plan *plan)
 	int node, r = 0;
 
 	if (command_flag(command, "all") == (command->operand_count > 0))
-		return fault_set(
-			&command->fault, EINVAL, "name the stacks, or say --all: one of the two");
+		return fault_set(&command->fault, EINVAL, "name the stacks, or say --all: one of the two");
 	for (size_t i = 0; i < plan->net.count; i++)
 		plan->asked[i] = command_flag(command, "all");
 	for (int i = 0; r == 0 && i < command->operand_count; i++) {
@@ -96,7 +95,8 @@ static int sort(struct command *command, struct plan *plan)
 		}
 		way = part_cycle(&plan->part);
 		return fault_set(&command->fault, ELOOP,
-			"the dependencies go round, so that there is no order: %s; see sloth stack deps check",
+			"the dependencies go round, so that there is no order: %s; see sloth stack deps "
+			"check",
 			way ? way : "?");
 	}
 	for (int i = 0; i < plan->levels; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stack deps: show, add, remove, check. The files deps/ and depends of a stack and the folder graph/ do the work;
- * order and graph have files of their own. */
+/* stack deps: show, add, remove, check. The files deps/ and depends of a stack and the folder graph/ do the
+ * work; order and graph have files of their own. */
 #include "cli/deps.h"
 
 #include <errno.h>
@@ -54,10 +54,10 @@ static json_t *indirect(struct picture *picture)
 			continue;
 		picture->total++;
 		if (picture->before[i] != picture->node)
-			json_array_append_new(list,
-				json_pack("{s:s, s:o, s:O}", "name", picture->net.names[i], "via",
-					via(picture, node), "version",
-					json_object_get(picture->net.stacks[i], "version")));
+			json_array_append_new(
+				list, json_pack("{s:s, s:o, s:O}", "name", picture->net.names[i], "via",
+					      via(picture, node), "version",
+					      json_object_get(picture->net.stacks[i], "version")));
 	}
 	return list;
 }
@@ -83,9 +83,10 @@ static int picture_make(struct command *command, const char *name, struct pictur
 
 static json_t *picture_value(const struct picture *picture)
 {
-	return json_pack("{s:s, s:O, s:O, s:O, s:I, s:o}", "name", picture->net.names[picture->node], "depends",
-		json_object_get(picture->own, "depends"), "indirect", picture->indirect, "dependents",
-		json_object_get(picture->own, "dependents"), "total", (json_int_t)picture->total, "depth",
+	return json_pack("{s:s, s:O, s:O, s:O, s:I, s:o}", "name", picture->net.names[picture->node],
+		"depends", json_object_get(picture->own, "depends"), "indirect", picture->indirect,
+		"dependents", json_object_get(picture->own, "dependents"), "total",
+		(json_int_t)picture->total, "depth",
 		picture->depth < 0 ? json_null() : json_integer(picture->depth));
 }
 
@@ -198,7 +199,8 @@ static int add_run(struct command *command)
 		r = -ENOMEM;
 	/* "remove" is a word of that file: a stack that is called so is linked. */
 	if (r == 0 && !strcmp(on, "remove"))
-		return fault_set(&command->fault, EINVAL, "a stack called \"remove\": ln -s ../../remove deps/");
+		return fault_set(
+			&command->fault, EINVAL, "a stack called \"remove\": ln -s ../../remove deps/");
 	r = r < 0 ? r : write_depends(command, stack, line);
 	if (r < 0)
 		return r;
@@ -225,6 +227,28 @@ static int remove_run(struct command *command)
 		return print_value(command, json_pack("{ssss}", "stack", stack, "removed", on));
 	print_done("Stack '%s' no longer depends on '%s'", stack, on);
 	return 0;
+}
+
+int deps_let_go(struct command *command, const char *name)
+{
+	CLEANUP(cleanup_free) char *folder = NULL;
+	json_auto_t *entries = NULL;
+	const json_t *entry;
+	size_t i;
+	int r = stack_path(command, name, "dependents", &folder);
+
+	r = r < 0 ? r : client_list(&command->client, folder, false, &command->fault, &entries);
+	json_array_foreach (entries, i, entry) {
+		json_t *path = json_sprintf("%s/%s", folder, print_text(entry, "name"));
+
+		r = r < 0 ? r
+			  : client_call(&command->client, "unlink", json_pack("{sO}", "path", path), NULL, 0,
+				    &command->fault, NULL);
+		json_decref(path);
+		if (r == 0 && command->format == FORMAT_TEXT)
+			print_warning("stack %s depends on %s, which goes", print_text(entry, "name"), name);
+	}
+	return r;
 }
 
 /* check */
@@ -290,9 +314,9 @@ static void find_problems(struct inquiry *inquiry)
 		if (inquiry->before[i] < 0)
 			continue;
 		json_object_foreach (json_object_get(inquiry->net.stacks[i], "problems"), on, text)
-			json_array_append_new(inquiry->problems,
-				json_pack("{s:s, s:s, s:O}", "stack", inquiry->net.names[i], "on", on, "problem",
-					text));
+			json_array_append_new(
+				inquiry->problems, json_pack("{s:s, s:s, s:O}", "stack",
+							   inquiry->net.names[i], "on", on, "problem", text));
 	}
 }
 
@@ -354,7 +378,10 @@ static void print_inquiry(const struct inquiry *inquiry)
 	json_array_foreach (inquiry->problems, i, value)
 		print_warning("%s -> %s: %s", print_text(value, "stack"), print_text(value, "on"),
 			print_text(value, "problem"));
-	if (!json_array_size(inquiry->cycles) && !json_array_size(inquiry->problems))
+	i = json_array_size(inquiry->problems);
+	if (i)
+		printf("\nDependency tree has %zu problem%s\n", i, i == 1 ? "" : "s");
+	else if (!json_array_size(inquiry->cycles))
 		puts("\nDependency tree is valid");
 }
 
@@ -387,7 +414,8 @@ const struct verb deps_verbs[] = {
 	{ "graph", .operands = "[NAME]", .help = "Draw dependencies: tree, dot, mermaid, json, svg, png",
 		.options = deps_graph_options, .run = deps_graph_run },
 	{ "check", .operands = "[NAME]",
-		.help = "Look for cycles, for missing stacks and for versions that do not fit", .run = check_run },
+		.help = "Look for cycles, for missing stacks and for versions that do not fit",
+		.run = check_run },
 	{ "order", .operands = "[NAME...]", .help = "In which order to run stacks, and how long it may take",
 		.options = deps_order_options, .run = deps_order_run },
 	{ NULL },

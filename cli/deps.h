@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the commands about dependencies share: all stacks and what they depend on, as /graph/graph.json has it. */
+/* What the commands about dependencies share: all stacks and what they depend on, as /graph/graph.json has
+ * it. */
 #include <jansson.h>
 #include <stddef.h>
 
@@ -61,7 +62,6 @@ void draw_mermaid(const struct drawing *drawing, FILE *out);
 int draw_tree(const struct drawing *drawing, FILE *out);
 json_t *draw_json(const struct drawing *drawing);
 
-/* Has Graphviz's library make a picture ("svg", "png") of a text in its language. It is loaded here, when it is
- * needed: -ENOSYS with the name of the package where there is none. */
-int graphviz_render(
-	const char *dot, const char *format, struct fault *fault, struct buffer *ret_picture);
+/* Has Graphviz's library make a picture ("svg", "png") of a text in its language. It is loaded here, when it
+ * is needed: -ENOSYS with the name of the package where there is none. */
+int graphviz_render(const char *dot, const char *format, struct fault *fault, struct buffer *ret_picture);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures by Graphviz's library, which is loaded when one is asked for: `sloth` starts without it, and is there
- * where it is not. */
+/* Pictures by Graphviz's library, which is loaded when one is asked for: `sloth` starts without it, and is
+ * there where it is not. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <graphviz/gvc.h>
@@ -89,7 +89,7 @@ int graphviz_render(const char *dot, const char *format, struct fault *fault, st
 	if (context)
 		graphviz.free_context(context);
 	return r < 0 ? fault_set(fault, -r,
-			       "Graphviz could not draw it as %s: is the package %s installed in full?", format,
-			       package)
+			       "Graphviz could not draw it as %s: is the package %s installed in full?",
+			       format, package)
 		     : 0;
 }
