@@ -15,6 +15,7 @@
 #include "engine/keyring.h"
 #include "engine/kv.h"
 #include "engine/deps-graph.h"
+#include "engine/deps-rank.h"
 #include "engine/lock.h"
 #include "engine/version.h"
 
@@ -106,6 +107,7 @@ void engine_free(struct engine *engine)
 	content_coder_free(engine->contents);
 	version_table_free(engine->versions);
 	deps_graph_free(engine->deps_graph);
+	deps_ranks_free(engine);
 	free(engine->changes);
 	free(engine);
 }

@@ -92,6 +92,7 @@ struct engine {
 	bool patient;
 
 	struct deps_graph *deps_graph; /* see deps-graph.h; NULL: not loaded */
+	struct deps_ranks *deps_ranks; /* see deps-rank.h; NULL: none */
 	int64_t stacks_generation;     /* rises when something that it is made of may have changed */
 
 	unsigned failed_turns; /* turns whose commit failed, since the start */
