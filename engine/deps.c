@@ -341,6 +341,23 @@ int deps_set(struct engine *engine, struct caller *caller, int64_t stack_id, con
 			       known ? "dep.changed" : "dep.added", ret_id);
 }
 
+int deps_restore(struct engine *engine, struct caller *caller, int64_t stack_id, const char *on,
+	const char *requires, struct fault *fault)
+{
+	char constraint[CONSTRAINT_SIZE];
+	struct stack stack, other;
+	int r = stack_find(engine, on, &other);
+
+	if (r != -ENOENT)
+		return r < 0 ? r : deps_set(engine, caller, stack_id, on, requires, fault, NULL);
+	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	if (r == 0)
+		r = constraint_parse(requires, fault, constraint);
+	if (r == 0 && name_check(on) < 0)
+		return fault_set(fault, EINVAL, "\"%.200s\" is no name of a stack", on);
+	return r < 0 ? r : dep_put(engine, caller, &stack, on, 0, constraint, "dep.added", NULL);
+}
+
 int deps_remove(
 	struct engine *engine, struct caller *caller, int64_t stack_id, const char *on, struct fault *fault)
 {

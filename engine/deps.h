@@ -42,6 +42,10 @@ struct dep {
  * constraint_parse(); -EDQUOT above DEPS_MAX. */
 int deps_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *on,
 	const char *requires, struct fault *fault, int64_t *ret_id);
+/* The same for what comes from an old version: a stack that is not there (any more) is missing, and no error.
+ */
+int deps_restore(struct engine *engine, struct caller *caller, int64_t stack_id, const char *on,
+	const char *requires, struct fault *fault);
 /* -ENOENT when there is none on a stack of this name. */
 int deps_remove(
 	struct engine *engine, struct caller *caller, int64_t stack_id, const char *on, struct fault *fault);

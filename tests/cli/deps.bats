@@ -160,6 +160,15 @@ setup_stacks()
 	run -12 setpriv --reuid 65534 --regid 65534 --clear-groups sloth stack deps graph backend --output "$PWD/deps.dot"
 }
 
+@test "graph: without Graphviz's library, the package that has it" {
+	setup_stacks
+	mkdir none
+	: >none/libgvc.so.6
+	run -1 env LD_LIBRARY_PATH="$PWD/none" sloth stack deps graph backend --output deps.png
+	[[ $output == *'install the package libgvc6'* ]]
+	[ ! -e deps.png ]
+}
+
 @test "graph: pictures by Graphviz's library" {
 	ldconfig -p | grep -q libgvc.so.6 || skip 'libgvc6 is not installed'
 	setup_stacks

@@ -228,6 +228,21 @@ static void test_destroyed_and_made_anew(void **state)
 	assert_int_equal(stack_destroy(f->engine, &f->alice, db, &f->fault), 0);
 }
 
+/* Going back to a version whose stacks are gone. */
+static void test_restored(void **state)
+{
+	struct fixture *f = *state;
+	int64_t web = fixture_stack(f, "web"), db = fixture_stack(f, "db");
+
+	assert_int_equal(deps_restore(f->engine, &f->alice, web, "gone", ">=1", &f->fault), 0);
+	assert_int_equal(deps_restore(f->engine, &f->alice, web, "db", "", &f->fault), 0);
+	assert_shown(f, web, "db  *  ok\ngone  >=1  there is no stack gone\n");
+	assert_int_equal(deps_restore(f->engine, &f->alice, db, "web", "", &f->fault), -ELOOP);
+	assert_int_equal(deps_restore(f->engine, &f->alice, db, "../x", "", &f->fault), -EINVAL);
+	assert_int_equal(stack_chmod(f->engine, &f->alice, db, 0755, &f->fault), 0);
+	assert_int_equal(deps_restore(f->engine, &f->bob, db, "other", "", &f->fault), -EACCES);
+}
+
 static void test_renames(void **state)
 {
 	struct fixture *f = *state;
@@ -349,6 +364,7 @@ int main(void)
 		TEST(test_long_cycle_is_told_of_in_short),
 		TEST(test_ranks_hold),
 		TEST(test_destroyed_and_made_anew),
+		TEST(test_restored),
 		TEST(test_renames),
 		TEST(test_rename_into_a_cycle),
 		TEST(test_private_stacks_show_nothing),
