@@ -24,7 +24,7 @@ static const struct option new_options[] = {
 };
 
 static const struct option delete_options[] = {
-	{ "force", 'f', NULL, "do not ask for the name" },
+	{ "force", 'f', NULL, "do not ask for the name, and go on where other stacks depend on it" },
 	{ "yes", 'y', NULL, "do not ask for the name" },
 	{ NULL },
 };
@@ -347,6 +347,8 @@ static int delete_run(struct command *command)
 			r = confirm_name(command, "stack", name);
 		}
 	}
+	if (r == 0 && command_flag(command, "force"))
+		r = deps_let_go(command, name);
 	r = r < 0 ? r
 		  : client_call(&command->client, "rmdir", json_pack("{ss}", "path", path), NULL, 0,
 			    &command->fault, NULL);
@@ -374,6 +376,7 @@ const struct verb stack_verbs[] = {
 		.help = "Print the outputs of a stack, or one of them", .run = output_run },
 	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
 		.options = delete_options, .run = delete_run },
+	{ "deps", .help = "Dependencies of stacks: show, change, draw, check, order", .verbs = deps_verbs },
 	{ "tags", .alias = "tag", .help = "Add, list and remove the tags of a stack", .verbs = tags_verbs },
 	{ "validate", .operands = "NAME",
 		.help = "Check what must be in order before a run; all: every stack",

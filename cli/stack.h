@@ -13,6 +13,9 @@ int stack_json(struct command *command, const char *name, const char *file, json
  * time. */
 int stack_each_json(struct command *command, const char *file, json_t **ret_values);
 
+/* Those that depend on the stack keep it from being destroyed no longer (deps.c). */
+int deps_let_go(struct command *command, const char *name);
+
 /* "key = value" lines on a terminal, "key=value" in a pipe. */
 void outputs_print(json_t *outputs, const char *indent);
 /* The lines about a lock.json: "  Status:  LOCKED" and who, since when, why. */

@@ -190,17 +190,10 @@ static const struct relation {
 	bool texts; /* compares what is no version by its bytes */
 	bool same;  /* … and wants them equal */
 } relations[] = {
-	{ "~>", pessimistic },
-	{ ">=", at_least },
-	{ "<=", at_most },
-	{ "!=", unequal, .texts = true },
-	{ "==", equal, .texts = true, .same = true },
-	{ "=", equal, .texts = true, .same = true },
-	{ ">", above },
-	{ "<", below },
-	{ "^", compatible },
-	{ "~", pessimistic },
-	{ "", equal, .texts = true, .same = true },
+	{ "~>", pessimistic }, { ">=", at_least }, { "<=", at_most }, { "!=", unequal, .texts = true },
+	{ "==", equal, .texts = true, .same = true }, { "=", equal, .texts = true, .same = true },
+	{ ">", above }, { "<", below }, { "^", compatible }, { "~", pessimistic },
+	{ "", equal }, /* no text: a word that somebody means otherwise, "latest", is not taken for one */
 };
 
 static const struct relation *relation_find(const char *text)

@@ -16,5 +16,5 @@ enum { CONSTRAINT_MAX = 255, CONSTRAINT_SIZE = CONSTRAINT_MAX + 1 };
 int constraint_parse(const char *text, struct fault *fault, char ret_text[CONSTRAINT_SIZE]);
 
 /* Whether a version satisfies a constraint that was parsed: 1 or 0. One that is no version as above satisfies
- * only what compares texts: "=blue" and "!=blue". -EINVAL: the constraint is none. */
+ * only what compares texts: "=blue" and "!=blue", which have their signs. -EINVAL: the constraint is none. */
 int constraint_holds(const char *constraint, const char *version);

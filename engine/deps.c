@@ -4,10 +4,12 @@
 #include "engine/deps.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/deps-internal.h"
+#include "engine/deps-rank.h"
 #include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/stack.h"
@@ -22,6 +24,9 @@ static void version_load(struct query *query, struct dep *ret_dep)
 
 	if (end)
 		size = (size_t)(end - text);
+	if (size >= sizeof(ret_dep->version))
+		for (size = sizeof(ret_dep->version) - 1; size && (text[size] & 0xc0) == 0x80;)
+			size--; /* no half of a character */
 	snprintf(ret_dep->version, sizeof(ret_dep->version), "%.*s", (int)size, text);
 }
 
@@ -87,6 +92,17 @@ int deps_each(struct engine *engine, struct caller *caller, int64_t stack_id,
 	return r;
 }
 
+/* Who stands on it is seen by those who may look into that stack, and by those who may change this one: they
+ * have to know whom they would harm. */
+static bool dependent_visible(struct engine *engine, struct caller *caller, const struct dep *dep)
+{
+	struct stack on;
+
+	return stack_visible(engine, caller, dep->stack_id) ||
+	       (stack_get(engine, dep->on_id, &on) == 0 &&
+		       stack_access(caller, &on, MAY_WRITE | MAY_EXECUTE) == 0);
+}
+
 int deps_dependent_find(
 	struct engine *engine, struct caller *caller, int64_t on_id, const char *stack, struct dep *ret_dep)
 {
@@ -94,7 +110,7 @@ int deps_dependent_find(
 	int r = dep_one(
 		query_begin(engine->store, SQL_DEPS_FIND_DEPENDENT, "is", on_id, stack), caller, &dep);
 
-	if (r == 0 && !stack_visible(engine, caller, dep.stack_id))
+	if (r == 0 && !dependent_visible(engine, caller, &dep))
 		r = -ENOENT;
 	if (r == 0)
 		*ret_dep = dep;
@@ -110,7 +126,7 @@ int deps_dependents_each(struct engine *engine, struct caller *caller, int64_t o
 
 	while ((r = query_step(query)) > 0) {
 		dep_load(query, caller, &dep);
-		if (!stack_visible(engine, caller, dep.stack_id))
+		if (!dependent_visible(engine, caller, &dep))
 			continue;
 		r = each(userdata, &dep);
 		if (r != 0)
@@ -153,16 +169,62 @@ static int stack_for_change(struct engine *engine, struct caller *caller, int64_
 
 /* Cycles. */
 
+/* A search for a way from one stack to another. */
+struct hunt {
+	struct engine *engine;
+	int64_t from, to;
+	bool ranked;	 /* whoever cannot be on such a way by his rank is left out */
+	unsigned budget; /* else: so many stacks may be asked for their neighbours */
+};
+
+enum { ASKED_WITHOUT_RANKS = 256 };
+
+static bool on_a_way(const struct hunt *hunt, int64_t node, bool backward)
+{
+	if (!hunt->ranked || node == hunt->from || node == hunt->to)
+		return true;
+	return backward ? deps_rank(hunt->engine, node) < deps_rank(hunt->engine, hunt->from)
+			: deps_rank(hunt->engine, node) > deps_rank(hunt->engine, hunt->to);
+}
+
 static int neighbours(void *userdata, int64_t node, bool backward, struct graph_search *search)
 {
-	struct engine *engine = userdata;
+	struct hunt *hunt = userdata;
 	CLEANUP(query_endp)
 	struct query *query =
-		query_begin(engine->store, backward ? SQL_DEPS_SOURCES : SQL_DEPS_TARGETS, "i", node);
+		query_begin(hunt->engine->store, backward ? SQL_DEPS_SOURCES : SQL_DEPS_TARGETS, "i", node);
 	int r;
 
+	if (!hunt->ranked && hunt->budget-- == 0)
+		return -EAGAIN;
 	while ((r = query_step(query)) > 0)
-		graph_search_add(search, query_int(query, 0));
+		if (on_a_way(hunt, query_int(query, 0), backward))
+			graph_search_add(search, query_int(query, 0));
+	return r;
+}
+
+/* A small graph is searched as it is; in a large one, ranks keep the search small. */
+static int find_way(struct engine *engine, int64_t from, int64_t to, int64_t **ret_path, size_t *ret_count)
+{
+	struct hunt hunt = {
+		.engine = engine,
+		.from = from,
+		.to = to,
+		.ranked = deps_ranks_known(engine),
+		.budget = ASKED_WITHOUT_RANKS,
+	};
+	const struct graph_source source = { neighbours, &hunt };
+	int r = graph_path(&source, from, to, ret_path, ret_count);
+
+	if (r == -EAGAIN) {
+		r = deps_ranks_make(engine);
+		hunt.ranked = deps_ranks_known(engine);
+		hunt.budget = UINT_MAX;
+		if (r == 0)
+			r = graph_path(&source, from, to, ret_path, ret_count);
+	}
+	if (r == 0 && *ret_count == 0 && hunt.ranked)
+		r = deps_ranks_add(engine, to, from);
 	return r;
 }
 
@@ -185,7 +247,6 @@ static void way_write(struct engine *engine, const int64_t *path, size_t count, 
 int deps_check_cycle(
 	struct engine *engine, const struct stack *stack, const struct stack *on, struct fault *fault)
 {
-	const struct graph_source source = { neighbours, engine };
 	CLEANUP(cleanup_free) int64_t *path = NULL;
 	CLEANUP(cleanup_free) char *way = NULL;
 	size_t count, size;
@@ -194,7 +255,7 @@ int deps_check_cycle(
 
 	if (stack->id == on->id)
 		return fault_set(fault, ELOOP, "stack %s cannot depend on itself", stack->name);
-	r = graph_path(&source, on->id, stack->id, &path, &count);
+	r = find_way(engine, on->id, stack->id, &path, &count);
 	if (r < 0 || count == 0)
 		return r;
 	out = open_memstream(&way, &size);
@@ -278,6 +339,23 @@ int deps_set(struct engine *engine, struct caller *caller, int64_t stack_id, con
 	return r < 0 ? r
 		     : dep_put(engine, caller, &stack, on, other.id, constraint,
 			       known ? "dep.changed" : "dep.added", ret_id);
+}
+
+int deps_restore(struct engine *engine, struct caller *caller, int64_t stack_id, const char *on,
+	const char *requires, struct fault *fault)
+{
+	char constraint[CONSTRAINT_SIZE];
+	struct stack stack, other;
+	int r = stack_find(engine, on, &other);
+
+	if (r != -ENOENT)
+		return r < 0 ? r : deps_set(engine, caller, stack_id, on, requires, fault, NULL);
+	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	if (r == 0)
+		r = constraint_parse(requires, fault, constraint);
+	if (r == 0 && name_check(on) < 0)
+		return fault_set(fault, EINVAL, "\"%.200s\" is no name of a stack", on);
+	return r < 0 ? r : dep_put(engine, caller, &stack, on, 0, constraint, "dep.added", NULL);
 }
 
 int deps_remove(

@@ -42,6 +42,10 @@ struct dep {
  * constraint_parse(); -EDQUOT above DEPS_MAX. */
 int deps_set(struct engine *engine, struct caller *caller, int64_t stack_id, const char *on,
 	const char *requires, struct fault *fault, int64_t *ret_id);
+/* The same for what comes from an old version: a stack that is not there (any more) is missing, and no error.
+ */
+int deps_restore(struct engine *engine, struct caller *caller, int64_t stack_id, const char *on,
+	const char *requires, struct fault *fault);
 /* -ENOENT when there is none on a stack of this name. */
 int deps_remove(
 	struct engine *engine, struct caller *caller, int64_t stack_id, const char *on, struct fault *fault);
@@ -60,7 +64,7 @@ int deps_find(
 /* What a stack stands on, in the order of names, until `each` returns non-zero, which is then returned. */
 int deps_each(struct engine *engine, struct caller *caller, int64_t stack_id,
 	int (*each)(void *userdata, const struct dep *dep), void *userdata);
-/* Who stands on it, of those into which the caller may look. */
+/* Who stands on it, of those into which the caller may look; all of them if he may change this stack. */
 int deps_dependent_find(
 	struct engine *engine, struct caller *caller, int64_t on_id, const char *stack, struct dep *ret_dep);
 int deps_dependents_each(struct engine *engine, struct caller *caller, int64_t on_id,

@@ -16,6 +16,8 @@
 #include "engine/event-archive.h"
 #include "engine/keyring.h"
 #include "engine/kv.h"
+#include "engine/deps-graph.h"
+#include "engine/deps-rank.h"
 #include "engine/lock.h"
 #include "engine/version.h"
 
@@ -110,6 +112,8 @@ void engine_free(struct engine *engine)
 	store_close(engine->store);
 	content_coder_free(engine->contents);
 	version_table_free(engine->versions);
+	deps_graph_free(engine->deps_graph);
+	deps_ranks_free(engine);
 	free(engine->changes);
 	free(engine);
 }
@@ -134,6 +138,8 @@ void engine_note(struct engine *engine, enum subject subject, int64_t id, unsign
 		engine->change_count > CHANGES_LOOKED_BACK ? engine->change_count - CHANGES_LOOKED_BACK : 0;
 
 	engine->patient = false;
+	if (subject == SUBJECT_STACK && (aspects & (ASPECT_META | ASPECT_DEPS | ASPECT_NAMES)))
+		engine->stacks_generation++;
 	for (size_t i = first; i < engine->change_count; i++)
 		if (engine->changes[i].subject == subject && engine->changes[i].id == id) {
 			engine->changes[i].aspects |= aspects;

@@ -99,6 +99,10 @@ struct engine {
 	 * who changes something for a runner, undone by every other change and by turn_reply(). */
 	bool patient;
 
+	struct deps_graph *deps_graph; /* see deps-graph.h; NULL: not loaded */
+	struct deps_ranks *deps_ranks; /* see deps-rank.h; NULL: none */
+	int64_t stacks_generation;     /* rises when something that it is made of may have changed */
+
 	unsigned failed_turns; /* turns whose commit failed, since the start */
 	int turn_error;	       /* -errno of the last turn that changed something; 0: it is on disk */
 	gid_t folder_gid;      /* of the top folders, see folder.h */

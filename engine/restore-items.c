@@ -117,12 +117,10 @@ static int tag_restore(struct item *item)
 
 static int dep_restore(struct item *item)
 {
-	int64_t id;
-
 	if (!item->content)
 		return deps_remove(item->engine, item->caller, item->stack->id, item->name, item->fault);
-	return deps_set(item->engine, item->caller, item->stack->id, item->name, buffer_text(item->content),
-		item->fault, &id);
+	return deps_restore(item->engine, item->caller, item->stack->id, item->name,
+		buffer_text(item->content), item->fault);
 }
 
 static int key_restore(struct item *item)

@@ -359,6 +359,8 @@ int run_set_status(struct engine *engine, int64_t id, enum run_status status, co
 			run_status_final(status) ? now : INT64_C(0), now);
 	if (r == 0 && error)
 		r = run_set_text(engine, id, RUN_ERROR, error, strlen(error));
+	if (r == 0 && status == RUN_SUCCESS && run.stack_id)
+		r = stack_time_runs(engine, run.stack_id);
 	if (r == 0)
 		r = status_effects(engine, &run, status, error);
 	if (r == 0)

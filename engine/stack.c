@@ -411,3 +411,35 @@ int stack_count_run(struct engine *engine, int64_t id, int64_t run_id)
 		engine_note(engine, SUBJECT_STACK, id, ASPECT_STATUS);
 	return r;
 }
+
+enum { RUNS_TIMED = 5 };
+
+/* Insertion: there are five. Returns the median. */
+static int64_t median(int64_t *times, int count)
+{
+	for (int i = 1; i < count; i++)
+		for (int j = i; j > 0 && times[j - 1] > times[j]; j--) {
+			int64_t other = times[j];
+
+			times[j] = times[j - 1];
+			times[j - 1] = other;
+		}
+	return count ? times[count / 2] : 0;
+}
+
+int stack_time_runs(struct engine *engine, int64_t id)
+{
+	struct query *query = query_begin(engine->store, SQL_STACK_RUN_TIMES, "i", id);
+	int64_t times[RUNS_TIMED];
+	int r, count = 0;
+
+	while ((r = query_step(query)) > 0 && count < RUNS_TIMED)
+		times[count++] = query_int(query, 0);
+	query_end(query);
+	if (r < 0)
+		return r;
+	r = store_run(engine->store, SQL_STACK_SET_RUN_TIME, "ii", id, median(times, count));
+	if (r == 0)
+		engine_note(engine, SUBJECT_STACK, id, ASPECT_DEPS);
+	return r;
+}

@@ -106,5 +106,7 @@ int stack_may_change(
 
 /* Set by runs, no permission asked. */
 int stack_set_status(struct engine *engine, int64_t id, enum stack_status status);
+/* A run has succeeded here: how long they take is the median of the last five. */
+int stack_time_runs(struct engine *engine, int64_t id);
 /* A run has started here. */
 int stack_count_run(struct engine *engine, int64_t id, int64_t run_id);

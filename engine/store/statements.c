@@ -237,6 +237,20 @@ const char *const statements[SQL_COUNT] = {
 		"SELECT id FROM deps WHERE on_id = 0 AND on_name = $1 AND id > $2 ORDER BY id LIMIT 1",
 	[SQL_DEPS_NEXT_ON] = "SELECT id FROM deps WHERE on_id = $1 AND id > $2 ORDER BY id LIMIT 1",
 
+	[SQL_DEPS_ALL_STACKS] =
+		"SELECT stacks.id, stacks.name, stacks.uid, stacks.gid, stacks.mode, stacks.run_ms, "
+		"stack_texts.content FROM stacks LEFT JOIN stack_texts "
+		"ON stack_texts.stack_id = stacks.id AND stack_texts.which = 'version' ORDER BY stacks.id",
+	[SQL_DEPS_ALL_MISSING] = "SELECT DISTINCT on_name FROM deps WHERE on_id = 0 "
+				 "AND NOT EXISTS (SELECT 1 FROM stacks WHERE stacks.name = deps.on_name)",
+	[SQL_DEPS_ALL] =
+		"SELECT id, stack_id, on_id, on_name, requires FROM deps ORDER BY stack_id, on_name",
+
+	[SQL_STACK_RUN_TIMES] =
+		"SELECT finished_ms - started_ms FROM runs WHERE stack_id = $1 AND status = 'success' "
+		"ORDER BY id DESC LIMIT 5",
+	[SQL_STACK_SET_RUN_TIME] = "UPDATE stacks SET run_ms = $2 WHERE id = $1",
+
 	[SQL_TAG_GET] = TAG_SELECT "WHERE stack_tags.id = $1",
 	[SQL_TAG_FIND] = TAG_SELECT "WHERE stack_tags.stack_id = $1 AND tags.name = $2",
 	[SQL_TAG_OF_STACK] = TAG_SELECT "WHERE stack_tags.stack_id = $1 ORDER BY tags.name",

@@ -45,6 +45,7 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_COMPARE] = &compare_directory,
 	[TABLE_LOCKS] = &locks_directory,
 	[TABLE_SECRETS] = &secrets_directory,
+	[TABLE_GRAPH] = &graph_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

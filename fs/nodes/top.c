@@ -32,6 +32,7 @@ static const char readme[] =
 	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
 	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
 	"secrets/         values that only their owners read, kept encrypted\n"
+	"graph/           the dependencies of all stacks: in which order to go, where they go round\n"
 	"tags/            tags/TAG/ has links to the stacks that bear it\n"
 	"locks/           locks with a name of their own; ctl takes several at once\n"
 	"events           the audit trail; events.json has a JSON object a line\n"
@@ -177,6 +178,8 @@ static const struct entry top_entries[] = {
 	  .chown = folder_chown },
 	{ .name = "runs", .help = "the runs", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_META,
 	  .directory = &runs_directory, .object = folder_object, .chmod = folder_chmod, .chown = folder_chown },
+	{ .name = "graph", .help = "the dependencies of all stacks together", .kind = KIND_DIRECTORY, .mode = 0555,
+	  .directory = &graph_directory, .object = object_system },
 	{ .name = "tags", .help = "the tags of stacks, a folder a word", .kind = KIND_DIRECTORY, .mode = 0555,
 	  .aspects = ASPECT_TAGS, .directory = &tags_directory, .object = object_system },
 	{ .name = "state", .help = "keys and values of all stacks", .kind = KIND_DIRECTORY, .mode = 07777,

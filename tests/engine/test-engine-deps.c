@@ -141,6 +141,69 @@ static void test_long_cycle_is_told_of_in_short(void **state)
 	assert_contains(f->fault.text, "… 288 more … → s3 → s2 → s1 → s0");
 }
 
+/* Many stacks in a row, and dependencies beside it: where ranks are made and must hold, whatever comes, goes,
+ * and is undone. What is refused is compared with what can be reached. */
+enum { ROW = 400, TRIES = 1500 };
+
+static bool reaches(bool (*joined)[ROW], int from, int to)
+{
+	bool seen[ROW] = { false };
+	int queue[ROW], count = 0;
+
+	seen[from] = true;
+	queue[count++] = from;
+	for (int done = 0; done < count; done++)
+		for (int i = 0; i < ROW; i++)
+			if (joined[queue[done]][i] && !seen[i]) {
+				seen[i] = true;
+				queue[count++] = i;
+			}
+	return seen[to];
+}
+
+static void try_one(struct fixture *f, const int64_t *ids, bool (*joined)[ROW], int from, int to, bool undo)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	bool removed = joined[from][to], cycle = !removed && reaches(joined, to, from);
+	char name[32];
+	int r;
+
+	snprintf(name, sizeof(name), "s%d", to);
+	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
+	r = removed ? deps_remove(f->engine, NULL, ids[from], name, &f->fault)
+		    : set(f, NULL, ids[from], name, NULL);
+	assert_int_equal(r, cycle ? -ELOOP : 0);
+	if (r < 0 || undo)
+		return;
+	assert_int_equal(store_change_end(&change), 0);
+	joined[from][to] = !removed;
+}
+
+static void test_ranks_hold(void **state)
+{
+	CLEANUP(cleanup_free) bool(*joined)[ROW] = calloc(ROW, sizeof(*joined));
+	struct fixture *f = *state;
+	int64_t ids[ROW];
+	char name[32];
+	int ranked = 0;
+
+	srand(11);
+	for (int i = 0; i < ROW; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		ids[i] = fixture_stack(f, name);
+	}
+	for (int i = 1; i < ROW; i++)
+		try_one(f, ids, joined, i, i - 1, false);
+	for (int i = 0; i < TRIES; i++) {
+		int from = rand() % ROW, to = rand() % 4 ? (from + ROW - 1 - rand() % 5) % ROW : rand() % ROW;
+
+		if (to != from - 1) /* the row stays */
+			try_one(f, ids, joined, from, to, rand() % 10 == 0);
+		ranked += f->engine->deps_ranks != NULL;
+	}
+	assert_in_range(ranked, TRIES / 10, TRIES);
+}
+
 /* A destroyed stack is missed, and found when there is one of that name again. */
 static void test_destroyed_and_made_anew(void **state)
 {
@@ -163,6 +226,21 @@ static void test_destroyed_and_made_anew(void **state)
 	assert_int_equal(stack_destroy(f->engine, &f->alice, web, &f->fault), 0);
 	assert_dependents(f, NULL, db, "");
 	assert_int_equal(stack_destroy(f->engine, &f->alice, db, &f->fault), 0);
+}
+
+/* Going back to a version whose stacks are gone. */
+static void test_restored(void **state)
+{
+	struct fixture *f = *state;
+	int64_t web = fixture_stack(f, "web"), db = fixture_stack(f, "db");
+
+	assert_int_equal(deps_restore(f->engine, &f->alice, web, "gone", ">=1", &f->fault), 0);
+	assert_int_equal(deps_restore(f->engine, &f->alice, web, "db", "", &f->fault), 0);
+	assert_shown(f, web, "db  *  ok\ngone  >=1  there is no stack gone\n");
+	assert_int_equal(deps_restore(f->engine, &f->alice, db, "web", "", &f->fault), -ELOOP);
+	assert_int_equal(deps_restore(f->engine, &f->alice, db, "../x", "", &f->fault), -EINVAL);
+	assert_int_equal(stack_chmod(f->engine, &f->alice, db, 0755, &f->fault), 0);
+	assert_int_equal(deps_restore(f->engine, &f->bob, db, "other", "", &f->fault), -EACCES);
 }
 
 static void test_renames(void **state)
@@ -225,6 +303,8 @@ static void test_private_stacks_show_nothing(void **state)
 	assert_int_equal(stack_chmod(f->engine, &f->alice, web, 0700, &f->fault), 0);
 	assert_dependents(f, &f->bob, db, "");
 	assert_int_equal(deps_dependent_find(f->engine, &f->bob, db, "web", &dep), -ENOENT);
+	assert_int_equal(stack_chmod(f->engine, &f->alice, db, 0703, &f->fault), 0);
+	assert_dependents(f, &f->bob, db, "web "); /* he could change it */
 	assert_int_equal(deps_dependent_find(f->engine, &f->alice, db, "web", &dep), 0);
 }
 
@@ -282,7 +362,9 @@ int main(void)
 		TEST(test_commands),
 		TEST(test_cycles),
 		TEST(test_long_cycle_is_told_of_in_short),
+		TEST(test_ranks_hold),
 		TEST(test_destroyed_and_made_anew),
+		TEST(test_restored),
 		TEST(test_renames),
 		TEST(test_rename_into_a_cycle),
 		TEST(test_private_stacks_show_nothing),
