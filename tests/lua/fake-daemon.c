@@ -139,6 +139,19 @@ static json_t *state_call(const char *fn, json_t *call)
 	return json_true();
 }
 
+/* Every lock is free, but the one called "taken". */
+static json_t *lock_call(const char *fn, json_t *call)
+{
+	const char *name = json_string_value(json_object_get(call, "name"));
+	bool taken = name && !strcmp(name, "taken");
+
+	if (!strcmp(fn, "lock.try"))
+		return taken ? json_false() : json_integer(1);
+	if (!strcmp(fn, "lock.acquire"))
+		return taken ? NULL : json_integer(1);
+	return json_boolean(!taken);
+}
+
 static json_t *stack_call(const char *fn, json_t *call)
 {
 	const char *name = json_string_value(json_object_get(call, "name"));
@@ -158,7 +171,10 @@ static void answer(json_t *head)
 	const char *fn = json_string_value(json_object_get(head, "fn"));
 	json_t *call = json_object_get(head, "args"), *value;
 
-	value = !strncmp(fn, "state.", 6) ? state_call(fn, call) : stack_call(fn, call);
+	if (!strncmp(fn, "state.", 6))
+		value = state_call(fn, call);
+	else
+		value = !strncmp(fn, "lock.", 5) ? lock_call(fn, call) : stack_call(fn, call);
 	if (value)
 		send_json(json_pack("{ss sO sb so}", "op", "return", "seq", json_object_get(head, "seq"),
 				  "ok", 1, "value", value),
