@@ -44,8 +44,8 @@ static int scope_put(
 	return version_put(engine, scope.caller, scope.stack_id, VERSION_STATE, name, text, strlen(text));
 }
 
-/* How many keys a scope has, rows that have ended and not gone yet included. It is counted once, and then kept for as
- * long as one scope is written to and nothing is undone. */
+/* How many keys a scope has, rows that have ended and not gone yet included. It is counted once, and then
+ * kept for as long as one scope is written to and nothing is undone. */
 static int keys_count(struct engine *engine, struct kv_scope scope, int64_t **ret_count)
 {
 	struct kv_counted *counted = &engine->kv_counted;
@@ -73,7 +73,8 @@ int kv_explain(struct engine *engine, int r, struct fault *fault)
 			(long long)engine->config.max_keys);
 	else if (r == -EFBIG)
 		fault_default(fault, EFBIG,
-			"nothing was changed: larger than max_document_size allows (%lld bytes; see config.yaml)",
+			"nothing was changed: larger than max_document_size allows (%lld bytes; see "
+			"config.yaml)",
 			(long long)engine->config.max_document_size);
 	return r;
 }

@@ -194,9 +194,8 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 
 /* One command a line. A line that fails ends the write; the bytes of the lines before it count as written, so
  * that whoever writes on gets the error then. */
-static ssize_t write_control(
-	struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
-	const char *data, size_t size)
+static ssize_t write_control(struct tree *tree, struct request *request, struct handle *handle,
+	int64_t offset, const char *data, size_t size)
 {
 	size_t done = 0;
 

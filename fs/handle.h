@@ -23,8 +23,8 @@ struct handle {
 	size_t target_count;
 	int broken; /* -errno of a write to the draft that failed: a part of it is not committed */
 	struct buffer content;
-	/* Control: `content` is what the commands gave back that were written since it was last read; it is read
-	 * from where the last write ended. */
+	/* Control: `content` is what the commands gave back that were written since it was last read; it is
+	 * read from where the last write ended. */
 	bool answered, answer_read;
 	int64_t answer_start;
 };

@@ -224,8 +224,8 @@ static void nobody_asked(void *userdata, const struct answer *answer)
 {
 }
 
-/* tell(fn, args): a call whose answer nobody waits for; also from where nothing can wait, a __close of a fiber that is
- * cancelled. */
+/* tell(fn, args): a call whose answer nobody waits for; also from where nothing can wait, a __close of a
+ * fiber that is cancelled. */
 static int core_tell(lua_State *L)
 {
 	const char *fn = luaL_checkstring(L, 1), *error;

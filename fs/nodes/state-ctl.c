@@ -368,7 +368,8 @@ static int take_key(struct command *command, const struct verb *verb, char *name
 	if (verb->key == KEY_PATTERN) {
 		command->pattern = *name ? name : NULL;
 		return strlen(name) > KV_PATTERN_MAX
-			       ? fault_set(view->fault, EINVAL, "a pattern has at most %d bytes", KV_PATTERN_MAX)
+			       ? fault_set(view->fault, EINVAL, "a pattern has at most %d bytes",
+					 KV_PATTERN_MAX)
 			       : 0;
 	}
 	r = key_of_file(name, command->key);

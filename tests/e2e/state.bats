@@ -145,3 +145,42 @@ succeeds()
 	[ "$(ls "$M/state/a")" = long ]
 	[[ $(getfattr --only-values -n user.sloth.ttl "$M/state/a/long") =~ ^59m ]]
 }
+
+@test "locks of names keep workflows apart, and end with them" {
+	mkdir "$M/stacks/prod"
+	flow apart.sloth <<-'END'
+		for i = 1, 5 do
+			state.with_lock("counter", function()
+				local n = tonumber(fs.read(values.file))
+				sleep(0.01)
+				fs.write(values.file, tostring(n + 1))
+			end, 60)
+		end
+	END
+	echo 0 >"$T/counter"
+	chmod 666 "$T/counter"
+	for i in 1 2 3; do sloth run --set "file=$T/counter" -s "s$i" apart.sloth >/dev/null & pids[i]=$!; done
+	wait "${pids[@]}"
+	[ "$(cat "$T/counter")" = 15 ]
+
+	flow rest.sloth <<-'END'
+		assert(state.try_lock("mine") and state.lock("other", 1))
+		local ok = pcall(state.with_lock, "third", function() error("oops") end)
+		assert(not ok and state.try_lock("third") and state.unlock("third") and not state.unlock("third"))
+		local got, why = state.namespace("x").lock("taken", "50ms")
+		assert(got == false and why, why)
+		local ok, err = pcall(state.with_lock, "taken", function() end, 0.05)
+		assert(not ok and err:find("taken", 1, true), err)
+		assert(state.try_lock("taken", 1) == false)
+		while not fs.exists(values.go) do sleep(0.02) end
+	END
+	sloth state lock taken --reason 'the operator has it'
+	echo "go: $T/go" >"$M/stacks/prod/values.yaml"
+	cp rest.sloth "$M/stacks/prod/runs/"
+	eventually grep -q '^locked_by' "$M/locks/mine"
+	not sloth state unlock mine
+	touch go
+	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ] || { cat "$M/runs/latest/error"; false; }
+	[ "$(cat "$M/locks/mine" "$M/locks/other" "$M/locks/third")" = $'unlocked\nunlocked\nunlocked' ]
+	sloth state unlock taken
+}
