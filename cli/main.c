@@ -21,7 +21,7 @@ static const struct verb verbs[] = {
 	{ "run", .operands = "[FILE]", .help = "Run a workflow and follow it", .more = run_more,
 		.options = run_options, .run = run_run },
 	{ "stack", .help = "Stacks: list, show, new, delete, outputs, locks", .verbs = stack_verbs },
-	{ "state", .help = "Keys and values: get, set, delete, list, incr, cas, watch",
+	{ "state", .help = "Keys and values: get, set, delete, list, incr, cas, watch, lock",
 		.verbs = state_verbs },
 	{ "secrets", .help = "Secrets: set, get, list, delete; new keys", .verbs = secrets_verbs },
 	{ "ls", .operands = "[PATH...]", .help = "List what is in a folder of the tree",

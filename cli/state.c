@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "cli/groups.h"
 #include "cli/print.h"
-#include "cli/stack.h"
+#include "cli/state.h"
 #include "cli/table.h"
 
 /* Bytes of a command for a control file; a value that does not fit goes through the file of its key. */
@@ -75,8 +75,7 @@ static int scope_get(struct command *command, struct scope *ret_scope)
 	return 0;
 }
 
-/* A word of a command, quoted so that it stays one. A line break would be a second command. */
-static int add_word(struct command *command, struct buffer *line, const char *text)
+int line_add_word(struct command *command, struct buffer *line, const char *text)
 {
 	int r = buffer_append_text(line, line->size ? " \"" : "\"");
 
@@ -90,7 +89,7 @@ static int add_word(struct command *command, struct buffer *line, const char *te
 	return r < 0 ? r : buffer_append(line, "\"", 1);
 }
 
-static int add_option(struct command *command, struct buffer *line, const char *name, const char *value)
+int line_add_option(struct command *command, struct buffer *line, const char *name, const char *value)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
 
@@ -98,7 +97,7 @@ static int add_option(struct command *command, struct buffer *line, const char *
 		return 0;
 	if (asprintf(&text, "%s=%s", name, value) < 0)
 		return fault_set(&command->fault, ENOMEM, "no memory");
-	return add_word(command, line, text);
+	return line_add_word(command, line, text);
 }
 
 /* "verb NAMESPACE/KEY", the key as the tree has it. */
@@ -112,7 +111,7 @@ static int add_key(struct command *command, struct buffer *line, const struct sc
 		return fault_set(&command->fault, EINVAL, "a key has 1 to %d bytes", NAME_MAX_LENGTH);
 	snprintf(word, sizeof(word), "%s%s", scope->prefix, name_encode(key, name));
 	r = buffer_append_text(line, verb);
-	return r < 0 ? r : add_word(command, line, word);
+	return r < 0 ? r : line_add_word(command, line, word);
 }
 
 /* Does the commands, and gives what came of them. */
@@ -146,7 +145,7 @@ static int run_words(struct command *command, const char *verb, const char *word
 	int r = scope_get(command, &scope);
 
 	r = r < 0 ? r : add_key(command, &line, &scope, verb, command->operands[0]);
-	r = r < 0 || !word ? r : add_word(command, &line, word);
+	r = r < 0 || !word ? r : line_add_word(command, &line, word);
 	return r < 0 ? r : run_line(command, &scope, &line, ret_answer);
 }
 
@@ -287,9 +286,9 @@ static int set_run(struct command *command)
 	if (r == 0 && strlen(text) > LINE_MAX_SIZE - ENCODED_SIZE) {
 		r = set_by_file(command, &scope, &content);
 	} else {
-		r = r < 0 ? r : add_word(command, &line, text);
-		r = r < 0 ? r : add_option(command, &line, "type", type);
-		r = r < 0 ? r : add_option(command, &line, "ttl", command_option(command, "ttl"));
+		r = r < 0 ? r : line_add_word(command, &line, text);
+		r = r < 0 ? r : line_add_option(command, &line, "type", type);
+		r = r < 0 ? r : line_add_option(command, &line, "ttl", command_option(command, "ttl"));
 		r = r < 0 ? r : run_line(command, &scope, &line, NULL);
 	}
 	if (r < 0)
@@ -346,9 +345,9 @@ static int cas_run(struct command *command)
 	int r = scope_get(command, &scope);
 
 	r = r < 0 ? r : add_key(command, &line, &scope, "cas", command->operands[0]);
-	r = r < 0 ? r : add_word(command, &line, command->operands[1]);
-	r = r < 0 ? r : add_word(command, &line, command->operands[2]);
-	r = r < 0 ? r : add_option(command, &line, "type", command_option(command, "type"));
+	r = r < 0 ? r : line_add_word(command, &line, command->operands[1]);
+	r = r < 0 ? r : line_add_word(command, &line, command->operands[2]);
+	r = r < 0 ? r : line_add_option(command, &line, "type", command_option(command, "type"));
 	r = r < 0 ? r : run_line(command, &scope, &line, &answer);
 	return r < 0 ? r : print_answer(command, &answer);
 }
@@ -364,7 +363,7 @@ static int list_keys(
 
 	if (asprintf(&word, "%s%s", scope->prefix, pattern) < 0)
 		return fault_set(&command->fault, ENOMEM, "no memory");
-	r = r < 0 || !*word ? r : add_word(command, &line, word);
+	r = r < 0 || !*word ? r : line_add_word(command, &line, word);
 	r = r < 0 ? r : run_line(command, scope, &line, &answer);
 	if (r < 0)
 		return r;
@@ -532,6 +531,9 @@ const struct verb state_verbs[] = {
 		.options = scope_options, .run = decr_run },
 	{ "cas", .operands = "KEY OLD NEW", .help = "Store NEW if the value is OLD, else exit with 7",
 		.options = cas_options, .run = cas_run },
+	{ "lock", .operands = "NAME", .help = "Take a lock with a name of its own",
+		.options = state_lock_options, .run = state_lock_run },
+	{ "unlock", .operands = "NAME", .help = "Release it", .run = state_unlock_run },
 	{ "watch", .operands = "PATTERN", .help = "Print keys as they change, until interrupted",
 		.options = scope_options, .run = watch_run },
 	{ NULL },

@@ -36,13 +36,18 @@ extern const struct call_row lock_calls[];     /* calls-lock.c */
 extern const struct call_row output_calls[];   /* calls-output.c */
 extern const struct call_row resource_calls[]; /* calls-resource.c */
 extern const struct call_row secret_calls[];   /* calls-secret.c */
+extern const struct call_row state_calls[];    /* calls-state.c */
 
-/* An argument that must be a string; borrowed. */
+/* An argument that is a string, NULL if it is none; borrowed. The same where it must be one. */
+const char *call_text(struct call *call, const char *key);
 int call_need_text(struct call *call, const char *key, const char **ret_text);
 
 /* Whether the run may still change its stack: it holds the lock under which it began, or began without one.
  */
 int call_may_change(struct call *call);
+
+/* The run's stack, to read it: the submitter may have lost the right since he submitted. */
+int call_own_stack(struct call *call, struct stack *ret_stack);
 
 /* The run's stack, or the one that the argument "stack" names; the submitter may read it. */
 int call_stack(struct call *call, struct stack *ret_stack);

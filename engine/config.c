@@ -33,6 +33,7 @@ static const struct row {
 		10000 },
 	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024,
 		16 << 20 },
+	{ "max_keys", TYPE_NUMBER, offsetof(struct config, max_keys), 100000, 1, 100000000 },
 	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
 	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096,
 		INT64_C(1) << 40 },

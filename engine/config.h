@@ -16,6 +16,7 @@ struct config {
 	int64_t lock_timeout_ms;	   /* ttl of a durable lock without ttl= */
 	int64_t max_concurrent_executions; /* runs that are running at once */
 	int64_t max_document_size;	   /* bytes; larger writes are EFBIG */
+	int64_t max_keys;		   /* of a stack, of a namespace */
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
 	bool strict_mode;		   /* validation: warnings fail, too */

@@ -82,6 +82,12 @@ struct engine {
 		int64_t namespace_id, ms;
 		uint64_t undo_count; /* the store's, at that moment */
 	} kv_touched;
+	/* The scope whose keys were counted last; kv-change.c's. */
+	struct kv_counted {
+		bool known;
+		int64_t stack_id, namespace_id, count;
+		uint64_t undo_count;
+	} kv_counted;
 	int64_t clock_base_ms; /* see clock.h */
 	struct keyring *keys;
 	/* Where the events end, from which the next one goes on, and what the newest archive ends with;

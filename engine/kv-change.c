@@ -44,6 +44,41 @@ static int scope_put(
 	return version_put(engine, scope.caller, scope.stack_id, VERSION_STATE, name, text, strlen(text));
 }
 
+/* How many keys a scope has, rows that have ended and not gone yet included. It is counted once, and then
+ * kept for as long as one scope is written to and nothing is undone. */
+static int keys_count(struct engine *engine, struct kv_scope scope, int64_t **ret_count)
+{
+	struct kv_counted *counted = &engine->kv_counted;
+	int r = 0;
+
+	if (!counted->known || counted->stack_id != scope.stack_id ||
+		counted->namespace_id != scope.namespace_id ||
+		counted->undo_count != store_undo_count(engine->store)) {
+		*counted = (struct kv_counted){ .stack_id = scope.stack_id,
+			.namespace_id = scope.namespace_id,
+			.undo_count = store_undo_count(engine->store) };
+		r = store_get_int(engine->store, &counted->count, SQL_KV_COUNT, "iii", scope.stack_id,
+			scope.namespace_id, INT64_C(0));
+		counted->known = r == 0;
+	}
+	*ret_count = &counted->count;
+	return r;
+}
+
+int kv_explain(struct engine *engine, int r, struct fault *fault)
+{
+	if (r == -EDQUOT)
+		fault_default(fault, EDQUOT,
+			"there are max_keys (%lld) keys here already: remove some, or see config.yaml",
+			(long long)engine->config.max_keys);
+	else if (r == -EFBIG)
+		fault_default(fault, EFBIG,
+			"nothing was changed: larger than max_document_size allows (%lld bytes; see "
+			"config.yaml)",
+			(long long)engine->config.max_document_size);
+	return r;
+}
+
 struct kv_row {
 	const char *name, *value;
 	int64_t updated_ms, expires_ms;
@@ -54,11 +89,19 @@ struct kv_row {
 static int row_set(
 	struct engine *engine, struct kv_scope scope, int64_t id, const struct kv_row *row, int64_t *ret_id)
 {
+	int64_t *count;
 	int r;
 
-	if (!id)
+	if (!id) {
+		r = keys_count(engine, scope, &count);
+		if (r < 0)
+			return r;
+		if (*count >= engine->config.max_keys)
+			return -EDQUOT;
+		++*count;
 		return store_get_int(engine->store, ret_id, SQL_KV_SET, "iissii", scope.stack_id,
 			scope.namespace_id, row->name, row->value, row->updated_ms, row->expires_ms);
+	}
 	r = store_run(engine->store, SQL_KV_UPDATE, "isii", id, row->value, row->updated_ms, row->expires_ms);
 	if (r == 0)
 		*ret_id = id;
@@ -113,6 +156,9 @@ int kv_delete(struct engine *engine, struct kv_scope scope, const char *name)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_KV_DELETE, "i", kv.id);
+	if (r == 0 && engine->kv_counted.stack_id == scope.stack_id &&
+		engine->kv_counted.namespace_id == scope.namespace_id)
+		engine->kv_counted.count--;
 	if (r == 0 && scope.stack_id)
 		r = version_drop(engine, scope.caller, scope.stack_id, VERSION_STATE, name);
 	if (r == 0)

@@ -178,6 +178,7 @@ int kv_namespace_delete(struct engine *engine, struct caller *caller, int64_t id
 		return r;
 	if (count > 0)
 		return -ENOTEMPTY;
+	engine->kv_counted.known = false;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0) /* expired ones */
 		r = store_run(engine->store, SQL_KV_DELETE_SCOPE, "ii", INT64_C(0), id);

@@ -13,6 +13,8 @@
 #include "engine/caller.h"
 #include "engine/engine.h"
 
+enum { KV_PATTERN_MAX = 1024 }; /* bytes of a pattern (glob(7)) that keys are compared with */
+
 struct kv_scope {
 	int64_t stack_id;      /* or */
 	int64_t namespace_id;  /* the other is 0 */
@@ -95,6 +97,9 @@ int kv_list_push(struct engine *engine, struct kv_scope scope, const char *name,
 	struct fault *fault, int64_t *ret_length);
 int kv_list_pop(struct engine *engine, struct kv_scope scope, const char *name, struct fault *fault,
 	json_t **ret_value);
+
+/* The sentence for what kv_set() and those that use it refuse: too large, too many. Returns r. */
+int kv_explain(struct engine *engine, int r, struct fault *fault);
 
 /* The timer that removes what has ended; the engine's. */
 struct kv_expiry;

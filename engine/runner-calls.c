@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of runs: keys, outputs, events; and how a call is run and answered. */
+/* Calls of runs: their stack, events; and how a call is run and answered. */
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "engine/clock.h"
 #include "engine/calls.h"
 #include "engine/event.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
 
-static const char *get_text(struct call *call, const char *key)
+const char *call_text(struct call *call, const char *key)
 {
 	return json_string_value(json_object_get(call->args, key));
 }
 
 int call_need_text(struct call *call, const char *key, const char **ret_text)
 {
-	*ret_text = get_text(call, key);
+	*ret_text = call_text(call, key);
 	return *ret_text ? 0 : fault_set(&call->fault, EINVAL, "the argument \"%s\" must be a string", key);
 }
 
@@ -46,8 +44,7 @@ int call_may_change(struct call *call)
 		(long long)call->run.lock_token, (long long)call->run.id, stack.name, (long long)stack.token);
 }
 
-/* The run's stack, to read it: the submitter may have lost the right since he submitted. */
-static int own_stack(struct call *call, struct stack *ret_stack)
+int call_own_stack(struct call *call, struct stack *ret_stack)
 {
 	int r = stack_get(call->engine, call->run.stack_id, ret_stack);
 
@@ -58,273 +55,13 @@ static int own_stack(struct call *call, struct stack *ret_stack)
 	return 0;
 }
 
-/* Where the keys of a state.* call are: the run's stack, or a namespace, which is made when it is first
- * written to. */
-static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
-{
-	const char *name = get_text(call, "namespace");
-	struct stack stack;
-
-	*ret_scope = (struct kv_scope){ .stack_id = name ? 0 : call->run.stack_id, .caller = &call->caller };
-	if (name)
-		return kv_namespace_open(
-			call->engine, &call->caller, name, want, &call->fault, &ret_scope->namespace_id);
-	return want & MAY_WRITE ? call_may_change(call) : own_stack(call, &stack);
-}
-
-static int key_and_scope(struct call *call, int want, const char **ret_key, struct kv_scope *ret_scope)
-{
-	int r = call_need_text(call, "key", ret_key);
-
-	if (r == 0)
-		r = kv_name_check(*ret_key, &call->fault);
-	return r < 0 ? r : scope_of(call, want, ret_scope);
-}
-
-static int state_get(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	struct kv kv;
-	int r = key_and_scope(call, MAY_READ, &key, &scope);
-
-	if (r == 0)
-		r = kv_find(call->engine, scope, key, &kv, &call->value);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int state_exists(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	struct kv kv;
-	int r = key_and_scope(call, MAY_READ, &key, &scope);
-
-	if (r == 0)
-		r = kv_find(call->engine, scope, key, &kv, NULL);
-	call->value = json_boolean(r == 0);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int state_set(struct call *call)
-{
-	json_t *value = json_object_get(call->args, "value");
-	struct kv_scope scope;
-	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	if (r == 0 && (!value || json_is_null(value)))
-		return fault_set(&call->fault, EINVAL, "nil is no value: state.delete removes a key");
-	if (r == 0)
-		r = kv_set(call->engine, scope, key, value,
-			json_integer_value(json_object_get(call->args, "ttl_ms")));
-	call->value = json_true();
-	return r;
-}
-
-static int state_delete(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	if (r == 0)
-		r = kv_delete(call->engine, scope, key);
-	call->value = json_boolean(r == 0);
-	return r == -ENOENT ? 0 : r;
-}
-
-struct matching {
-	const char *pattern; /* NULL: all */
-	json_t *names, *values;
-};
-
-static int match_one(void *userdata, const struct kv *kv, const char *value)
-{
-	struct matching *matching = userdata;
-
-	if (matching->pattern && fnmatch(matching->pattern, kv->name, 0) != 0)
-		return 0;
-	if (matching->names)
-		json_array_append_new(matching->names, json_string(kv->name));
-	if (matching->values)
-		json_object_set_new(matching->values, kv->name, json_loads(value, JSON_DECODE_ANY, NULL));
-	return 0;
-}
-
-static int state_keys(struct call *call)
-{
-	struct matching matching = { .pattern = get_text(call, "pattern") };
-	struct kv_scope scope;
-	int r = scope_of(call, MAY_READ, &scope);
-
-	matching.names = call->value = json_array();
-	return r < 0 ? r : kv_each(call->engine, scope, match_one, &matching);
-}
-
-static int state_get_all(struct call *call)
-{
-	struct matching matching = { .pattern = NULL };
-	struct kv_scope scope;
-	int r = scope_of(call, MAY_READ, &scope);
-
-	matching.values = call->value = json_object();
-	return r < 0 ? r : kv_each(call->engine, scope, match_one, &matching);
-}
-
-static int state_clear(struct call *call)
-{
-	json_auto_t *names = json_array();
-	struct matching matching = { .pattern = get_text(call, "pattern"), .names = names };
-	struct kv_scope scope;
-	json_t *name;
-	size_t i;
-	int r = scope_of(call, MAY_WRITE, &scope);
-
-	if (r == 0)
-		r = kv_each(call->engine, scope, match_one, &matching);
-	json_array_foreach (names, i, name)
-		if (r == 0)
-			r = kv_delete(call->engine, scope, json_string_value(name));
-	call->value = json_integer((json_int_t)json_array_size(names));
-	return r;
-}
-
-static int state_increment(struct call *call)
-{
-	json_auto_t *one = json_integer(1);
-	json_t *delta = json_object_get(call->args, "delta");
-	struct kv_scope scope;
-	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	return r < 0 ? r
-		     : kv_increment(
-			       call->engine, scope, key, delta ? delta : one, &call->fault, &call->value);
-}
-
-static int state_append(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key, *text;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	if (r == 0)
-		r = call_need_text(call, "text", &text);
-	return r < 0 ? r : kv_append(call->engine, scope, key, text, &call->fault, &call->value);
-}
-
-static int state_compare_swap(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	if (r == 0)
-		r = kv_compare_swap(call->engine, scope, key, json_object_get(call->args, "expected"),
-			json_object_get(call->args, "value"));
-	call->value = json_boolean(r == 1);
-	return r < 0 ? r : 0;
-}
-
-static int state_list_push(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	int64_t length = 0;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	if (r == 0)
-		r = kv_list_push(
-			call->engine, scope, key, json_object_get(call->args, "item"), &call->fault, &length);
-	call->value = json_integer(length);
-	return r;
-}
-
-static int state_list_pop(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	return r < 0 ? r : kv_list_pop(call->engine, scope, key, &call->fault, &call->value);
-}
-
-static int state_list_length(struct call *call)
-{
-	json_auto_t *list = NULL;
-	struct kv_scope scope;
-	const char *key;
-	struct kv kv;
-	int r = key_and_scope(call, MAY_READ, &key, &scope);
-
-	if (r == 0)
-		r = kv_find(call->engine, scope, key, &kv, &list);
-	call->value = json_integer((json_int_t)json_array_size(list));
-	return r == -ENOENT ? 0 : r;
-}
-
-static int state_set_ttl(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
-
-	if (r == 0)
-		r = kv_set_ttl(
-			call->engine, scope, key, json_integer_value(json_object_get(call->args, "ttl_ms")));
-	call->value = json_boolean(r == 0);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int state_get_ttl(struct call *call)
-{
-	struct kv_scope scope;
-	const char *key;
-	struct kv kv;
-	int r = key_and_scope(call, MAY_READ, &key, &scope);
-
-	if (r == 0)
-		r = kv_find(call->engine, scope, key, &kv, NULL);
-	if (r == 0 && kv.expires_ms)
-		call->value = json_integer(kv.expires_ms - clock_now_ms(call->engine));
-	return r == -ENOENT ? 0 : r;
-}
-
-struct totals {
-	int64_t keys, bytes, with_ttl;
-};
-
-static int total_one(void *userdata, const struct kv *kv, const char *value)
-{
-	struct totals *totals = userdata;
-
-	totals->keys++;
-	totals->bytes += (int64_t)strlen(value);
-	totals->with_ttl += kv->expires_ms != 0;
-	return 0;
-}
-
-static int state_stats(struct call *call)
-{
-	struct totals totals = { 0 };
-	struct kv_scope scope;
-	int r = scope_of(call, MAY_READ, &scope);
-
-	if (r == 0)
-		r = kv_each(call->engine, scope, total_one, &totals);
-	call->value = json_pack("{s:I, s:I, s:I}", "keys", (json_int_t)totals.keys, "bytes",
-		(json_int_t)totals.bytes, "with_ttl", (json_int_t)totals.with_ttl);
-	return r;
-}
-
 int call_stack(struct call *call, struct stack *ret_stack)
 {
-	const char *name = get_text(call, "stack");
+	const char *name = call_text(call, "stack");
 	int r;
 
 	if (!name)
-		return own_stack(call, ret_stack);
+		return call_own_stack(call, ret_stack);
 	r = stack_find(call->engine, name, ret_stack);
 	if (r == -ENOENT)
 		return fault_set(&call->fault, ENOENT, "there is no stack %s", name);
@@ -374,29 +111,13 @@ static int add_event(struct call *call)
 }
 
 static const struct call_row basic_calls[] = {
-	{ "state.get", state_get, false },
-	{ "state.exists", state_exists, false },
-	{ "state.set", state_set, true },
-	{ "state.delete", state_delete, true },
-	{ "state.keys", state_keys, false },
-	{ "state.get_all", state_get_all, false },
-	{ "state.clear", state_clear, true },
-	{ "state.increment", state_increment, true },
-	{ "state.append", state_append, true },
-	{ "state.compare_swap", state_compare_swap, true },
-	{ "state.list_push", state_list_push, true },
-	{ "state.list_pop", state_list_pop, true },
-	{ "state.list_length", state_list_length, false },
-	{ "state.set_ttl", state_set_ttl, true },
-	{ "state.get_ttl", state_get_ttl, false },
-	{ "state.stats", state_stats, false },
 	{ "stack.info", stack_info, false },
 	{ "event.add", add_event, true },
 	{ NULL },
 };
 
 static const struct call_row *const tables[] = { basic_calls, lock_calls, output_calls, resource_calls,
-	secret_calls };
+	secret_calls, state_calls };
 
 static const struct call_row *find_row(const char *name)
 {
@@ -416,10 +137,24 @@ static json_t *answer_json(int64_t seq, int result, const struct fault *fault, j
 		"{s:s, s:I, s:b, s:O?}", "op", "return", "seq", (json_int_t)seq, "ok", 1, "value", value);
 }
 
+enum { ANSWER_HEAD = 256 }; /* bytes around a value */
+
 /* The store is out of order: the frame comes again instead of telling the workflow. */
 static bool store_failure(int r)
 {
 	return r == -EIO || r == -ENOSPC || r == -ENOMEM || r == -EBADMSG;
+}
+
+/* What does not fit into a frame would never arrive, and the workflow wait for it for ever. */
+static int check_size(struct call *call)
+{
+	size_t size = call->value ? json_dumpb(call->value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) : 0;
+
+	if (size <= FRAME_HEAD_MAX - ANSWER_HEAD)
+		return 0;
+	return fault_set(&call->fault, EFBIG,
+		"the answer would have %zu bytes, and the limit is %d: ask for less at a time", size,
+		FRAME_HEAD_MAX - ANSWER_HEAD);
 }
 
 static int run_row(const struct call_row *row, struct call *call)
@@ -428,7 +163,9 @@ static int run_row(const struct call_row *row, struct call *call)
 	int r = store_change_begin(call->engine->store, &change);
 
 	if (r == 0)
-		r = row->run(call);
+		r = kv_explain(call->engine, row->run(call), &call->fault);
+	if (r == 0)
+		r = check_size(call);
 	if (r >= 0) {
 		int r2 = store_change_end(&change);
 

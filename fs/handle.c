@@ -190,6 +190,7 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 	}
 	/* A shell's `exec 3<>file` has one offset for both. */
 	offset -= handle->answered ? handle->answer_start : 0;
+	handle->answer_read = handle->answered;
 	if (offset < 0 || (size_t)offset >= handle->content.size)
 		return 0;
 	if (size > handle->content.size - (size_t)offset)
@@ -200,12 +201,16 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 
 /* One command a line. A line that fails ends the write; the bytes of the lines before it count as written, so
  * that whoever writes on gets the error then. */
-static ssize_t write_control(
-	struct tree *tree, struct request *request, struct handle *handle, const char *data, size_t size)
+static ssize_t write_control(struct tree *tree, struct request *request, struct handle *handle,
+	int64_t offset, const char *data, size_t size)
 {
 	size_t done = 0;
 
-	buffer_done(&handle->content);
+	if (!handle->answered || handle->answer_read)
+		buffer_done(&handle->content);
+	handle->answered = true;
+	handle->answer_read = false;
+	handle->answer_start = offset + (int64_t)size;
 	while (done < size) {
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 		struct view view = tree_view(tree, request, handle->node);
@@ -260,9 +265,7 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 	if (handle->entry->kind == KIND_CONTROL) {
 		if (size > CONTROL_MAX)
 			return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");
-		handle->answered = true;
-		handle->answer_start = offset + (int64_t)size;
-		return write_control(tree, request, handle, data, size);
+		return write_control(tree, request, handle, offset, data, size);
 	}
 	if (handle->flags & O_APPEND)
 		offset = (int64_t)handle->content.size;

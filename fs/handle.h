@@ -24,8 +24,9 @@ struct handle {
 	size_t target_count;
 	int broken; /* -errno of a write to the draft that failed: a part of it is not committed */
 	struct buffer content;
-	/* Control: what the commands of the last write gave back, read from where that write ended. */
-	bool answered;
+	/* Control: `content` is what the commands gave back that were written since it was last read; it is
+	 * read from where the last write ended. */
+	bool answered, answer_read;
 	int64_t answer_start;
 };
 

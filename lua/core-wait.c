@@ -220,12 +220,36 @@ static int core_call(lua_State *L)
 	return fiber_park(L, "the daemon's answer", question_collect, question_withdraw, question);
 }
 
+static void nobody_asked(void *userdata, const struct answer *answer)
+{
+}
+
+/* tell(fn, args): a call whose answer nobody waits for; also from where nothing can wait, a __close of a
+ * fiber that is cancelled. */
+static int core_tell(lua_State *L)
+{
+	const char *fn = luaL_checkstring(L, 1), *error;
+	struct runner *runner = runner_of(L);
+	struct fiber *fiber = runner->sched.current;
+	struct call *call;
+	json_t *args;
+
+	args = value_get(L, 2, &error);
+	if (!args)
+		return luaL_error(L, "%s: %s", fn, error);
+	call = link_call(&runner->link, fn, args, fiber ? fiber->scope->task : NULL, nobody_asked, NULL);
+	if (call)
+		link_forget(call);
+	return 0;
+}
+
 const luaL_Reg core_wait[] = {
 	{ "blocked", core_blocked },
 	{ "call", core_call },
 	{ "park", core_park },
 	{ "sleep", core_sleep },
 	{ "spawn", core_spawn },
+	{ "tell", core_tell },
 	{ "unpark", core_unpark },
 	{ NULL, NULL },
 };

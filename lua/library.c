@@ -27,6 +27,9 @@ static const char file_ops_text[] =
 static const char goroutine_text[] =
 #include "lua/goroutine.inc"
 	;
+static const char held_text[] =
+#include "lua/held.inc"
+	;
 static const char kinds_text[] =
 #include "lua/kinds.inc"
 	;
@@ -65,6 +68,7 @@ const struct library libraries[] = {
 	LIBRARY(exec, exec_text),
 	LIBRARY(file_ops, file_ops_text),
 	LIBRARY(goroutine, goroutine_text),
+	LIBRARY(held, held_text),
 	LIBRARY(kinds, kinds_text),
 	LIBRARY(log, log_text),
 	LIBRARY(preflight, preflight_text),

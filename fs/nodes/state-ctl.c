@@ -14,7 +14,7 @@
 #include "engine/folder.h"
 #include "fs/nodes/state.h"
 
-enum { LINE_MAX_SIZE = 64 << 10, WORDS_MAX = 8, PATTERN_MAX = 1024 };
+enum { WORDS_MAX = 8 };
 enum { TAKES_TTL = 1, TAKES_TYPE = 2 };
 enum { KEY_NONE, KEY_ONE, KEY_PATTERN }; /* what the first word is */
 
@@ -367,8 +367,9 @@ static int take_key(struct command *command, const struct verb *verb, char *name
 		return r;
 	if (verb->key == KEY_PATTERN) {
 		command->pattern = *name ? name : NULL;
-		return strlen(name) > PATTERN_MAX
-			       ? fault_set(view->fault, EINVAL, "a pattern has at most %d bytes", PATTERN_MAX)
+		return strlen(name) > KV_PATTERN_MAX
+			       ? fault_set(view->fault, EINVAL, "a pattern has at most %d bytes",
+					 KV_PATTERN_MAX)
 			       : 0;
 	}
 	r = key_of_file(name, command->key);
@@ -398,7 +399,7 @@ static int do_verb(struct command *command, const struct verb *verb)
 		r = verb->run(command);
 	if (r == -ENOENT)
 		fault_default(command->view->fault, ENOENT, "there is no key %s", command->key);
-	return r;
+	return kv_explain(command->view->engine, r, command->view->fault);
 }
 
 static const struct verb *find_verb(struct fault *fault, const char *name)

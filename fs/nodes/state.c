@@ -115,7 +115,7 @@ static int key_set(
 	if (!value)
 		return fault_set(view->fault, EINVAL, "the value is no UTF-8 text");
 	scope.caller = view->caller;
-	r = kv_set(view->engine, scope, name, value, -1);
+	r = kv_explain(view->engine, kv_set(view->engine, scope, name, value, -1), view->fault);
 	return r < 0 ? r : key_note_event(view, "state.set", scope, name);
 }
 

@@ -1,121 +1,224 @@
 -- SPDX-License-Identifier: MIT
 -- state: keys and values of the run's stack, kept by the daemon; state.namespace(n) for those that all stacks share.
 local core = ...
+local arguments = core.library("arguments")
+local held = core.library("held")
 
-local function ask(fn, args)
-	local value, text = core.call(fn, args)
-	if text then
-		core.fail(fn .. ": " .. text, true)
-	end
-	return value
+local function fail(fn, text, raised)
+	core.fail("state." .. fn .. ": " .. text, raised)
 end
 
-local function check_key(fn, key)
-	if type(key) ~= "string" then
-		core.fail("state." .. fn .. ": the key must be a string, not a " .. type(key))
-	end
-	return key
-end
-
-local function ttl_ms(fn, ttl)
-	if ttl == nil then
-		return 0
-	end
-	local ms = core.duration(ttl)
+local function milliseconds(fn, name, value)
+	local ms = core.duration(value)
 	if not ms then
-		core.fail("state." .. fn .. ": the ttl must be seconds or a duration")
+		fail(fn, "the " .. name .. " must be seconds or a duration like \"5m\"")
 	end
 	return ms
 end
 
-local function whole(fn, delta)
-	if delta == nil then
-		return 1
-	elseif type(delta) ~= "number" then
-		core.fail("state." .. fn .. ": the step must be a number")
+-- Arguments as the daemon takes them.
+local function words(fn, names, kinds, ...)
+	local args = arguments.read("state." .. fn, names, kinds, ...)
+	if args.ttl ~= nil then
+		args.ttl_ms = milliseconds(fn, "ttl", args.ttl)
+		args.ttl = nil
 	end
-	return delta
+	return args
+end
+
+local key_only = { "key" }
+local string_only = { key = "string" }
+
+-- Locks are named alike for all stacks and namespaces: locks/NAME of the tree.
+
+local lock_names = { "name", "timeout", "ttl" }
+local lock_kinds = { name = "string", timeout = "any?", ttl = "any?" }
+
+-- true; or nil, the sentence, the errno's name.
+local function acquire(fn, args)
+	local timeout = args.timeout
+	args.timeout = nil
+	args.ttl_ms = args.ttl_ms or 0
+	if timeout ~= nil then
+		args.wait_ms = milliseconds(fn, "timeout", timeout)
+		if args.wait_ms == 0 then -- which would be for ever
+			args.wait_ms = 1
+		end
+	end
+	-- A wait that is cut off must not get the lock later, when nobody has a use for it.
+	local task, answered = core.task(), false
+	local guard <close> = setmetatable({}, { __close = function()
+		if not answered then
+			core.tell("lock.release", { name = args.name, holder = task })
+		end
+	end })
+	local token, text, errno = core.call("lock.acquire", args)
+	answered = true
+	if not token then
+		return nil, text, errno
+	end
+	held.add(args.name)
+	return true
+end
+
+local function release(name)
+	held.remove(name)
+	core.tell("lock.release", { name = name })
+end
+
+local locks = {}
+
+-- true; false and why, when it was not free in time.
+function locks.lock(...)
+	local args = words("lock", lock_names, lock_kinds, ...)
+	local ok, text, errno = acquire("lock", args)
+	if not ok and errno ~= "ETIMEDOUT" then
+		fail("lock", text, true)
+	end
+	return ok or false, text
+end
+
+-- (name [, ttl]): whether it was free.
+function locks.try_lock(...)
+	local args = words("try_lock", { "name", "ttl" }, { name = "string", ttl = "any?" }, ...)
+	args.ttl_ms = args.ttl_ms or 0
+	local token, text = core.call("lock.try", args)
+	if text then
+		fail("try_lock", text, true)
+	elseif token then
+		held.add(args.name)
+	end
+	return token and true or false
+end
+
+-- Whether the run held it.
+function locks.unlock(...)
+	local args = words("unlock", { "name" }, { name = "string" }, ...)
+	held.remove(args.name)
+	local was, text = core.call("lock.release", args)
+	if text then
+		fail("unlock", text, true)
+	end
+	return was
+end
+
+-- What the function gives. However it ends, also by a cancel, the lock is free afterwards.
+function locks.with_lock(...)
+	local args = words("with_lock", { "name", "fn", "timeout", "ttl" },
+		{ name = "string", fn = "function", timeout = "any?", ttl = "any?" }, ...)
+	local name, fn = args.name, args.fn
+	args.fn = nil
+	local ok, text = acquire("with_lock", args)
+	if not ok then
+		fail("with_lock", text, true)
+	end
+	local guard <close> = setmetatable({}, { __close = function() release(name) end })
+	return fn()
 end
 
 local function new(namespace)
 	local state = {}
 
-	local function call(fn, args)
+	local function call(fn, args, as)
 		args.namespace = namespace
-		return (ask("state." .. fn, args))
+		local value, text = core.call("state." .. fn, args)
+		if text then
+			fail(as or fn, text, true)
+		end
+		return value
 	end
 
-	function state.get(key, default)
-		local value = call("get", { key = check_key("get", key) })
+	function state.get(...)
+		local args = words("get", { "key", "default" }, { key = "string", default = "any?" }, ...)
+		local default = args.default
+		args.default = nil
+		local value = call("get", args)
 		if value == nil then
 			return default
 		end
 		return value
 	end
 
-	function state.set(key, value, ttl)
-		if value == nil then
-			core.fail("state.set: the value is nil; state.delete removes a key")
+	function state.set(...)
+		local args = words("set", { "key", "value", "ttl" }, { key = "string", value = "any?", ttl = "any?" }, ...)
+		if args.value == nil then
+			fail("set", "the value is nil; state.delete removes a key")
 		end
-		return call("set", { key = check_key("set", key), value = value, ttl_ms = ttl_ms("set", ttl) })
+		args.ttl_ms = args.ttl_ms or 0
+		return call("set", args)
 	end
 
-	function state.delete(key)
-		return call("delete", { key = check_key("delete", key) })
+	function state.delete(...)
+		return call("delete", words("delete", key_only, string_only, ...))
 	end
 
-	function state.exists(key)
-		return call("exists", { key = check_key("exists", key) })
+	function state.exists(...)
+		return call("exists", words("exists", key_only, string_only, ...))
 	end
 	state.has = state.exists
 
-	function state.keys(pattern)
-		return call("keys", { pattern = pattern })
+	function state.keys(...)
+		return call("keys", words("keys", { "pattern" }, { pattern = "string?" }, ...))
 	end
 
-	function state.get_all()
-		return call("get_all", {})
+	function state.get_all(...)
+		return call("get_all", words("get_all", {}, {}, ...))
 	end
 
-	function state.clear(pattern)
-		return call("clear", { pattern = pattern })
+	function state.clear(...)
+		return call("clear", words("clear", { "pattern" }, { pattern = "string?" }, ...))
 	end
 
-	function state.increment(key, delta)
-		return call("increment", { key = check_key("increment", key), delta = whole("increment", delta) })
+	function state.increment(...)
+		local args = words("increment", { "key", "delta" }, { key = "string", delta = "number?" }, ...)
+		args.delta = args.delta or 1
+		return call("increment", args)
 	end
 
-	function state.decrement(key, delta)
-		return call("increment", { key = check_key("decrement", key), delta = -whole("decrement", delta) })
+	function state.decrement(...)
+		local args = words("decrement", { "key", "delta" }, { key = "string", delta = "number?" }, ...)
+		args.delta = -(args.delta or 1)
+		return call("increment", args, "decrement")
 	end
 
-	function state.append(key, text)
-		return call("append", { key = check_key("append", key), text = tostring(text) })
+	function state.append(...)
+		local args = words("append", { "key", "value" }, { key = "string", value = "any" }, ...)
+		args.text = tostring(args.value)
+		args.value = nil
+		return call("append", args)
 	end
 
-	function state.compare_swap(key, expected, value)
-		return call("compare_swap", { key = check_key("compare_swap", key), expected = expected, value = value })
+	-- Whether it was `old` (nil: missing), and is `new` now.
+	function state.compare_swap(...)
+		local args = words("compare_swap", { "key", "old", "new" }, { key = "string", old = "any?", new = "any?" }, ...)
+		if args.new == nil then
+			fail("compare_swap", "the new value is nil; state.delete removes a key")
+		end
+		return call("compare_swap", { key = args.key, expected = args.old, value = args.new })
 	end
 
-	function state.list_push(key, item)
-		return call("list_push", { key = check_key("list_push", key), item = item })
+	function state.list_push(...)
+		return call("list_push", words("list_push", { "key", "item" }, { key = "string", item = "any" }, ...))
 	end
 
-	function state.list_pop(key)
-		return call("list_pop", { key = check_key("list_pop", key) })
+	function state.list_pop(...)
+		return call("list_pop", words("list_pop", key_only, string_only, ...))
 	end
 
-	function state.list_length(key)
-		return call("list_length", { key = check_key("list_length", key) })
+	function state.list_length(...)
+		return call("list_length", words("list_length", key_only, string_only, ...))
 	end
 
-	function state.set_ttl(key, ttl)
-		return call("set_ttl", { key = check_key("set_ttl", key), ttl_ms = ttl_ms("set_ttl", ttl) })
+	-- nil or 0: for ever.
+	function state.set_ttl(...)
+		local args = words("set_ttl", { "key", "ttl" }, { key = "string", ttl = "any?" }, ...)
+		args.ttl_ms = args.ttl_ms or 0
+		return call("set_ttl", args)
 	end
 
 	-- Seconds, or nil: for ever.
-	function state.get_ttl(key)
-		local ms = call("get_ttl", { key = check_key("get_ttl", key) })
+	function state.get_ttl(...)
+		local ms = call("get_ttl", words("get_ttl", key_only, string_only, ...))
 		return ms and ms / 1000
 	end
 
@@ -123,16 +226,16 @@ local function new(namespace)
 		return call("stats", {})
 	end
 
+	for name, fn in pairs(locks) do
+		state[name] = fn
+	end
 	return state
 end
 
 local state = new(nil)
 
-function state.namespace(name)
-	if type(name) ~= "string" then
-		core.fail("state.namespace: the name must be a string")
-	end
-	return new(name)
+function state.namespace(...)
+	return new(words("namespace", { "name" }, { name = "string" }, ...).name)
 end
 
 return state

@@ -2,6 +2,7 @@
 -- What happens within one try of a task, its hooks, and whether there is another try. When tries start and end is
 -- task.c's.
 local core = ...
+local held = core.library("held")
 local task = {}
 
 local LEAVE = {} -- marks what os.exit raises
@@ -324,6 +325,7 @@ function task.again(spec, status, outcome, try)
 		return nil
 	end
 	spec.last_error = error_of(spec, outcome.error or status, outcome, try)
+	held.drop(spec.name)
 	return math.min(policy.cap, waits[policy.strategy](policy, try))
 end
 

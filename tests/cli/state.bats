@@ -128,3 +128,18 @@ load common
 	kill "$pid"
 	run -4 sloth state watch x --namespace nothing
 }
+
+@test "a lock with a name: taken, refused, waited for, released" {
+	run -4 sloth state unlock db
+	[[ $output == *'nobody holds'* ]]
+	[ "$(sloth state lock db --reason 'dump "it"' --ttl 1h)" = "✓ Locked 'db'" ]
+	[[ $(sloth cat /locks/db) == *'dump "it"'* ]]
+	run -10 sloth state lock db --ttl soon
+	run -10 sloth state lock 'a b'
+	if [ "$(id -u)" -eq 0 ]; then
+		sloth state unlock db
+		sloth state lock db --ttl 1h --json
+	fi
+	[ "$(sloth state unlock db)" = "✓ Unlocked 'db'" ]
+	run -4 sloth state unlock db
+}

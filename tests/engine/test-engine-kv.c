@@ -210,6 +210,31 @@ static void test_clock(void **state)
 	assert_true(clock_now_ms(f->engine) - before < 3600000);
 }
 
+/* A flood ends at max_keys, whatever came and went before. */
+static void test_too_many(void **state)
+{
+	struct fixture *f = *state;
+	struct kv_scope scope = scope_of(f), other = { 0 };
+	struct store_change change = { 0 };
+
+	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0750, &other.namespace_id), 0);
+	f->engine->config.max_keys = 3;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(set(f, scope, (char[]){ (char)('a' + i), '\0' }, json_true(), 0), 0);
+	assert_int_equal(set(f, scope, "d", json_true(), 0), -EDQUOT);
+	kv_explain(f->engine, -EDQUOT, &f->fault);
+	assert_non_null(strstr(f->fault.text, "max_keys (3)"));
+	assert_int_equal(set(f, scope, "a", json_false(), 0), 0);
+	assert_int_equal(set(f, other, "d", json_true(), 0), 0);
+	assert_int_equal(kv_delete(f->engine, scope, "a"), 0);
+	/* What is undone does not count. */
+	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
+	assert_int_equal(set(f, scope, "e", json_true(), 0), 0);
+	store_change_cancel(&change);
+	assert_int_equal(set(f, scope, "f", json_true(), 20), 0);
+	assert_int_equal(set(f, scope, "g", json_true(), 0), -EDQUOT);
+}
+
 static void test_numbers(void **state)
 {
 	struct fixture *f = *state;
@@ -316,6 +341,7 @@ int main(void)
 		TEST(test_values_as_written),
 		TEST(test_ttl),
 		TEST(test_timer),
+		TEST(test_too_many),
 		TEST(test_clock),
 		TEST(test_numbers),
 		TEST(test_compare_swap),

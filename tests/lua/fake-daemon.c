@@ -139,6 +139,19 @@ static json_t *state_call(const char *fn, json_t *call)
 	return json_true();
 }
 
+/* Every lock is free, but the one called "taken". */
+static json_t *lock_call(const char *fn, json_t *call)
+{
+	const char *name = json_string_value(json_object_get(call, "name"));
+	bool taken = name && !strcmp(name, "taken");
+
+	if (!strcmp(fn, "lock.try"))
+		return taken ? json_false() : json_integer(1);
+	if (!strcmp(fn, "lock.acquire"))
+		return taken ? NULL : json_integer(1);
+	return json_boolean(!taken);
+}
+
 static json_t *stack_call(const char *fn, json_t *call)
 {
 	const char *name = json_string_value(json_object_get(call, "name"));
@@ -166,6 +179,8 @@ static json_t *any_call(const char *fn, json_t *call)
 {
 	if (!strncmp(fn, "state.", 6))
 		return state_call(fn, call);
+	if (!strncmp(fn, "lock.", 5))
+		return lock_call(fn, call);
 	return strcmp(fn, "secret.get") ? stack_call(fn, call) : secret_call(call);
 }
 
