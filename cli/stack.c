@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/groups.h"
 #include "cli/print.h"
+#include "cli/snapshot.h"
 #include "cli/stack.h"
 #include "cli/table.h"
 
@@ -374,6 +375,15 @@ const struct verb stack_verbs[] = {
 		.help = "Print the outputs of a stack, or one of them", .run = output_run },
 	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
 		.options = delete_options, .run = delete_run },
+	{ "snapshot", .alias = "snapshots", .help = "Keep, list, compare and restore versions of a stack",
+		.verbs = snapshot_verbs },
+	{ "destroyed", .help = "Stacks that were destroyed: list, restore, purge", .verbs = destroyed_verbs },
+	{ "history", .operands = "NAME", .help = "List the versions of a stack, the newest first",
+		.options = history_options, .run = history_run },
+	{ "blame", .operands = "NAME [ITEM]",
+		.help = "Show since which version things are as they are, and by whom", .run = blame_run },
+	{ "undo", .operands = "NAME [COUNT]", .help = "Undo the last change of a stack, or the last few",
+		.options = undo_options, .run = undo_run },
 	{ "tags", .alias = "tag", .help = "Add, list and remove the tags of a stack", .verbs = tags_verbs },
 	{ "lock", .help = "Acquire, show and release the locks of stacks", .verbs = lock_verbs },
 	{ NULL },

@@ -19,6 +19,7 @@
 struct lock_table;
 struct content_coder;
 struct version_table;
+struct collector;
 struct kv_expiry;
 struct keyring;
 
@@ -54,6 +55,7 @@ enum subject {
 	SUBJECT_DEP, /* of one stack on another */
 	SUBJECT_RESOURCE,
 	SUBJECT_LOCK, /* a named one */
+	SUBJECT_VERSION
 };
 
 struct change {
@@ -69,6 +71,7 @@ struct engine {
 	struct lock_table *locks;
 	struct content_coder *contents;
 	struct version_table *versions;
+	struct collector *collector; /* of old versions */
 	struct kv_expiry *kv_expiry;
 	/* The namespace whose time was set last; kv-change.c's. */
 	struct kv_touch {
