@@ -28,6 +28,7 @@ struct row {
 static const struct row rows[] = {
 	{ .name = "floors", .run = case_floors, .rounds = 5 },
 	{ .name = "read", .run = case_read, .rounds = 15 },
+	{ .name = "versions", .run = case_versions, .rounds = 5 },
 	{ .name = "lock", .run = case_lock, .rounds = 15 },
 	{ .name = "clients", .run = case_clients, .rounds = 7 },
 	{ .name = "clients-free", .run = case_clients, .free = true, .suffix = "-free", .rounds = 5 },

@@ -27,6 +27,11 @@ extern const struct verb stack_verbs[]; /* stack.c */
 extern const struct verb lock_verbs[];	/* lock.c */
 extern const struct verb tags_verbs[];	/* tags.c */
 extern const struct verb deps_verbs[];	/* deps.c */
+extern const struct verb stack_verbs[];	    /* stack.c */
+extern const struct verb lock_verbs[];	    /* lock.c */
+extern const struct verb snapshot_verbs[];  /* snapshot.c */
+extern const struct verb destroyed_verbs[]; /* destroyed.c */
+extern const struct verb tags_verbs[];	    /* tags.c */
 
 extern const struct verb state_verbs[]; /* state.c */
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/groups.h"
 #include "cli/print.h"
+#include "cli/snapshot.h"
 #include "cli/stack.h"
 #include "cli/table.h"
 
@@ -377,6 +378,15 @@ const struct verb stack_verbs[] = {
 	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
 		.options = delete_options, .run = delete_run },
 	{ "deps", .help = "Dependencies of stacks: show, change, draw, check, order", .verbs = deps_verbs },
+	{ "snapshot", .alias = "snapshots", .help = "Keep, list, compare and restore versions of a stack",
+		.verbs = snapshot_verbs },
+	{ "destroyed", .help = "Stacks that were destroyed: list, restore, purge", .verbs = destroyed_verbs },
+	{ "history", .operands = "NAME", .help = "List the versions of a stack, the newest first",
+		.options = history_options, .run = history_run },
+	{ "blame", .operands = "NAME [ITEM]",
+		.help = "Show since which version things are as they are, and by whom", .run = blame_run },
+	{ "undo", .operands = "NAME [COUNT]", .help = "Undo the last change of a stack, or the last few",
+		.options = undo_options, .run = undo_run },
 	{ "tags", .alias = "tag", .help = "Add, list and remove the tags of a stack", .verbs = tags_verbs },
 	{ "validate", .operands = "NAME",
 		.help = "Check what must be in order before a run; all: every stack",

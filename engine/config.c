@@ -13,9 +13,19 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "engine/snapshot.h"
 #include "engine/yaml.h"
 
-enum type { TYPE_BOOL, TYPE_NUMBER, TYPE_DURATION, TYPE_SIZE };
+enum type { TYPE_LIST, TYPE_BOOL, TYPE_NUMBER, TYPE_DURATION, TYPE_SIZE };
+
+/* The words that a list can have: its value is the bits of those that it has. */
+static const char *const list_words[] = {
+	[SNAPSHOT_BEFORE_DEPLOYMENT] = "before_deployment",
+	[SNAPSHOT_BEFORE_DESTROY] = "before_destroy",
+	[SNAPSHOT_ON_DRIFT_FIX] = "on_drift_fix",
+	[SNAPSHOT_MANUAL] = "manual",
+};
+enum { LIST_WORDS = sizeof(list_words) / sizeof(list_words[0]), LIST_ALL = (1 << LIST_WORDS) - 1 };
 
 static const int64_t second = 1000; /* a bare number is seconds */
 
@@ -29,6 +39,11 @@ static const struct row {
 	{ "auto_lock", TYPE_BOOL, offsetof(struct config, auto_lock), 1, 0, 1, true },
 	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000,
 		INT64_C(3155760000000), true },
+	{ "auto_snapshot", TYPE_BOOL, offsetof(struct config, auto_snapshot), 1, 0, 1, true },
+	{ "snapshot_triggers", TYPE_LIST, offsetof(struct config, snapshot_triggers), LIST_ALL, 0, LIST_ALL,
+		true },
+	{ "snapshot_retention", TYPE_DURATION, offsetof(struct config, snapshot_retention_ms),
+		INT64_C(30) * 86400000, 1000, INT64_C(3155760000000), true },
 	{ "max_concurrent_executions", TYPE_NUMBER, offsetof(struct config, max_concurrent_executions), 10, 1,
 		10000 },
 	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024,
@@ -124,10 +139,44 @@ static int text_parse(const char *text, enum type type, int64_t *ret_value)
 	return type == TYPE_SIZE ? size_parse(text, ret_value) : -EINVAL;
 }
 
+static int list_parse(const json_t *list, int64_t *ret_value)
+{
+	const json_t *word;
+	int64_t value = 0;
+	size_t i;
+
+	json_array_foreach (list, i, word) {
+		int bit = 0;
+
+		while (bit < LIST_WORDS &&
+			(!json_is_string(word) || strcmp(list_words[bit], json_string_value(word)) != 0))
+			bit++;
+		if (bit == LIST_WORDS)
+			return -EINVAL;
+		value |= 1 << bit;
+	}
+	*ret_value = value;
+	return json_is_array(list) ? 0 : -EINVAL;
+}
+
+static void list_show(int64_t value, FILE *out)
+{
+	const char *before = "[";
+
+	for (int i = 0; i < LIST_WORDS; i++)
+		if (value & 1 << i) {
+			fprintf(out, "%s%s", before, list_words[i]);
+			before = ", ";
+		}
+	fputs(value ? "]" : "[]", out);
+}
+
 static int value_parse(const struct row *row, const json_t *value, int64_t *ret_value)
 {
 	int64_t scale = row->type == TYPE_DURATION ? second : 1;
 
+	if (row->type == TYPE_LIST)
+		return list_parse(value, ret_value);
 	if (row->type == TYPE_BOOL) {
 		*ret_value = json_is_true(value);
 		return json_is_boolean(value) ? 0 : -EINVAL;
@@ -148,6 +197,9 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 	size_t i = 0;
 
 	switch (row->type) {
+	case TYPE_LIST:
+		list_show(value, out);
+		break;
 	case TYPE_BOOL:
 		fputs(value ? "true" : "false", out);
 		break;
@@ -168,6 +220,7 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 }
 
 static const char *const type_words[] = {
+	[TYPE_LIST] = "a list of before_deployment, before_destroy, on_drift_fix, manual",
 	[TYPE_BOOL] = "true or false",
 	[TYPE_NUMBER] = "a whole number",
 	[TYPE_DURATION] = "a duration like 30s, 5m, 1h30m",

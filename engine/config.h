@@ -14,6 +14,9 @@
 struct config {
 	bool auto_lock;			   /* runs take the stack's lock */
 	int64_t lock_timeout_ms;	   /* ttl of a durable lock without ttl= */
+	bool auto_snapshot;		   /* versions are kept on purpose before what is below */
+	int64_t snapshot_triggers;	   /* 1 << enum snapshot_trigger */
+	int64_t snapshot_retention_ms;	   /* how long versions stay that nobody has named */
 	int64_t max_concurrent_executions; /* runs that are running at once */
 	int64_t max_document_size;	   /* bytes; larger writes are EFBIG */
 	int64_t max_keys;		   /* of a stack, of a namespace */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "engine/audit.h"
 #include "engine/clock.h"
+#include "engine/collect.h"
 #include "engine/content.h"
 #include "engine/event-archive.h"
 #include "engine/keyring.h"
@@ -94,6 +95,9 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	if (r < 0)
 		return fault_set(fault, -r, "%s: the first versions of its stacks cannot be made: %s", home,
 			strerror(-r));
+	engine->collector = collector_new(engine);
+	if (!engine->collector)
+		return fault_set(fault, ENOMEM, "out of memory");
 	*ret_engine = TAKE(engine);
 	return 0;
 }
@@ -110,6 +114,7 @@ void engine_free(struct engine *engine)
 		store_turn_end(engine->store);
 	keyring_free(engine->keys);
 	store_close(engine->store);
+	collector_free(engine->collector);
 	content_coder_free(engine->contents);
 	version_table_free(engine->versions);
 	deps_graph_free(engine->deps_graph);

@@ -19,6 +19,7 @@
 struct lock_table;
 struct content_coder;
 struct version_table;
+struct collector;
 struct kv_expiry;
 struct keyring;
 
@@ -55,6 +56,7 @@ enum subject {
 	SUBJECT_RESOURCE,
 	SUBJECT_LOCK, /* a named one */
 	SUBJECT_SECRET,
+	SUBJECT_VERSION
 };
 
 struct change {
@@ -76,6 +78,7 @@ struct engine {
 	struct lock_table *locks;
 	struct content_coder *contents;
 	struct version_table *versions;
+	struct collector *collector; /* of old versions */
 	struct kv_expiry *kv_expiry;
 	/* The namespace whose time was set last; kv-change.c's. */
 	struct kv_touch {

@@ -240,19 +240,8 @@ static int content_of(
 	return r == -ENOENT ? 0 : r;
 }
 
-static int difference_add(void *userdata, enum version_kind kind, const char *name)
+static int difference_put(struct work *work, enum version_kind kind, const char *name)
 {
-	struct work *work = userdata;
-	int64_t now, then;
-	int r;
-
-	if (!wanted(work->restore, kind, name))
-		return 0;
-	r = content_of(work, kind, name, work->last, &now);
-	if (r == 0)
-		r = content_of(work, kind, name, work->restore->number, &then);
-	if (r < 0 || now == then)
-		return r;
 	if (work->count == work->capacity) {
 		size_t capacity = work->capacity ? 2 * work->capacity : 64;
 		struct difference *list = realloc(work->list, capacity * sizeof(*list));
@@ -264,6 +253,20 @@ static int difference_add(void *userdata, enum version_kind kind, const char *na
 	}
 	work->list[work->count] = (struct difference){ .kind = kind, .name = strdup(name) };
 	return work->list[work->count++].name ? 0 : -ENOMEM;
+}
+
+static int difference_add(void *userdata, enum version_kind kind, const char *name)
+{
+	struct work *work = userdata;
+	int64_t now, then;
+	int r;
+
+	if (!wanted(work->restore, kind, name))
+		return 0;
+	r = content_of(work, kind, name, work->last, &now);
+	if (r == 0)
+		r = content_of(work, kind, name, work->restore->number, &then);
+	return r < 0 || now == then ? r : difference_put(work, kind, name);
 }
 
 static int differences_find(struct work *work)
@@ -297,6 +300,10 @@ static int apply(struct work *work, const struct difference *difference)
 			there ? &content : NULL, work->fault);
 	return r < 0 ? r : store_change_end(&change);
 }
+
+/* What others refer to comes first. */
+static const enum version_kind order[] = { VERSION_META, VERSION_TEXT, VERSION_TAG, VERSION_DEP,
+	VERSION_RESOURCE, VERSION_OUTPUT, VERSION_STATE };
 
 /* All of one kind. What depends on another that has its turn later is refused at first: as long as something
  * moves, it is tried again. */
@@ -348,9 +355,6 @@ static int verify(struct work *work)
 
 static int work_do(struct work *work, int64_t *ret_number)
 {
-	/* What others refer to comes first. */
-	static const enum version_kind order[] = { VERSION_META, VERSION_TEXT, VERSION_TAG, VERSION_DEP,
-		VERSION_RESOURCE, VERSION_OUTPUT, VERSION_STATE };
 	char what[64];
 	int r;
 
@@ -394,6 +398,40 @@ static int may_restore(struct work *work, int64_t stack_id)
 		return fault_set(work->fault, ENOENT, "stack %s has no version v%" PRId64, work->stack.name,
 			work->restore->number);
 	return r;
+}
+
+static int live_add(void *userdata, const struct version_item *item)
+{
+	return difference_put(userdata, item->kind, item->name);
+}
+
+/* What was refused to the end is dropped. */
+static int refused_drop(struct work *work)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < work->count; i++)
+		if (!work->list[i].done)
+			r = version_drop(work->engine, work->caller, work->stack.id, work->list[i].kind,
+				work->list[i].name);
+	return r;
+}
+
+int restore_live(struct engine *engine, const struct stack *stack, int64_t number, struct fault *fault)
+{
+	const struct restore restore = { .number = number, .kinds = kinds_by_default };
+	CLEANUP(work_done)
+	struct work work = { .engine = engine, .restore = &restore, .fault = fault, .stack = *stack };
+	int r = 0;
+
+	for (size_t i = 1; r == 0 && i < sizeof(order) / sizeof(order[0]); i++)
+		r = version_item_each(engine, stack->id, number, order[i], NULL, live_add, &work);
+	for (size_t i = 1; r == 0 && i < sizeof(order) / sizeof(order[0]); i++) {
+		r = apply_kind(&work, order[i]);
+		if (r == -ENOENT || r == -ELOOP)
+			r = 0;
+	}
+	return r < 0 ? r : refused_drop(&work);
 }
 
 int restore_version(struct engine *engine, struct caller *caller, int64_t stack_id,

@@ -25,6 +25,11 @@ struct restore {
 int restore_parse(struct engine *engine, int64_t stack_id, const char *line, size_t size, struct fault *fault,
 	struct restore *ret_restore);
 
+/* A stack that has nothing but its row and its versions gets all that the version has, but for meta. What it
+ * can't have any more (a dependency on a stack that is gone) is no longer part of it. In a change; no
+ * permission asked. */
+int restore_live(struct engine *engine, const struct stack *stack, int64_t number, struct fault *fault);
+
 /* -EACCES, -EBUSY (locked by another, or a run is not over), -EBADMSG, and what the functions of the kinds
  * refuse. *ret_count: how many items differed; *ret_number: the version that it became (as before when
  * nothing differed). Both may be NULL. */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/folder.h"
 #include "engine/lock.h"
+#include "engine/snapshot.h"
 
 static const char *get_text(json_t *head, const char *key)
 {
@@ -125,6 +126,28 @@ static int take_lock(struct runner *runner, const struct stack *stack, json_t *h
 	return run_set_lock(engine, runner->run_id, token, true);
 }
 
+/* A version to go back to, where the workflow or the stack's settings ask for it. */
+static int keep_before(struct runner *runner, struct caller *caller, int64_t stack_id)
+{
+	struct engine *engine = runner->of->engine;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	json_auto_t *plan = NULL;
+	char description[64];
+	json_t *wish;
+	int r = run_text(engine, runner->run_id, RUN_PLAN, &text);
+
+	if (r < 0)
+		return r;
+	plan = json_loadb(buffer_text(&text), text.size, 0, NULL);
+	wish = json_object_get(json_object_get(plan, "config"), "create_snapshot");
+	snprintf(description, sizeof(description), "before run %lld", (long long)runner->run_id);
+	if (json_is_true(wish))
+		return snapshot_keep(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
+	return json_is_false(wish)
+		       ? 0
+		       : snapshot_auto(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
+}
+
 /* Tells the process to begin. */
 static int begin(struct runner *runner)
 {
@@ -143,6 +166,8 @@ static int begin(struct runner *runner)
 		r = run_text(engine, runner->run_id, RUN_VALUES, &values);
 	if (r == 0)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
+	if (r == 0)
+		r = keep_before(runner, &caller, run.stack_id);
 	if (r == 0)
 		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/collect.h"
 #include "engine/event.h"
 #include "engine/stack.h"
 #include "engine/words.h"
@@ -227,6 +228,19 @@ int snapshot_keep(struct engine *engine, struct caller *caller, int64_t stack_id
 				       description, "trigger", trigger_names[trigger]));
 }
 
+int snapshot_auto(struct engine *engine, struct caller *caller, int64_t stack_id,
+	enum snapshot_trigger trigger, const char *description)
+{
+	struct config config;
+	int r = stack_config(engine, stack_id, &config);
+
+	if (r < 0)
+		return r;
+	if (!config.auto_snapshot || !(config.snapshot_triggers & 1 << trigger))
+		return 0;
+	return snapshot_keep(engine, caller, stack_id, trigger, description);
+}
+
 /* The current version and those with names stay. */
 static int may_delete(
 	struct engine *engine, const struct stack *stack, const struct version *version, struct fault *fault)
@@ -269,6 +283,8 @@ int snapshot_delete(struct engine *engine, struct caller *caller, int64_t versio
 		r = store_run(engine->store, SQL_SNAPSHOT_DELETE, "i", version_id);
 	if (r == 0)
 		r = store_run(engine->store, SQL_VERSION_DROP, "i", version_id);
+	engine_note(engine, SUBJECT_VERSION, version_id, ASPECT_ALL);
+	collector_wake(engine->collector);
 	return r < 0 ? r
 		     : changed(engine, caller, &change, &stack, "snapshot.deleted",
 			       json_pack("{s:I}", "version", (json_int_t)version.number));

@@ -53,8 +53,8 @@ int snapshot_create(struct engine *engine, struct caller *caller, int64_t stack_
 
 /* Before something that may go wrong, where the stack's settings ask for it (auto_snapshot,
  * snapshot_triggers): the newest version is kept on purpose. In a change; no permission asked. */
-int snapshot_auto(
-	struct engine *engine, struct caller *caller, int64_t stack_id, enum snapshot_trigger trigger);
+int snapshot_auto(struct engine *engine, struct caller *caller, int64_t stack_id,
+	enum snapshot_trigger trigger, const char *description);
 
 /* The newest version is kept on purpose, whatever the settings say. In a change. */
 int snapshot_keep(struct engine *engine, struct caller *caller, int64_t stack_id,

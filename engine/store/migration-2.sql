@@ -79,6 +79,7 @@ CREATE TABLE versions (
 	dropped BIGINT NOT NULL CHECK (dropped IN (0, 1, 2)), -- 1: deleted; 2: its items are, too, but for those of versions after it
 	UNIQUE (stack_id, number)
 );
+CREATE INDEX versions_by_time ON versions (stack_id, time_ms, number);
 CREATE INDEX versions_dropped ON versions (stack_id, number) WHERE dropped = 1;
 
 -- What versions have in them, as intervals: an item is in from_version and all after it before to_version.
@@ -117,6 +118,19 @@ CREATE TABLE snapshot_names (
 	UNIQUE (stack_id, name)
 );
 CREATE INDEX snapshot_names_of_version ON snapshot_names (version_id);
+
+-- Stacks that were destroyed: who they were, for as long as their versions stay.
+CREATE TABLE destroyed_stacks (
+	id BIGINT PRIMARY KEY,          -- the stack's
+	name TEXT NOT NULL,             -- when it was destroyed
+	uid BIGINT NOT NULL,            -- owner
+	gid BIGINT NOT NULL,            -- group
+	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits as of its directory
+	token BIGINT NOT NULL,          -- the last fencing token that was granted
+	destroyed_ms BIGINT NOT NULL,   -- when
+	destroyed_by BIGINT NOT NULL    -- by whom
+);
+CREATE INDEX destroyed_by_time ON destroyed_stacks (destroyed_ms);
 
 -- Where the clock of things that end began: see engine/clock.h. One row.
 CREATE TABLE clock (

@@ -54,6 +54,8 @@
 
 #define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes, dropped"
 
+#define DESTROYED_COLUMNS "id, name, uid, gid, mode, token, destroyed_ms, destroyed_by"
+
 #define SNAPSHOT_COLUMNS                                                                                     \
 	"versions.id, versions.stack_id, number, time_ms, uid, run_id, what, changes, dropped, "             \
 	"trigger_name, description, creator, tags"
@@ -426,9 +428,34 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_VERSION_BEFORE] = "SELECT " VERSION_COLUMNS " FROM versions WHERE stack_id = $1 AND number < $2 "
 			       "AND dropped = 0 ORDER BY number DESC",
 	[SQL_VERSION_AT] = "SELECT " VERSION_COLUMNS " FROM versions WHERE stack_id = $1 AND time_ms <= $2 "
-			   "AND dropped = 0 ORDER BY number DESC LIMIT 1",
+			   "AND dropped = 0 ORDER BY time_ms DESC, number DESC LIMIT 1",
 	[SQL_VERSION_LAST] = "SELECT COALESCE(MAX(number), 0) FROM versions WHERE stack_id = $1",
 	[SQL_VERSION_DROP] = "UPDATE versions SET dropped = 1 WHERE id = $1",
+	/* Older than $2, but for the newest of them, the last $3, the last $3 on purpose, and those with
+	   names. */
+	[SQL_VERSION_EXPIRED] =
+		"SELECT id, number FROM versions WHERE stack_id = $1 AND time_ms < $2 AND dropped = 0 "
+		"AND number < (SELECT number FROM versions WHERE stack_id = $1 AND time_ms < $2 "
+		"AND dropped = 0 ORDER BY time_ms DESC, number DESC LIMIT 1) "
+		"AND number < COALESCE((SELECT number FROM versions WHERE stack_id = $1 AND dropped = 0 "
+		"ORDER BY number DESC LIMIT 1 OFFSET $3 - 1), 0) "
+		"AND NOT EXISTS (SELECT 1 FROM snapshot_names WHERE version_id = versions.id) "
+		"AND id NOT IN (SELECT version_id FROM snapshots WHERE stack_id = $1 "
+		"ORDER BY version_id DESC LIMIT $3) "
+		"ORDER BY time_ms, number LIMIT $4",
+	[SQL_VERSION_DROPPED] = "SELECT id, stack_id, number, "
+				"COALESCE((SELECT MAX(number) FROM versions AS below WHERE below.stack_id = "
+				"versions.stack_id "
+				"AND below.number < versions.number AND below.dropped = 0), 0), "
+				"COALESCE((SELECT MIN(number) FROM versions AS above WHERE above.stack_id = "
+				"versions.stack_id "
+				"AND above.number > versions.number AND above.dropped = 0), 0) "
+				"FROM versions WHERE dropped = 1 ORDER BY stack_id, number LIMIT 1",
+	[SQL_VERSION_SWEPT] = "UPDATE versions SET dropped = 2 WHERE id = $1",
+	[SQL_VERSION_FORGET] =
+		"DELETE FROM versions WHERE stack_id = $1 AND number = $2 AND dropped = 2 "
+		"AND NOT EXISTS (SELECT 1 FROM items WHERE items.stack_id = $1 AND from_version = $2)",
+	[SQL_STACK_AFTER] = "SELECT id FROM stacks WHERE id > $1 ORDER BY id LIMIT 1",
 
 	[SQL_ITEM_ADD] = "INSERT INTO items (stack_id, kind, name, from_version, to_version, content_id) "
 			 "VALUES ($1, $2, $3, $4, 0, $5)",
@@ -438,6 +465,10 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_ITEM_END] = "UPDATE items SET to_version = $2 WHERE id = $1",
 	[SQL_ITEM_SET_CONTENT] = "UPDATE items SET content_id = $2 WHERE id = $1",
 	[SQL_ITEM_DELETE] = "DELETE FROM items WHERE id = $1",
+	[SQL_ITEM_ANY] = "SELECT id, content_id, from_version FROM items WHERE stack_id = $1 LIMIT $2",
+	[SQL_ITEM_BETWEEN] = "SELECT id, content_id, from_version FROM items WHERE stack_id = $1 "
+			     "AND to_version > 0 AND to_version <= $3 AND to_version > $2 "
+			     "AND from_version > $2 LIMIT $4",
 	[SQL_RESOURCE_TYPE_FIND] = "SELECT id FROM resource_types WHERE name = $1",
 	[SQL_RESOURCE_TYPE_NAME] = "SELECT name FROM resource_types WHERE id = $1",
 	[SQL_RESOURCE_TYPE_LAST] = "SELECT COALESCE(MAX(id), 0) FROM resource_types",
@@ -531,4 +562,20 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_SNAPSHOT_NAME_OF] =
 		"SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.version_id = $1 ORDER BY name",
 	[SQL_SNAPSHOT_NAME_DELETE] = "DELETE FROM snapshot_names WHERE id = $1",
+	[SQL_SNAPSHOT_NAME_DELETE_ALL] = "DELETE FROM snapshot_names WHERE stack_id = $1",
+	[SQL_SNAPSHOT_DELETE_ALL] = "DELETE FROM snapshots WHERE stack_id = $1",
+	[SQL_VERSION_DROP_ALL] = "UPDATE versions SET dropped = 1 WHERE stack_id = $1 AND dropped = 0",
+
+	[SQL_DESTROYED_ADD] = "INSERT INTO destroyed_stacks (" DESTROYED_COLUMNS ") "
+			      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	[SQL_DESTROYED_GET] = "SELECT " DESTROYED_COLUMNS " FROM destroyed_stacks WHERE id = $1",
+	[SQL_DESTROYED_EACH] = "SELECT " DESTROYED_COLUMNS " FROM destroyed_stacks ORDER BY name, id",
+	[SQL_DESTROYED_EXPIRED] = "SELECT id FROM destroyed_stacks WHERE destroyed_ms < $1 AND NOT EXISTS "
+				  "(SELECT 1 FROM snapshot_names WHERE stack_id = destroyed_stacks.id) ORDER "
+				  "BY destroyed_ms LIMIT 1",
+	[SQL_DESTROYED_DELETE] = "DELETE FROM destroyed_stacks WHERE id = $1",
+	[SQL_STACK_ADD_AGAIN] = "INSERT INTO stacks (id, name, uid, gid, mode, status, created_ms, "
+				"updated_ms, outputs_ms, token, "
+				"run_count, last_run, last_version) VALUES ($1, $2, $3, $4, $5, 'created', "
+				"$6, $6, 0, $7, 0, 0, $8)",
 };

@@ -73,7 +73,7 @@ static int comparison_object(struct view *view, struct object *ret_object)
 	if (r < 0)
 		return r;
 	of.id = comparison.stack_id;
-	return object_stack(&of, ret_object);
+	return object_stack_or_destroyed(&of, ret_object);
 }
 
 /* "v1..v9", "good..current": names of versions have no ".." in them. */

@@ -46,6 +46,8 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_LOCKS] = &locks_directory,
 	[TABLE_SECRETS] = &secrets_directory,
 	[TABLE_GRAPH] = &graph_directory,
+	[TABLE_DESTROYED] = &destroyed_directory,
+	[TABLE_DESTROYED_STACK] = &destroyed_stack_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

@@ -11,7 +11,7 @@
 
 int object_versions(struct view *view, struct object *ret_object)
 {
-	int r = object_stack(view, ret_object);
+	int r = object_stack_or_destroyed(view, ret_object);
 
 	if (r == 0)
 		ret_object->mode &= ~((~ret_object->mode & 0444) >> 2);
@@ -153,7 +153,7 @@ static int name_object(struct view *view, struct object *ret_object)
 	if (r < 0)
 		return r;
 	of.id = name.stack_id;
-	r = object_stack(&of, ret_object);
+	r = object_stack_or_destroyed(&of, ret_object);
 	if (r == 0)
 		ret_object->mtime_ms = name.created_ms;
 	return r;
@@ -203,18 +203,18 @@ static int name_remove(struct view *view)
 /* clang-format off */
 static const struct entry snapshots_entries[] = {
 	{ .name = "new", .help = "write a description: takes a snapshot", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .show = new_show,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack_or_destroyed, .show = new_show,
 	  .write = new_write },
 	{ .name = "restore", .help = "write a version: the stack becomes what it was then", .kind = KIND_CONTROL,
-	  .mode = 0666, .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack,
+	  .mode = 0666, .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack_or_destroyed,
 	  .show = restore_show, .write = restore_write },
 	{ .name = "latest", .help = "what the stack is now", .kind = KIND_LINK, .mode = 0777,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_VERSIONS, .object = object_stack, .show = latest_show },
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_VERSIONS, .object = object_stack_or_destroyed, .show = latest_show },
 	{ .name = "list", .help = "what is kept on purpose or has a name", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_VERSIONS | ASPECT_META, .object = object_stack,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_VERSIONS | ASPECT_META, .object = object_stack_or_destroyed,
 	  .show = list_show },
 	{ .name = "list.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_VERSIONS | ASPECT_META, .object = object_stack,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_VERSIONS | ASPECT_META, .object = object_stack_or_destroyed,
 	  .show = list_json_show },
 	{ .name = "compare", .help = "compare/A..B: what differs between two versions", .kind = KIND_DIRECTORY,
 	  .mode = 0555, .subject = SUBJECT_STACK, .aspects = ASPECT_META, .directory = &compare_directory,

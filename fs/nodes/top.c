@@ -143,6 +143,15 @@ static int folder_chown(struct view *view, uid_t uid, gid_t gid)
 		&(struct folder){ .uid = uid, .gid = gid, .mode = object.mode });
 }
 
+/* Owners remove what is theirs: who may is asked there. */
+static int destroyed_object(struct view *view, struct object *ret_object)
+{
+	int r = object_system(view, ret_object);
+
+	ret_object->mode = 0777;
+	return r;
+}
+
 /* clang-format off */
 static const struct entry top_entries[] = {
 	{ .name = "README", .help = "what is here", .kind = KIND_TEXT, .mode = 0444, .object = object_system,
@@ -176,6 +185,9 @@ static const struct entry top_entries[] = {
 	{ .name = "stacks", .help = "the stacks", .kind = KIND_DIRECTORY, .mode = 07777,
 	  .aspects = ASPECT_META, .directory = &stacks_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },
+	{ .name = "destroyed", .help = "stacks that were destroyed, until their time is over", .kind = KIND_DIRECTORY,
+	  .mode = 0777, .aspects = ASPECT_NAMES | ASPECT_VERSIONS, .directory = &destroyed_directory,
+	  .object = destroyed_object },
 	{ .name = "runs", .help = "the runs", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_META,
 	  .directory = &runs_directory, .object = folder_object, .chmod = folder_chmod, .chown = folder_chown },
 	{ .name = "graph", .help = "the dependencies of all stacks together", .kind = KIND_DIRECTORY, .mode = 0555,

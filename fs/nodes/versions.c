@@ -12,6 +12,13 @@
 #include "base/cleanup.h"
 #include "engine/version-show.h"
 
+int object_stack_or_destroyed(struct view *view, struct object *ret_object)
+{
+	int r = object_stack(view, ret_object);
+
+	return r == -ENOENT ? object_destroyed(view, ret_object) : r;
+}
+
 /* Owner and group are the stack's; what may be done here is the same for all who got in. */
 static int object_of(struct view *view, int64_t stack_id, int64_t time_ms, struct object *ret_object)
 {
@@ -19,7 +26,7 @@ static int object_of(struct view *view, int64_t stack_id, int64_t time_ms, struc
 	int r;
 
 	of.id = stack_id;
-	r = object_stack(&of, ret_object);
+	r = object_stack_or_destroyed(&of, ret_object);
 	if (r < 0)
 		return r;
 	ret_object->mode = 0777;

@@ -9,6 +9,9 @@
 int object_versions(struct view *view, struct object *ret_object);
 /* A version, by its id; an item of versions, by its id; a version with a part of it in one id (node_pack()).
  */
+int object_destroyed(struct view *view, struct object *ret_object);
+/* The stack, or what is known of it after it was destroyed. */
+int object_stack_or_destroyed(struct view *view, struct object *ret_object);
 int object_version(struct view *view, struct object *ret_object);
 int object_version_item(struct view *view, struct object *ret_object);
 int object_version_part(struct view *view, struct object *ret_object);

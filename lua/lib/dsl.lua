@@ -197,7 +197,7 @@ local config_words = {
 	on_failure = { kind = kinds.policy, field = "policy" },
 	on_task_failure = { kind = kinds.old_policy, field = "policy" },
 	continue_on_error = { kind = kinds.old_policy, field = "policy" },
-	create_snapshot = { kind = kinds.only_false },
+	create_snapshot = { kind = kinds.flag },
 	validate_before = { kind = kinds.flag },
 	detect_drift = { kind = kinds.only_false },
 }

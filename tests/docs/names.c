@@ -36,6 +36,21 @@ static const char *placeholder(const char *folder)
 	return word;
 }
 
+/* A table that stands in two places is explained at the first. */
+static bool printed(const struct directory *directory)
+{
+	static const struct directory *seen[TABLE_COUNT];
+	size_t i = 0;
+
+	while (i < TABLE_COUNT && seen[i]) {
+		if (seen[i++] == directory)
+			return true;
+	}
+	if (i < TABLE_COUNT)
+		seen[i] = directory;
+	return false;
+}
+
 static void print_directory(
 	const struct directory *directory, const char *path, const char *folder, int depth)
 {
@@ -51,7 +66,7 @@ static void print_directory(
 			printf("help %s\n", entry->help);
 		if (entry->name || entry->directory)
 			printf("node %s\n", below);
-		if (entry->directory && depth < DEPTH_MAX)
+		if (entry->directory && depth < DEPTH_MAX && !printed(entry->directory))
 			print_directory(entry->directory, below, entry->name ? entry->name : "", depth + 1);
 	}
 }

@@ -185,3 +185,87 @@ put()
 	[ "$(cat "$M/stacks/prod/values.yaml")" = 'a: 1' ]
 	echo 'v3 only=outputs' >"$M/stacks/prod/snapshots/restore"
 }
+
+@test "a destroyed stack is brought back, or removed for good" {
+	mkdir "$M/stacks/prod"
+	put outputs.d/url http://a
+	put values.yaml 'replicas: 2'
+	touch "$M/stacks/prod/tags/live"
+	rmdir "$M/stacks/prod"
+	[ "$(ls "$M/destroyed")" = prod.1 ]
+	file_has "$M/destroyed/prod.1/info" name=prod
+	[ "$(cat "$M/destroyed/prod.1/snapshots/latest/outputs")" = url=http://a ]
+	[[ $(cat "$M/destroyed/prod.1/snapshots/list") == *'before_destroy'* ]]
+	refused 'No such file' bash -c "echo x > $M/destroyed/prod.1/snapshots/new"
+	mkdir "$M/stacks/prod"
+	refused 'File exists' bash -c "echo > $M/destroyed/prod.1/restore"
+	says 'there is a stack prod now'
+	echo again >"$M/destroyed/prod.1/restore"
+	[ -z "$(ls "$M/destroyed")" ]
+	[ "$(cat "$M/stacks/again/outputs.d/url")" = http://a ]
+	[ "$(cat "$M/stacks/again/values.yaml")" = 'replicas: 2' ]
+	[ "$(ls "$M/stacks/again/tags")" = live ]
+	[ -d "$M/stacks/again/snapshots/v1" ]
+	rmdir "$M/stacks/again"
+	rmdir "$M/destroyed/again.1"
+	[ -z "$(ls "$M/destroyed")" ]
+}
+
+@test "destroyed stacks are as private as they were" {
+	need_root
+	mkdir -m 700 "$M/stacks/prod"
+	put outputs.d/url secret
+	rmdir "$M/stacks/prod"
+	refused 'Permission denied' as $nobody cat "$M/destroyed/prod.1/snapshots/v2/outputs"
+	refused 'Permission denied' as $nobody bash -c "echo > $M/destroyed/prod.1/restore"
+	refused 'not permitted' as $nobody rmdir "$M/destroyed/prod.1"
+	cat "$M/destroyed/prod.1/snapshots/v2/outputs"
+}
+
+@test "runs keep the version before them, as the settings and the workflow say" {
+	mkdir "$M/stacks/prod"
+	put outputs.d/url a
+	script one.sloth true
+	cp one.sloth "$M/stacks/prod/runs/"
+	cat "$M/runs/1/wait"
+	[[ $(cat "$M/stacks/prod/snapshots/list") == v2*'before_deployment  before run 1' ]]
+	put config.yaml 'auto_snapshot: false'
+	cp one.sloth "$M/stacks/prod/runs/two.sloth"
+	cat "$M/runs/2/wait"
+	[ "$(wc -l <"$M/stacks/prod/snapshots/list")" = 1 ]
+	printf 'workflow.define("w"):tasks(task("a"):command("true")):config({ create_snapshot = true })\n' >three.sloth
+	cp three.sloth "$M/stacks/prod/runs/"
+	cat "$M/runs/3/wait"
+	[[ $(cat "$M/stacks/prod/snapshots/list") == *'before_deployment  before run 3'* ]]
+	refused 'Invalid argument' cp <(echo 'snapshot_triggers: [sometimes]') "$M/stacks/prod/config.yaml"
+	says 'a list of before_deployment'
+}
+
+@test "a daemon that is killed amid restores and snapshots leaves no half of them" {
+	mkdir "$M/stacks/prod"
+	local i n value
+	for i in 1 2; do
+		for n in a b c d; do put "outputs.d/$n" "$i"; done
+		put values.yaml "all: $i"
+		ln -s latest "$M/stacks/prod/snapshots/state$i"
+	done
+	for round in 1 2 3; do
+		(
+			while :; do
+				echo state1 >"$M/stacks/prod/snapshots/restore" || exit 0
+				echo storm >"$M/stacks/prod/snapshots/new" || exit 0
+				echo state2 >"$M/stacks/prod/snapshots/restore" || exit 0
+			done
+		) &>/dev/null 3>&- &
+		eventually test "$(readlink "$M/stacks/prod/snapshots/latest" | tr -d v)" -gt $((round * 10))  || :
+		read -rt 0.3 <> <(:) || :
+		kill_daemon
+		wait $! || :
+		start_daemon
+		value=$(cat "$M/stacks/prod/outputs.d/a")
+		for n in b c d; do [ "$(cat "$M/stacks/prod/outputs.d/$n")" = "$value" ]; done
+		[ "$(cat "$M/stacks/prod/values.yaml")" = "all: $value" ]
+		diff -r "$M/stacks/prod/snapshots/latest/" "$M/stacks/prod/snapshots/state$value/"
+	done
+	echo "$(readlink "$M/stacks/prod/snapshots/latest")"
+}
