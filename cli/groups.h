@@ -22,6 +22,10 @@ extern const struct verb tags_verbs[]; /* tags.c */
 
 extern const struct verb state_verbs[]; /* state.c */
 
+extern const char with_lock_more[]; /* with-lock.c */
+extern const struct option with_lock_options[];
+int with_lock_run(struct command *command);
+
 extern const struct option ls_options[], write_options[]; /* files.c */
 int ls_run(struct command *command);
 int cat_run(struct command *command);

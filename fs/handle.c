@@ -445,12 +445,24 @@ static void flock_granted(void *userdata, int result, int64_t token, const struc
 	request_finish(request, result);
 }
 
-static int remember_targets(struct handle *handle, const struct lock_target *targets, size_t count)
+static bool same_targets(const struct handle *handle, const struct lock_target *targets, size_t count)
+{
+	for (size_t i = 0; i < count && i < handle->target_count; i++)
+		if (!lock_target_same(handle->targets[i], targets[i]))
+			return false;
+	return handle->target_count == count;
+}
+
+/* A handle has one set of locks for its life. */
+static int remember_targets(struct request *request, struct handle *handle, const struct lock_target *targets,
+	size_t count)
 {
 	struct lock_target *copy;
 
+	if (handle->targets && !same_targets(handle, targets, count))
+		return fault_set(&request->fault, EINVAL, "this open file has locked something else");
 	if (handle->targets)
-		return 0; /* a handle's are always the same */
+		return 0;
 	copy = calloc(count, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
@@ -460,25 +472,23 @@ static int remember_targets(struct handle *handle, const struct lock_target *tar
 	return 0;
 }
 
-int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation)
+int tree_flock_all(struct tree *tree, struct request *request, struct handle *handle, int operation,
+	const struct flock_words *words)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct lock_request wanted = {
 		.kind = (operation & LOCK_SH) ? LOCK_SHARED : LOCK_SESSION,
 		.owner = handle->serial,
-		.operation = "flock",
 	};
-	struct lock_target target = entry_lock_target(handle->entry, handle->node.id);
 	struct lock_wait *wait = NULL;
 	int64_t token;
 	int r, r2;
 
-	if (!handle->entry->lockable)
-		return fault_set(&request->fault, ENOTSUP,
-			"this file is no lock: flock the file `lock` of a stack, or one in locks/");
 	if (operation & LOCK_UN)
 		return flock_unlock(tree, handle);
-	r = remember_targets(handle, &target, 1);
+	snprintf(wanted.operation, sizeof(wanted.operation), "%s", words->operation);
+	snprintf(wanted.reason, sizeof(wanted.reason), "%s", words->reason);
+	r = remember_targets(request, handle, words->targets, words->count);
 	if (r < 0)
 		return r;
 	request->caller.opener = handle->opener;
@@ -486,10 +496,11 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 	if (r < 0)
 		return r;
 	if (operation & LOCK_NB)
-		r = lock_acquire(tree->engine, &request->caller, target, &wanted, &request->fault, &token);
+		r = lock_acquire_all(tree->engine, &request->caller, words->targets, words->count, &wanted,
+			&request->fault, &token);
 	else
-		r = lock_wait(tree->engine, &request->caller, target, &wanted, 0, flock_granted, request,
-			&request->fault, &token, &wait);
+		r = lock_wait_all(tree->engine, &request->caller, words->targets, words->count, &wanted,
+			words->wait_ms, flock_granted, request, &request->fault, &token, &wait);
 	if (r < 0)
 		return r == -EBUSY ? -EAGAIN : r;
 	r2 = store_change_end(&change);
@@ -497,6 +508,17 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 		return r2;
 	request->handle = handle;
 	return wait ? request_later(request, flock_cancel, wait) : 0;
+}
+
+int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation)
+{
+	struct lock_target target = entry_lock_target(handle->entry, handle->node.id);
+
+	if (!handle->entry->lockable)
+		return fault_set(&request->fault, ENOTSUP,
+			"this file is no lock: flock the file `lock` of a stack, or one in locks/");
+	return tree_flock_all(tree, request, handle, operation,
+		&(struct flock_words){ &target, 1, "", "flock", 0 });
 }
 
 const struct buffer *handle_answer(const struct handle *handle)

@@ -144,6 +144,17 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 void tree_close_door(struct tree *tree, const void *door);
 /* `operation`: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB (flock(2)). */
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation);
+/* The same for several, whatever file the handle is of: they go with it. Words as of struct lock_request;
+ * wait_ms 0: for ever. */
+struct lock_target;
+struct flock_words {
+	const struct lock_target *targets;
+	size_t count;
+	const char *reason, *operation;
+	int64_t wait_ms;
+};
+int tree_flock_all(struct tree *tree, struct request *request, struct handle *handle, int operation,
+	const struct flock_words *words);
 
 /* Takes a waiting request back: its done() is called with -EINTR before this returns. */
 void tree_cancel(struct request *request);
