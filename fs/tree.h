@@ -69,6 +69,8 @@ struct tree {
 	struct event_readers *event_readers;
 	TAILQ_HEAD(, option) options;	 /* of runs that are about to be submitted, see nodes/workflows.c */
 	struct comparisons *comparisons; /* of versions, see nodes/compare.c */
+	uint8_t instance; /* of a lock file, that was given last, and when: see tree_find_child() */
+	int64_t instance_ms;
 	int64_t access_generation;	 /* rises when somebody's access to a stack may have changed */
 	uid_t uid;			 /* the daemon's */
 	gid_t gid;
