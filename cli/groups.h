@@ -17,6 +17,8 @@ extern const struct option import_options[]; /* export.c */
 int export_run(struct command *command);
 int import_run(struct command *command);
 
+extern const struct verb stack_verbs[]; /* stack.c */
+extern const struct verb named_lock_verbs[];
 extern const struct verb lock_verbs[]; /* lock.c */
 extern const struct verb tags_verbs[]; /* tags.c */
 

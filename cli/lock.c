@@ -59,7 +59,8 @@ static bool is_named(const struct command *command)
 /* "stack 'prod'", "lock 'db'". */
 static const char *label(const struct command *command, const char *name, char ret_text[NAME_SIZE + 16])
 {
-	snprintf(ret_text, NAME_SIZE + 16, "%s '%.*s'", is_named(command) ? "lock" : "stack", NAME_SIZE, name);
+	snprintf(
+		ret_text, NAME_SIZE + 16, "%s '%.*s'", is_named(command) ? "lock" : "stack", NAME_SIZE, name);
 	return ret_text;
 }
 
@@ -111,7 +112,8 @@ static void detail_number(const char *label_text, const char *what, const json_t
 
 	if (!json_is_integer(number))
 		return;
-	snprintf(text, sizeof(text), "%s%s%lld", what, *what ? " " : "", (long long)json_integer_value(number));
+	snprintf(text, sizeof(text), "%s%s%lld", what, *what ? " " : "",
+		(long long)json_integer_value(number));
 	print_detail(label_text, text);
 }
 
@@ -286,8 +288,8 @@ static int acquire_run(struct command *command)
 	if (r < 0)
 		return r;
 	if (force && (maintenance || command->operand_count > 1 || command_option(command, "wait")))
-		return fault_set(&command->fault, EINVAL,
-			"--force takes one lock, without --maintenance and --wait");
+		return fault_set(
+			&command->fault, EINVAL, "--force takes one lock, without --maintenance and --wait");
 	if (asprintf(&line, "%s%s", force ? "force take " : "", buffer_text(&words)) < 0) {
 		line = NULL;
 		return -ENOMEM;
@@ -358,8 +360,9 @@ static int status_run(struct command *command)
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, lock);
 	locked = is_locked(lock);
-	printf("%s: %s\nStatus: %s%s%s\n", is_named(command) ? "Lock" : "Stack", name, print_style(stdout, locked ? STYLE_YELLOW : STYLE_GREEN),
-		locked ? "LOCKED" : "unlocked", print_style(stdout, STYLE_END));
+	printf("%s: %s\nStatus: %s%s%s\n", is_named(command) ? "Lock" : "Stack", name,
+		print_style(stdout, locked ? STYLE_YELLOW : STYLE_GREEN), locked ? "LOCKED" : "unlocked",
+		print_style(stdout, STYLE_END));
 	if (locked) {
 		print_heading("Lock Details");
 		print_holder(lock, true);
@@ -550,17 +553,46 @@ static int lock_list_run(struct command *command)
 	return r;
 }
 
-const struct verb lock_verbs[] = {
-	{ "acquire", .operands = "NAME...", .help = "Lock until it is released or its time is over; several at once: all or none",
-		.options = acquire_options, .run = acquire_run },
-	{ "status", .operands = "NAME", .help = "Show who holds the lock, and who waits", .options = status_options,
-		.run = status_run },
-	{ "renew", .operands = "NAME", .help = "Begin the time of a lock of your own anew",
-		.options = renew_options, .run = renew_run },
-	{ "release", .operands = "NAME...", .help = "Release locks of your own", .options = release_options,
-		.run = release_run },
-	{ "force-release", .operands = "NAME", .help = "Release somebody else's lock",
-		.options = force_options, .run = force_run },
-	{ "list", .help = "List what is locked", .options = lock_list_options, .run = lock_list_run },
+/* Of the name itself: for stacks, release is all. */
+static int remove_run(struct command *command)
+{
+	CLEANUP(cleanup_free) char *path = NULL;
+	const char *name = command->operands[0];
+	int r = lock_path(command, name, false, &path);
+
+	if (r < 0)
+		return r;
+	if (!command_client(command))
+		return -command->fault.code;
+	r = client_call(
+		&command->client, "unlink", json_pack("{ss}", "path", path), NULL, 0, &command->fault, NULL);
+	if (r < 0)
+		return r;
+	if (command->format != FORMAT_TEXT)
+		return print_value(command, json_pack("{sssb}", "lock", name, "removed", 1));
+	print_done("Lock '%s' removed", name);
+	return 0;
+}
+
+/* clang-format off */
+#define LOCK_VERBS                                                                                           \
+	{ "acquire", .operands = "NAME...", .options = acquire_options, .run = acquire_run,                  \
+	  .help = "Lock until it is released or its time is over; several: all or none" },                   \
+	{ "status", .operands = "NAME", .options = status_options, .run = status_run,                        \
+	  .help = "Show who holds the lock, and who waits" },                                                \
+	{ "renew", .operands = "NAME", .options = renew_options, .run = renew_run,                           \
+	  .help = "Begin the time of a lock of your own anew" },                                             \
+	{ "release", .operands = "NAME...", .options = release_options, .run = release_run,                  \
+	  .help = "Release locks of your own" },                                                             \
+	{ "force-release", .operands = "NAME", .options = force_options, .run = force_run,                   \
+	  .help = "Release somebody else's lock" },                                                          \
+	{ "list", .options = lock_list_options, .run = lock_list_run, .help = "List what is locked" }
+
+const struct verb lock_verbs[] = { LOCK_VERBS, { NULL } };
+
+const struct verb named_lock_verbs[] = {
+	LOCK_VERBS,
+	{ "remove", .operands = "NAME", .run = remove_run, .help = "Release a lock of your own, and remove its name" },
 	{ NULL },
 };
+/* clang-format on */

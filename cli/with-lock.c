@@ -26,10 +26,13 @@ const struct option with_lock_options[] = {
 };
 
 const char with_lock_more[] =
-	"LOCKS are stacks or named locks (locks/NAME) with commas between them: all are locked, or none. The locks\n"
+	"LOCKS are stacks or named locks (locks/NAME) with commas between them: all are locked, or none. The "
+	"locks\n"
 	"end with this process, however it ends; then the command is sent SIGTERM. The command has\n"
-	"SLOTH_LOCK_TOKEN (of the first), SLOTH_STACK and SLOTH_LOCKS in its environment: what it changes when the\n"
-	"lock was taken away meanwhile is refused. The exit status is the command's: 127 when it is not found, 126\n"
+	"SLOTH_LOCK_TOKEN (of the first), SLOTH_STACK and SLOTH_LOCKS in its environment: what it changes "
+	"when the\n"
+	"lock was taken away meanwhile is refused. The exit status is the command's: 127 when it is not "
+	"found, 126\n"
 	"when it can't be executed.";
 
 /* "prod,locks/db" as paths of the tree. */
@@ -49,7 +52,9 @@ static int paths_of(struct command *command, const char *text, json_t **ret_path
 
 		if (name_check(name) < 0)
 			return fault_set(&command->fault, EINVAL,
-				"\"%s\": what is locked is a stack, or locks/NAME, with commas between several", word);
+				"\"%s\": what is locked is a stack, or locks/NAME, with commas between "
+				"several",
+				word);
 		snprintf(path, sizeof(path), "%s/%s", !strncmp(word, "locks/", 6) ? "locks" : "stacks", name);
 		json_array_append_new(paths, json_string(path));
 	}
@@ -100,7 +105,8 @@ static int token_of(struct command *command, const char *path, int64_t *ret_toke
 	return r;
 }
 
-/* SLOTH_LOCKS="stacks/prod=7 locks/db=3"; of the first also SLOTH_LOCK_TOKEN and, if it is a stack, SLOTH_STACK. */
+/* SLOTH_LOCKS="stacks/prod=7 locks/db=3"; of the first also SLOTH_LOCK_TOKEN and, if it is a stack,
+ * SLOTH_STACK. */
 static int set_environment(struct command *command, const json_t *paths)
 {
 	CLEANUP(buffer_done) struct buffer all = { 0 };
@@ -168,13 +174,15 @@ static void become(char **words, pid_t parent)
 static int wait_for_command(struct command *command, int *ret_status)
 {
 	CLEANUP(cleanup_fd) int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
-	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN }, { .fd = command->client.fd, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN },
+		{ .fd = command->client.fd, .events = POLLIN } };
 
 	while (pidfd >= 0 && !(fds[0].revents & POLLIN)) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;
 		if (fds[1].fd >= 0 && fds[1].revents) {
-			print_warning("the daemon is gone, and the lock with it: changes by the command are refused");
+			print_warning("the daemon is gone, and the lock with it: changes by the command are "
+				      "refused");
 			fds[1].fd = -1;
 			fds[1].revents = 0;
 		}

@@ -65,8 +65,7 @@ static int folder_pass(struct engine *engine, struct caller *caller, const char 
 	struct folder folder;
 	int r = folder_get(engine, name, &folder);
 
-	if (r == 0 && caller &&
-		caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_EXECUTE) < 0)
+	if (r == 0 && caller && caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_EXECUTE) < 0)
 		return fault_set(fault, EACCES, "you may not use the folder %s/", name);
 	return r;
 }

@@ -454,8 +454,8 @@ static bool same_targets(const struct handle *handle, const struct lock_target *
 }
 
 /* A handle has one set of locks for its life. */
-static int remember_targets(struct request *request, struct handle *handle, const struct lock_target *targets,
-	size_t count)
+static int remember_targets(
+	struct request *request, struct handle *handle, const struct lock_target *targets, size_t count)
 {
 	struct lock_target *copy;
 
@@ -517,8 +517,8 @@ int tree_flock(struct tree *tree, struct request *request, struct handle *handle
 	if (!handle->entry->lockable)
 		return fault_set(&request->fault, ENOTSUP,
 			"this file is no lock: flock the file `lock` of a stack, or one in locks/");
-	return tree_flock_all(tree, request, handle, operation,
-		&(struct flock_words){ &target, 1, "", "flock", 0 });
+	return tree_flock_all(
+		tree, request, handle, operation, &(struct flock_words){ &target, 1, "", "flock", 0 });
 }
 
 const struct buffer *handle_answer(const struct handle *handle)

@@ -222,9 +222,9 @@ static bool same_row(struct node a, struct node b)
 	return a.id == b.id && a.table == b.table && a.row == b.row;
 }
 
-/* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock while
- * a write waits for its answer, so whoever comes next must be given another inode. Between a look-up and its
- * open nothing is known: who comes within that time is given the next one. */
+/* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock
+ * while a write waits for its answer, so whoever comes next must be given another inode. Between a look-up
+ * and its open nothing is known: who comes within that time is given the next one. */
 static uint8_t free_instance(struct tree *tree, struct node node)
 {
 	int64_t now = time_now_ms(), since = now - tree->instance_ms;

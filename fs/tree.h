@@ -71,8 +71,8 @@ struct tree {
 	struct comparisons *comparisons; /* of versions, see nodes/compare.c */
 	uint8_t instance; /* of a lock file, that was given last, and when: see tree_find_child() */
 	int64_t instance_ms;
-	int64_t access_generation;	 /* rises when somebody's access to a stack may have changed */
-	uid_t uid;			 /* the daemon's */
+	int64_t access_generation; /* rises when somebody's access to a stack may have changed */
+	uid_t uid;		   /* the daemon's */
 	gid_t gid;
 	/* A cached attribute is out of date / a name that the kernel may remember is gone. Set by the FUSE
 	 * door. */
