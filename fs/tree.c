@@ -25,8 +25,6 @@ uint8_t directory_table(const struct directory *directory)
 	return TABLE_COUNT;
 }
 
-enum { LOOKUP_TO_OPEN_MS = 100 };
-
 int tree_new(struct engine *engine, struct tree **ret_tree)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
@@ -217,38 +215,6 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 	return 0;
 }
 
-static bool same_row(struct node a, struct node b)
-{
-	return a.id == b.id && a.table == b.table && a.row == b.row;
-}
-
-/* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock
- * while a write waits for its answer, so whoever comes next must be given another inode. Between a look-up
- * and its open nothing is known: who comes within that time is given the next one. */
-static uint8_t free_instance(struct tree *tree, struct node node)
-{
-	int64_t now = time_now_ms(), since = now - tree->instance_ms;
-	struct request *request;
-	struct handle *handle;
-	bool used[256] = { false };
-	unsigned first = since >= 0 && since < LOOKUP_TO_OPEN_MS ? tree->instance + 1U : 0;
-
-	TAILQ_FOREACH (request, &tree->waits, waiting)
-		if (request->handle && request->data && same_row(request->handle->node, node))
-			used[request->handle->node.instance] = true;
-	TAILQ_FOREACH (handle, &tree->handles, handles)
-		if (handle_writes(handle) && same_row(handle->node, node))
-			used[handle->node.instance] = true;
-	for (unsigned i = 0; i < 256; i++)
-		if (!used[(first + i) % 256]) {
-			first = (first + i) % 256;
-			break;
-		}
-	tree->instance = (uint8_t)first;
-	tree->instance_ms = now;
-	return tree->instance;
-}
-
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node)
 {
@@ -274,7 +240,7 @@ int tree_find_child(struct tree *tree, struct view *folder, const struct entry *
 		if (child->unlinkable && scratch_hidden(tree->scratch, node_number(node)))
 			continue;
 		if (child->waits)
-			node.instance = free_instance(tree, node);
+			node.instance = handle_free_instance(tree, node);
 		*ret_node = node;
 		return 0;
 	}
