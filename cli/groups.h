@@ -17,6 +17,8 @@ extern const struct option import_options[]; /* export.c */
 int export_run(struct command *command);
 int import_run(struct command *command);
 
+extern const struct verb stack_verbs[]; /* stack.c */
+extern const struct verb named_lock_verbs[];
 extern const struct verb lock_verbs[]; /* lock.c */
 extern const struct verb tags_verbs[]; /* tags.c */
 extern const struct verb stack_verbs[];	  /* stack.c */
@@ -34,6 +36,10 @@ extern const struct verb destroyed_verbs[]; /* destroyed.c */
 extern const struct verb tags_verbs[];	    /* tags.c */
 
 extern const struct verb state_verbs[]; /* state.c */
+
+extern const char with_lock_more[]; /* with-lock.c */
+extern const struct option with_lock_options[];
+int with_lock_run(struct command *command);
 
 extern const struct option ls_options[], write_options[]; /* files.c */
 int ls_run(struct command *command);

@@ -52,13 +52,29 @@ static int stale_fault(const struct stack *stack, int64_t token, const char *who
 		whose, token, stack->name, stack->token);
 }
 
+/* "stacks/prod=7 locks/db=3": what `sloth with-lock` has locked; 0: not this stack. */
+static int64_t token_of_list(const char *list, const char *stack)
+{
+	char start[NAME_SIZE + 16];
+	const char *p;
+
+	snprintf(start, sizeof(start), "stacks/%s=", stack);
+	p = strstr(list, start);
+	return p && (p == list || p[-1] == ' ') ? strtoll(p + strlen(start), NULL, 10) : 0;
+}
+
 /* What the environment says of the stack and the token; 0: nothing. Only the process itself is fooled by one
  * that lies. */
 static int64_t token_of_environment(pid_t pid, const char *stack)
 {
-	char name[NAME_SIZE], token[32];
+	char name[NAME_SIZE], token[32], list[LOCK_TARGETS_MAX * (NAME_SIZE + 32)];
 	int64_t value;
 
+	if (pid > 0 && process_variable(pid, "SLOTH_LOCKS", list, sizeof(list)) == 0) {
+		value = token_of_list(list, stack);
+		if (value)
+			return value;
+	}
 	if (pid <= 0 || process_variable(pid, "SLOTH_LOCK_TOKEN", token, sizeof(token)) < 0 || !*token ||
 		process_variable(pid, "SLOTH_STACK", name, sizeof(name)) < 0 || strcmp(name, stack) != 0)
 		return 0;

@@ -8,8 +8,6 @@
 
 #include "base/text.h"
 #include "engine/lock-table.h"
-#include "engine/named-lock.h"
-#include "engine/stack.h"
 
 enum {
 	WORD_REASON = 1 << 0,
@@ -237,27 +235,6 @@ static int assign(struct command *command, const struct verb *verb, char *text, 
 	return unknown_word(command, text);
 }
 
-/* "stacks/prod", "locks/db". */
-static int target_find(struct command *command, const char *path, struct lock_target *ret_target)
-{
-	struct stack stack;
-	int r;
-
-	if (!strncmp(path, "locks/", 6)) {
-		ret_target->stack_id = 0;
-		return named_lock_need(command->engine, command->caller, path + 6, false, command->fault,
-			&ret_target->name_id);
-	}
-	if (strncmp(path, "stacks/", 7) != 0)
-		return fault_set(command->fault, EINVAL,
-			"%.200s: what is locked is written as stacks/NAME or locks/NAME", path);
-	r = stack_find(command->engine, path + 7, &stack);
-	if (r < 0)
-		return fault_set(command->fault, -r, "there is no stack %.128s", path + 7);
-	*ret_target = lock_of_stack(stack.id);
-	return 0;
-}
-
 static int target_word(struct command *command, const char *path)
 {
 	struct lock_target target;
@@ -265,7 +242,7 @@ static int target_word(struct command *command, const char *path)
 
 	if (command->target_count == LOCK_TARGETS_MAX)
 		return fault_set(command->fault, EINVAL, "at most %d are locked at once", LOCK_TARGETS_MAX);
-	r = target_find(command, path, &target);
+	r = lock_target_find(command->engine, command->caller, path, command->fault, &target);
 	if (r == 0)
 		command->targets[command->target_count++] = target;
 	return r;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/event.h"
+#include "engine/folder.h"
 #include "engine/lock-table.h"
 #include "engine/named-lock.h"
 #include "engine/stack.h"
@@ -56,6 +57,53 @@ int lock_object_for(struct engine *engine, struct caller *caller, struct lock_ta
 			caller_user_name(ret_object->uid, owner, sizeof(owner)), (unsigned)ret_object->mode,
 			want & MAY_WRITE ? "lock" : "read");
 	return 0;
+}
+
+/* A folder that one may not pass is no way to what is in it. */
+static int folder_pass(struct engine *engine, struct caller *caller, const char *name, struct fault *fault)
+{
+	struct folder folder;
+	int r = folder_get(engine, name, &folder);
+
+	if (r == 0 && caller && caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_EXECUTE) < 0)
+		return fault_set(fault, EACCES, "you may not use the folder %s/", name);
+	return r;
+}
+
+static int find_stack(struct engine *engine, struct caller *caller, const char *name, struct fault *fault,
+	struct lock_target *ret_target)
+{
+	struct stack stack;
+	int r = folder_pass(engine, caller, "stacks", fault);
+
+	if (r < 0)
+		return r;
+	r = stack_find(engine, name, &stack);
+	if (r < 0)
+		return fault_set(fault, -r, "there is no stack %.128s", name);
+	if (stack_access(caller, &stack, MAY_EXECUTE) < 0)
+		return fault_set(fault, EACCES, "you may not use the stack %s", stack.name);
+	*ret_target = lock_of_stack(stack.id);
+	return 0;
+}
+
+int lock_target_find(struct engine *engine, struct caller *caller, const char *path, struct fault *fault,
+	struct lock_target *ret_target)
+{
+	int64_t id = 0;
+	int r;
+
+	if (!strncmp(path, "stacks/", strlen("stacks/")))
+		return find_stack(engine, caller, path + strlen("stacks/"), fault, ret_target);
+	if (strncmp(path, "locks/", strlen("locks/")) != 0)
+		return fault_set(fault, EINVAL,
+			"%.200s: what is locked is written as stacks/NAME or locks/NAME", path);
+	r = folder_pass(engine, caller, "locks", fault);
+	if (r == 0)
+		r = named_lock_need(engine, caller, path + strlen("locks/"), false, fault, &id);
+	if (r == 0)
+		*ret_target = lock_of_name(id);
+	return r;
 }
 
 const char *lock_object_label(const struct lock_object *object, char ret_text[LOCK_LABEL_MAX])

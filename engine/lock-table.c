@@ -36,6 +36,8 @@ static int start(struct engine *engine)
 
 	if (r == 0)
 		r = lock_rows_start(engine);
+	if (r == 0)
+		r = lock_rows_expire(engine);
 	return r < 0 ? r : store_change_end(&change);
 }
 
@@ -52,6 +54,7 @@ int lock_table_new(struct engine *engine)
 	lock_clock_init(table);
 	lock_bound_init(table);
 	engine->locks = table;
+	table->next_expiry_ms = 1; /* not known yet: what is over by now goes at once */
 	r = start(engine);
 	if (r < 0)
 		return r;

@@ -48,6 +48,11 @@ static inline bool lock_target_same(struct lock_target a, struct lock_target b)
 	return a.stack_id == b.stack_id && a.name_id == b.name_id;
 }
 
+/* "stacks/prod" or "locks/db", as the caller may walk there. A named lock that is missing is made, if the
+ * folder lets him. -ENOENT, -EACCES, -EINVAL. */
+int lock_target_find(struct engine *engine, struct caller *caller, const char *path, struct fault *fault,
+	struct lock_target *ret_target);
+
 struct lock {
 	enum lock_kind kind;
 	struct lock_target target;

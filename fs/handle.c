@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "base/cleanup.h"
 #include "engine/lock.h"
@@ -363,11 +362,6 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	return r == 0 ? r2 : r;
 }
 
-static void flock_cancel(struct request *request)
-{
-	lock_wait_cancel(request->pending);
-}
-
 /* Who waits for a lock of a file that is closed, or for its content, waits in vain: a lock that is granted
  * then would be nobody's. What was written is another matter: that goes on. */
 static void end_waits(struct handle *handle, struct tree *tree)
@@ -379,22 +373,9 @@ static void end_waits(struct handle *handle, struct tree *tree)
 		if (waiting->handle != handle)
 			continue;
 		waiting->handle = NULL;
-		if (waiting->cancel == flock_cancel || handle->entry->kind == KIND_WAIT)
+		if (waiting->cancel == handle_flock_cancel || handle->entry->kind == KIND_WAIT)
 			tree_cancel(waiting);
 	}
-}
-
-/* Each release stands alone: one that can't be stored now is done again, see lock_turn_ended(). */
-static int flock_unlock(struct tree *tree, struct handle *handle)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < handle->target_count; i++) {
-		int r2 = lock_release_owner(tree->engine, handle->targets[i], LOCK_SESSION, handle->serial);
-
-		r = r < 0 ? r : r2;
-	}
-	return r;
 }
 
 void tree_release(struct tree *tree, struct request *request, struct handle *handle)
@@ -413,7 +394,7 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 			watch->wake(watch);
 		}
 	}
-	flock_unlock(tree, handle);
+	handle_unlock(tree, handle);
 	if (handle->cached)
 		content_close(tree->contents, node_number(handle->node));
 	TAILQ_REMOVE(&tree->handles, handle, handles);
@@ -444,69 +425,6 @@ void tree_close_door(struct tree *tree, const void *door)
 		if (handle->door == door)
 			tree_release(tree, &request, handle);
 	}
-}
-
-static void flock_granted(void *userdata, int result, int64_t token, const struct fault *fault)
-{
-	struct request *request = userdata;
-
-	if (fault)
-		request->fault = *fault;
-	request_finish(request, result);
-}
-
-static int remember_targets(struct handle *handle, const struct lock_target *targets, size_t count)
-{
-	struct lock_target *copy;
-
-	if (handle->targets)
-		return 0; /* a handle's are always the same */
-	copy = calloc(count, sizeof(*copy));
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, targets, count * sizeof(*copy));
-	handle->targets = copy;
-	handle->target_count = count;
-	return 0;
-}
-
-int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation)
-{
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct lock_request wanted = {
-		.kind = (operation & LOCK_SH) ? LOCK_SHARED : LOCK_SESSION,
-		.owner = handle->serial,
-		.operation = "flock",
-	};
-	struct lock_target target = entry_lock_target(handle->entry, handle->node.id);
-	struct lock_wait *wait = NULL;
-	int64_t token;
-	int r, r2;
-
-	if (!handle->entry->lockable)
-		return fault_set(&request->fault, ENOTSUP,
-			"this file is no lock: flock the file `lock` of a stack, or one in locks/");
-	if (operation & LOCK_UN)
-		return flock_unlock(tree, handle);
-	r = remember_targets(handle, &target, 1);
-	if (r < 0)
-		return r;
-	request->caller.opener = handle->opener;
-	r = store_change_begin(tree->engine->store, &change);
-	if (r < 0)
-		return r;
-	if (operation & LOCK_NB)
-		r = lock_acquire(tree->engine, &request->caller, target, &wanted, &request->fault, &token);
-	else
-		r = lock_wait(tree->engine, &request->caller, target, &wanted, 0, flock_granted, request,
-			&request->fault, &token, &wait);
-	if (r < 0)
-		return r == -EBUSY ? -EAGAIN : r;
-	r2 = store_change_end(&change);
-	if (r2 < 0)
-		return r2;
-	request->handle = handle;
-	return wait ? request_later(request, flock_cancel, wait) : 0;
 }
 
 const struct buffer *handle_answer(const struct handle *handle)

@@ -43,6 +43,10 @@ static inline struct lock_target entry_lock_target(const struct entry *entry, in
 	return entry->subject == SUBJECT_LOCK ? lock_of_name(id) : lock_of_stack(id);
 }
 
+/* flock.c: gives back all session locks of an open file; takes back a wait for one. */
+int handle_unlock(struct tree *tree, struct handle *handle);
+void handle_flock_cancel(struct request *request);
+
 /* A scratch file that was renamed onto a document is that document now. */
 struct node node_resolve(struct tree *tree, uint64_t number);
 
@@ -63,6 +67,9 @@ int tree_find_child(struct tree *tree, struct view *folder, const struct entry *
 /* Opens without asking for the right: for whoever has just made the file (open(2), O_CREAT). */
 int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);
+
+/* opened.c: the instance of a row that waits, for who looks it up now. */
+uint8_t handle_free_instance(struct tree *tree, struct node node);
 
 /* Renders a row; the buffer is the caller's. */
 int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content);

@@ -369,7 +369,7 @@ static int replace_document(
 
 	/* Neither may a command wait while the kernel holds the folder for the rename, nor be larger than one
 	 * that is written. */
-	if (entry->lockable)
+	if (entry->waits)
 		return fault_set(&request->fault, EPERM, "a lock can't be replaced: write the command to it");
 	if (entry->kind == KIND_CONTROL && scratch->content.size > CONTROL_MAX)
 		return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");

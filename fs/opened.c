@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which processes have a file of the mounted tree open: /proc tells by the inode number, and asks nobody. */
+/* Who has which file of the mounted tree open: by /proc, which tells the inode number and asks nobody, and by our
+ * own handles. */
 #include "fs/opened.h"
 
 #include <dirent.h>
@@ -10,7 +11,10 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "fs/handle.h"
+
+enum { LOOKUP_TO_OPEN_MS = 100 };
 
 static void cleanup_dir(DIR **dir)
 {
@@ -55,4 +59,36 @@ int opened_locks(void *userdata, pid_t pid, int64_t stack_id, int64_t name_id)
 		if (entry->d_name[0] != '.' && is_lock_of(inode_of(pid, entry->d_name), target))
 			count++;
 	return count;
+}
+
+static bool same_row(struct node a, struct node b)
+{
+	return a.id == b.id && a.table == b.table && a.row == b.row;
+}
+
+/* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock
+ * while a write waits for its answer, so whoever comes next must be given another inode. Between a look-up
+ * and its open nothing is known: who comes within that time is given the next one. */
+uint8_t handle_free_instance(struct tree *tree, struct node node)
+{
+	int64_t now = time_now_ms(), since = now - tree->instance_ms;
+	struct request *request;
+	struct handle *handle;
+	bool used[256] = { false };
+	unsigned first = since >= 0 && since < LOOKUP_TO_OPEN_MS ? tree->instance + 1U : 0;
+
+	TAILQ_FOREACH (request, &tree->waits, waiting)
+		if (request->handle && request->data && same_row(request->handle->node, node))
+			used[request->handle->node.instance] = true;
+	TAILQ_FOREACH (handle, &tree->handles, handles)
+		if (handle_writes(handle) && same_row(handle->node, node))
+			used[handle->node.instance] = true;
+	for (unsigned i = 0; i < 256; i++)
+		if (!used[(first + i) % 256]) {
+			first = (first + i) % 256;
+			break;
+		}
+	tree->instance = (uint8_t)first;
+	tree->instance_ms = now;
+	return tree->instance;
 }

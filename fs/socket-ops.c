@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations of the socket (doc/protocol.md): one row each. */
+#include "engine/lock.h"
 #include "fs/socket-internal.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "build.h"
+#include "engine/lock.h"
 #include "engine/runner.h"
 
 static int get_text(struct op *op, const char *key, const char **ret_text)
@@ -609,8 +611,46 @@ static const struct {
 	{ "unlock", LOCK_UN },
 };
 
+static const char *text_or(struct op *op, const char *key, const char *otherwise)
+{
+	const char *text = json_string_value(json_object_get(op->head, key));
+
+	return text ? text : otherwise;
+}
+
+/* Several, by their paths within the tree, in the hands of any open file. In a change: names are made. */
+static ssize_t flock_paths(struct op *op, struct open_file *file, int operation, const json_t *paths)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct engine *engine = op->request.tree->engine;
+	struct lock_target targets[LOCK_TARGETS_MAX];
+	size_t count = json_array_size(paths);
+	int r, r2;
+
+	if (count == 0 || count > LOCK_TARGETS_MAX)
+		return fault_set(
+			&op->request.fault, EINVAL, "\"paths\" is a list of 1 to %d", LOCK_TARGETS_MAX);
+	r = store_change_begin(engine->store, &change);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		const char *path = json_string_value(json_array_get(paths, i));
+
+		r = lock_target_find(
+			engine, &op->request.caller, path ? path : "", &op->request.fault, &targets[i]);
+	}
+	if (r < 0)
+		return r;
+	r = tree_flock_all(op->request.tree, &op->request, file->handle, operation,
+		&(struct flock_words){ targets, count, text_or(op, "reason", ""),
+			text_or(op, "operation", "flock"), get_int(op, "wait_ms", 0) });
+	if (r < 0 && r != LATER)
+		return r;
+	r2 = store_change_end(&change);
+	return r2 < 0 ? r2 : r;
+}
+
 static ssize_t do_flock(struct op *op, const struct frame *frame)
 {
+	const json_t *paths = json_object_get(op->head, "paths");
 	struct open_file *file;
 	const char *word;
 	int nonblock = json_is_true(json_object_get(op->head, "nonblock")) ? LOCK_NB : 0;
@@ -620,10 +660,14 @@ static ssize_t do_flock(struct op *op, const struct frame *frame)
 		r = get_text(op, "lock", &word);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sizeof(lock_words) / sizeof(lock_words[0]); i++)
-		if (!strcmp(lock_words[i].name, word))
-			return tree_flock(op->request.tree, &op->request, file->handle,
-				lock_words[i].operation | nonblock);
+	for (size_t i = 0; i < sizeof(lock_words) / sizeof(lock_words[0]); i++) {
+		int operation = lock_words[i].operation | nonblock;
+
+		if (strcmp(lock_words[i].name, word) != 0)
+			continue;
+		return paths ? flock_paths(op, file, operation, paths)
+			     : tree_flock(op->request.tree, &op->request, file->handle, operation);
+	}
 	return fault_set(&op->request.fault, EINVAL, "\"lock\" is exclusive, shared or unlock");
 }
 

@@ -138,7 +138,7 @@ int entry_rights(struct view *view, const struct entry *entry, struct attr *ret_
 		.gid = object.gid,
 		.mtime_ms = object.mtime_ms,
 		.fleeting = entry->fleeting || entry->kind == KIND_STREAM || entry->kind == KIND_WAIT,
-		.renamable = entry->unlinkable || entry->lockable || entry->fleeting,
+		.renamable = entry->unlinkable || entry->waits || entry->fleeting,
 	};
 	return 0;
 }
@@ -215,23 +215,6 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 	return 0;
 }
 
-/* The first number of a lock file on which no write waits: the kernel holds an inode's lock while a write
- * waits for its answer, so whoever comes next must be given another inode. */
-static uint8_t free_instance(struct tree *tree, struct node node)
-{
-	struct request *request;
-	bool used[256] = { false };
-
-	TAILQ_FOREACH (request, &tree->waits, waiting)
-		if (request->handle && request->data && request->handle->node.id == node.id &&
-			request->handle->node.table == node.table && request->handle->node.row == node.row)
-			used[request->handle->node.instance] = true;
-	for (unsigned i = 0; i < 256; i++)
-		if (!used[i])
-			return (uint8_t)i;
-	return 0;
-}
-
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node)
 {
@@ -256,8 +239,8 @@ int tree_find_child(struct tree *tree, struct view *folder, const struct entry *
 			return r;
 		if (child->unlinkable && scratch_hidden(tree->scratch, node_number(node)))
 			continue;
-		if (child->lockable)
-			node.instance = free_instance(tree, node);
+		if (child->waits)
+			node.instance = handle_free_instance(tree, node);
 		*ret_node = node;
 		return 0;
 	}

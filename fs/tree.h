@@ -70,8 +70,10 @@ struct tree {
 	struct event_readers *event_readers;
 	TAILQ_HEAD(, option) options;	 /* of runs that are about to be submitted, see nodes/workflows.c */
 	struct comparisons *comparisons; /* of versions, see nodes/compare.c */
-	int64_t access_generation;	 /* rises when somebody's access to a stack may have changed */
-	uid_t uid;			 /* the daemon's */
+	uint8_t instance; /* of a lock file, that was given last, and when: see tree_find_child() */
+	int64_t instance_ms;
+	int64_t access_generation; /* rises when somebody's access to a stack may have changed */
+	uid_t uid;		   /* the daemon's */
 	gid_t gid;
 	/* A cached attribute is out of date / a name that the kernel may remember is gone. Set by the FUSE
 	 * door. */
@@ -145,6 +147,17 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 void tree_close_door(struct tree *tree, const void *door);
 /* `operation`: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB (flock(2)). */
 int tree_flock(struct tree *tree, struct request *request, struct handle *handle, int operation);
+/* The same for several, whatever file the handle is of: they go with it. Words as of struct lock_request;
+ * wait_ms 0: for ever. */
+struct lock_target;
+struct flock_words {
+	const struct lock_target *targets;
+	size_t count;
+	const char *reason, *operation;
+	int64_t wait_ms;
+};
+int tree_flock_all(struct tree *tree, struct request *request, struct handle *handle, int operation,
+	const struct flock_words *words);
 
 /* Takes a waiting request back: its done() is called with -EINTR before this returns. */
 void tree_cancel(struct request *request);

@@ -180,11 +180,11 @@ static int object_everybody(struct view *view, struct object *ret_object)
 /* clang-format off */
 static const struct entry locks_entries[] = {
 	{ .name = "ctl", .help = "takes several locks together; what is locked", .kind = KIND_CONTROL, .mode = 0666,
-	  .fleeting = true, .object = object_everybody, .show = ctl_show, .write = ctl_write },
+	  .fleeting = true, .waits = true, .object = object_everybody, .show = ctl_show, .write = ctl_write },
 	{ .name = "ctl.json", .help = "what is locked, as a JSON list", .kind = KIND_TEXT, .mode = 0444,
 	  .fleeting = true, .object = object_everybody, .show = ctl_show_json },
 	{ .help = "a lock with a name of its own", .kind = KIND_CONTROL, .mode = 0666, .subject = SUBJECT_LOCK,
-	  .aspects = ASPECT_LOCK | ASPECT_META, .fleeting = true, .lockable = true, .object = object_named_lock,
+	  .aspects = ASPECT_LOCK | ASPECT_META, .fleeting = true, .waits = true, .lockable = true, .object = object_named_lock,
 	  .stamp = lock_node_stamp, .show = lock_node_show, .write = lock_node_write, .find = name_find,
 	  .each = name_each, .make = name_make, .remove = name_remove, .chmod = name_chmod, .chown = name_chown },
 	{ .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_LOCK,

@@ -285,7 +285,7 @@ static const struct entry stack_entries[] = {
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .fleeting = true, .object = object_stack,
 	  .show = export_show, .commit = export_commit },
 	{ .name = "lock", .help = "who holds the stack and who waits; commands", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .lockable = true,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_LOCK, .fleeting = true, .waits = true, .lockable = true,
 	  .object = object_stack, .stamp = lock_node_stamp, .show = lock_node_show,
 	  .write = lock_node_write, .remove = lock_node_remove },
 	{ .name = "lock.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,

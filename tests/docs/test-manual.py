@@ -80,6 +80,10 @@ def missing_settings(lines):
 def missing_commands():
     text = page("sloth.1")
     entries = re.split(r"^(?=\*sloth )", text, flags=re.M)[1:]
+    # Two commands may share an entry: the first one's line ends with a break.
+    for i in range(len(entries) - 2, -1, -1):
+        if entries[i].endswith(" ++\n"):
+            entries[i] += entries[i + 1]
     common = text[: text.index("# RUNNING")]
     for line in output(sloth, "help", "--commands").splitlines():
         title, *options = line.split("\t")
