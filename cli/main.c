@@ -34,6 +34,8 @@ static const struct verb verbs[] = {
 		.options = mount_options, .run = mount_run },
 	{ "umount", .alias = "unmount", .operands = "DIR", .help = "Take the folder away again",
 		.run = umount_run },
+	{ "backup", .help = "Backups of the database: create, list, verify, restore", .verbs = backup_verbs },
+	{ "check", .help = "Look for damage in the database", .options = check_options, .run = check_run },
 	{ "doctor", .help = "Look for what is missing on this machine", .run = doctor_run },
 	{ "version", .help = "Print the version", .run = version_run },
 	{ "help", .operands = "[COMMAND...]", .help = "Explain a command", .options = help_options,

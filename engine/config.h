@@ -18,6 +18,8 @@ struct config {
 	int64_t max_document_size;	   /* bytes; larger writes are EFBIG */
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
+	int64_t backup_interval_ms;	   /* between backups that nobody asks for; 0: none */
+	int64_t backup_keep;		   /* of those */
 	int64_t idle_timeout_ms;	   /* a daemon started by the command line exits after this */
 };
 

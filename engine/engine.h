@@ -86,6 +86,7 @@ struct engine {
 		unsigned char hash[32];
 	} event_tail;
 	char home[4096]; /* the folder that the database stands in */
+	bool restoring;	 /* at its end, what backup_restore_prepare() made takes the database's place */
 
 	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by
 	 * who changes something for a runner, undone by every other change and by turn_reply(). */

@@ -226,6 +226,15 @@ int64_t event_last(struct engine *engine)
 	return tail_get(engine, &tail) < 0 ? 0 : tail->id;
 }
 
+const char *event_head(struct engine *engine, char ret_text[2 * EVENT_HASH_SIZE + 1])
+{
+	static const unsigned char none[EVENT_HASH_SIZE];
+	struct event_tail *tail;
+
+	return sodium_bin2hex(ret_text, 2 * EVENT_HASH_SIZE + 1,
+		tail_get(engine, &tail) < 0 ? none : tail->hash, EVENT_HASH_SIZE);
+}
+
 /* What the columns say must be what the JSON says: only that is hashed. */
 static bool columns_fit(const struct event *event, const json_t *object)
 {

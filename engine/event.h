@@ -41,5 +41,9 @@ int event_seek(struct engine *engine, bool json, int64_t offset, int64_t *ret_id
 /* Newest id, 0: none. */
 int64_t event_last(struct engine *engine);
 
+/* The newest event's hash in hexadecimal digits: all events hang on it. Zeros when there is none. */
+enum { EVENT_HASH_SIZE = 32 };
+const char *event_head(struct engine *engine, char ret_text[2 * EVENT_HASH_SIZE + 1]);
+
 /* Walks the chain: 0, or -EBADMSG with the first event that does not fit in the fault. */
 int event_verify(struct engine *engine, struct fault *fault);

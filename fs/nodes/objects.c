@@ -44,6 +44,7 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_VERSION_TYPE] = &version_type_directory,
 	[TABLE_COMPARE] = &compare_directory,
 	[TABLE_LOCKS] = &locks_directory,
+	[TABLE_BACKUPS] = &backups_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)
