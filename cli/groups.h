@@ -25,6 +25,8 @@ extern const struct verb backup_verbs[]; /* backup.c */
 extern const struct option check_options[];
 int check_run(struct command *command);
 
+int complete_run(struct command *command); /* complete.c */
+
 extern const struct option ls_options[], write_options[]; /* files.c */
 int ls_run(struct command *command);
 int cat_run(struct command *command);

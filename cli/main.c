@@ -37,6 +37,8 @@ static const struct verb verbs[] = {
 	{ "backup", .help = "Backups of the database: create, list, verify, restore", .verbs = backup_verbs },
 	{ "check", .help = "Look for damage in the database", .options = check_options, .run = check_run },
 	{ "doctor", .help = "Look for what is missing on this machine", .run = doctor_run },
+	{ "complete", .operands = "[WORD...]", .help = "Print what could end a command line: for shells",
+		.run = complete_run },
 	{ "version", .help = "Print the version", .run = version_run },
 	{ "help", .operands = "[COMMAND...]", .help = "Explain a command", .options = help_options,
 		.run = help_run },

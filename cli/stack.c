@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/alias.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/stack.h"
@@ -211,6 +212,127 @@ static int list_run(struct command *command)
 	return r;
 }
 
+static void detail_text(const char *label, const json_t *object, const char *key)
+{
+	const char *text = print_text(object, key);
+
+	if (*text)
+		print_detail(label, text);
+}
+
+static void detail_time(const char *label, const json_t *object, const char *key)
+{
+	int64_t ms = print_ms(json_object_get(object, key));
+	char text[32];
+
+	if (ms > 0)
+		print_detail(label, print_local_time(ms, text));
+}
+
+static void detail_number(const char *label, const json_t *object, const char *key)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(json_object_get(object, key)));
+	print_detail(label, text);
+}
+
+static void detail_duration(const char *label, const json_t *object, const char *key)
+{
+	const json_t *ms = json_object_get(object, key);
+	char text[32];
+
+	if (json_is_integer(ms))
+		print_detail(label, print_duration(json_integer_value(ms), text));
+}
+
+/* "production, critical" */
+static void detail_list(const char *label, const json_t *object, const char *key)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	const json_t *list = json_object_get(object, key), *value;
+	size_t i;
+
+	json_array_foreach (list, i, value) {
+		if (i)
+			buffer_append_text(&text, ", ");
+		buffer_append_text(&text, json_string_value(value) ? json_string_value(value) : "");
+	}
+	if (text.size)
+		print_detail(label, buffer_text(&text));
+}
+
+static void show_general(const json_t *stack)
+{
+	print_heading("General Information");
+	detail_text("Status", stack, "status");
+	detail_text("Version", stack, "version");
+	detail_text("Description", stack, "description");
+	detail_list("Tags", stack, "tags");
+	detail_text("Owner", stack, "owner");
+	detail_time("Created", stack, "created");
+	detail_time("Last Updated", stack, "updated");
+	detail_number("Total Executions", stack, "runs");
+}
+
+static void show_last_run(const json_t *stack)
+{
+	const json_t *run = json_object_get(stack, "last_run");
+
+	if (!json_is_object(run))
+		return;
+	print_heading("Latest Execution");
+	detail_number("Run", run, "id");
+	detail_time("Started", run, "started");
+	detail_time("Completed", run, "finished");
+	detail_duration("Duration", run, "duration_ms");
+	detail_text("Status", run, "status");
+}
+
+static void show_outputs(const json_t *stack)
+{
+	size_t count = json_object_size(json_object_get(stack, "outputs"));
+	char text[32];
+
+	if (!count)
+		return;
+	snprintf(text, sizeof(text), "Outputs (%zu)", count);
+	print_heading(text);
+	outputs_print(json_object_get(stack, "outputs"), "  ");
+}
+
+static void show_lock(const json_t *stack)
+{
+	print_heading("Lock Status");
+	lock_print(json_object_get(stack, "lock"));
+}
+
+static void (*const sections[])(
+	const json_t *stack) = { show_general, show_last_run, show_outputs, show_lock };
+
+static int show_run(struct command *command)
+{
+	const char *name = command->operands[0];
+	json_t *stack, *part;
+	int r = stack_json(command, name, "status.json", &stack);
+
+	if (r < 0)
+		return r;
+	r = stack_json(command, name, "lock.json", &part);
+	r = r < 0 ? r : json_object_set_new(stack, "lock", part);
+	r = r < 0 ? r : stack_json(command, name, "outputs.json", &part);
+	r = r < 0 ? r : json_object_set_new(stack, "outputs", part);
+	if (r == 0 && command->format != FORMAT_TEXT)
+		return print_value(command, stack);
+	if (r == 0) {
+		print_title("Stack", name);
+		for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+			sections[i](stack);
+	}
+	json_decref(stack);
+	return r;
+}
+
 static int new_run(struct command *command)
 {
 	const char *name = command->operands[0], *description = command_option(command, "description");
@@ -376,5 +498,6 @@ const struct verb stack_verbs[] = {
 		.options = delete_options, .run = delete_run },
 	{ "tags", .alias = "tag", .help = "Add, list and remove the tags of a stack", .verbs = tags_verbs },
 	{ "lock", .help = "Acquire, show and release the locks of stacks", .verbs = lock_verbs },
+	{ "state", .help = "Older names for the same commands", .verbs = stack_state_verbs },
 	{ NULL },
 };
