@@ -362,7 +362,8 @@ static int delete_run(struct command *command)
 const struct verb stack_verbs[] = {
 	{ "list", .alias = "ls", .help = "List the stacks", .options = list_options, .run = list_run },
 	{ "show", .operands = "NAME", .run = stack_show_run,
-		.help = "Show one stack: status, latest run, resources, dependencies, outputs, lock, snapshots" },
+		.help = "Show one stack: status, latest run, resources, dependencies, outputs, lock, "
+			"snapshots" },
 	{ "resources", .alias = "resource", .operands = "NAME", .help = "List the resources of a stack",
 		.options = resources_options, .run = resources_run },
 	{ "export", .operands = "NAME [FILE]", .help = "Write the whole stack into one document",
