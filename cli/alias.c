@@ -128,22 +128,29 @@ static int respell(const struct alias *alias, const struct command *command, str
 	return r < 0 ? r : add_operands(alias, command, words);
 }
 
-int alias_run(struct command *command)
+static int call(struct command *command, int count, char **words)
 {
-	CLEANUP(words_done) struct words words = { 0 };
-	const struct alias *alias = find(command->title);
 	struct command now;
-	int r;
+	int r = command_parse(&now, command->root, count, words);
 
-	assert(alias);
-	if (respell(alias, command, &words) < 0)
-		return fault_set(&command->fault, ENOMEM, "no memory");
-	r = command_parse(&now, command->root, words.count, words.words);
+	if (r == 0 && now.format == FORMAT_TEXT)
+		now.format = command->format;
 	if (r == 0)
 		r = now.verb->run(&now);
 	command->fault = now.fault;
 	command_done(&now);
 	return r;
+}
+
+int alias_run(struct command *command)
+{
+	CLEANUP(words_done) struct words words = { 0 };
+	const struct alias *alias = find(command->title);
+
+	assert(alias);
+	if (respell(alias, command, &words) < 0)
+		return fault_set(&command->fault, ENOMEM, "no memory");
+	return call(command, words.count, words.words);
 }
 
 static const struct option list_options[] = {

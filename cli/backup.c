@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/confirm.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/table.h"
@@ -22,8 +23,7 @@ static const struct option create_options[] = {
 };
 
 static const struct option force_options[] = {
-	{ "force", 'f', NULL, "do not ask" },
-	{ "yes", 'y', NULL, "do not ask" },
+	CONFIRM_OPTIONS,
 	{ NULL },
 };
 
@@ -173,23 +173,6 @@ static int verify_run(struct command *command)
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, json_pack("{sssb}", "name", buffer_text(&name), "ok", 1));
 	print_done("Backup '%s' is in order", buffer_text(&name));
-	return 0;
-}
-
-static int confirm(struct command *command, const char *question, const char *name)
-{
-	char line[NAME_SIZE + 2] = "";
-
-	if (command_flag(command, "force") || command_flag(command, "yes"))
-		return 0;
-	if (!isatty(STDIN_FILENO))
-		return fault_set(&command->fault, EPERM, "%s: say --force if you mean it", question);
-	fprintf(stderr, "%s. Type the backup's name to go on: ", question);
-	if (!fgets(line, sizeof(line), stdin))
-		line[0] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	if (strcmp(line, name))
-		return fault_set(&command->fault, ECANCELED, "nothing was changed");
 	return 0;
 }
 

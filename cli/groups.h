@@ -20,8 +20,9 @@ int import_run(struct command *command);
 extern const struct verb lock_verbs[]; /* lock.c */
 extern const struct verb tags_verbs[]; /* tags.c */
 
-extern const struct verb state_verbs[];	 /* state.c */
-extern const struct verb backup_verbs[]; /* backup.c */
+extern const struct verb state_verbs[];		 /* state.c */
+extern const struct verb state_workflow_verbs[]; /* state-workflow.c */
+extern const struct verb backup_verbs[];	 /* backup.c */
 extern const struct option check_options[];
 int check_run(struct command *command);
 
