@@ -13,6 +13,7 @@ const struct option common_options[] = {
 	{ "json", 0, NULL, "print JSON" },
 	{ "format", 'o', "FORMAT", "table, json or yaml" },
 	{ "help", 'h', NULL, "show what this command does" },
+	{ "output", 0, "FORMAT", "the same as --format" },
 	{ NULL },
 };
 
@@ -119,14 +120,15 @@ static int give(struct command *command, const struct option *option, const char
 		command->format = FORMAT_JSON;
 	if (option == &common_options[2])
 		command->help = true;
-	if (option != &common_options[1] || !value)
+	if ((option != &common_options[1] && option != &common_options[3]) || !value)
 		return 0;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (!strcmp(formats[i].name, value)) {
 			command->format = formats[i].format;
 			return 0;
 		}
-	return fault_set(&command->fault, EINVAL, "--format %s: it must be table, json or yaml", value);
+	return fault_set(
+		&command->fault, EINVAL, "--%s %s: it must be table, json or yaml", option->name, value);
 }
 
 /* The verb's own rows come first: `mount -o` has a meaning of its own. */
@@ -214,7 +216,7 @@ int command_parse(struct command *command, const struct verb *verbs, int argc, c
 {
 	bool options_end = false;
 
-	*command = (struct command){ .client = { .fd = -1 } };
+	*command = (struct command){ .root = verbs, .client = { .fd = -1 } };
 	/* Every letter of a word may be an option. */
 	size_t most = 1;
 	for (int i = 1; i < argc; i++)

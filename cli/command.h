@@ -47,7 +47,8 @@ struct given {
 
 struct command {
 	const struct verb *verb;
-	char title[128]; /* "stack lock acquire" */
+	const struct verb *root; /* the table that it was found in */
+	char title[128];	 /* "stack lock acquire" */
 	/* As many as there are arguments at most; the words are main()'s. */
 	char **operands;
 	int operand_count;

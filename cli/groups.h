@@ -35,7 +35,13 @@ extern const struct verb snapshot_verbs[];  /* snapshot.c */
 extern const struct verb destroyed_verbs[]; /* destroyed.c */
 extern const struct verb tags_verbs[];	    /* tags.c */
 
-extern const struct verb state_verbs[]; /* state.c */
+extern const struct verb state_verbs[];		 /* state.c */
+extern const struct verb state_workflow_verbs[]; /* state-workflow.c */
+extern const struct verb backup_verbs[];	 /* backup.c */
+extern const struct option check_options[];
+int check_run(struct command *command);
+
+int complete_run(struct command *command); /* complete.c */
 
 extern const char with_lock_more[]; /* with-lock.c */
 extern const struct option with_lock_options[];

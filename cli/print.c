@@ -35,6 +35,7 @@ const char *print_style(FILE *out, enum style style)
 		[STYLE_GREEN] = "\033[32m",
 		[STYLE_YELLOW] = "\033[33m",
 		[STYLE_CYAN] = "\033[36m",
+		[STYLE_MAGENTA] = "\033[35m",
 	};
 	/* Asked for once per stream: a log has many lines. */
 	static int known[2] = { -1, -1 };
@@ -98,16 +99,76 @@ void print_json_line(json_t *value)
 	fflush(stdout);
 }
 
+static const struct {
+	enum style style;
+	const char *words[16];
+} word_styles[] = {
+	{ STYLE_GREEN, { "success", "completed", "ok", "create", "created", "applied", "in_sync", "pass",
+			       "unlocked" } },
+	{ STYLE_RED, { "failed", "delete", "deleted", "damaged", "timed_out", "rollback_failed",
+			     "interrupted", "error", "fail", "upstream_failed", "lost" } },
+	{ STYLE_YELLOW, { "running", "update", "updated", "waiting", "queued", "pending", "rolling_back",
+				"warn", "cancelled", "locked", "drifted", "retry_wait" } },
+	{ STYLE_MAGENTA, { "rolled_back" } },
+	{ STYLE_DIM, { "noop", "unchanged", "skipped", "read", "skip" } },
+};
+
+enum style print_word_style(const char *word)
+{
+	for (size_t i = 0; i < sizeof(word_styles) / sizeof(word_styles[0]); i++)
+		for (const char *const *w = word_styles[i].words; *w; w++)
+			if (!strcasecmp(*w, word))
+				return word_styles[i].style;
+	return STYLE_END;
+}
+
+enum { PAGE_WIDTH = 48 };
+
+/* A sign of the box drawings, so many times. */
+static void rule(const char *sign, int count)
+{
+	while (count-- > 0)
+		fputs(sign, stdout);
+}
+
+void print_title(const char *what, const char *name)
+{
+	const char *bold = print_style(stdout, STYLE_BOLD), *end = print_style(stdout, STYLE_END);
+
+	if (!print_is_terminal(stdout)) {
+		printf("%s: %s\n", what, name);
+		return;
+	}
+	rule("═", PAGE_WIDTH);
+	printf("\n%s: %s", what, bold);
+	text_write_safe(stdout, name);
+	printf("%s\n", end);
+	rule("═", PAGE_WIDTH);
+	putchar('\n');
+}
+
 void print_heading(const char *text)
 {
-	printf("\n%s%s:%s\n", print_style(stdout, STYLE_BOLD), text, print_style(stdout, STYLE_END));
+	const char *bold = print_style(stdout, STYLE_BOLD), *end = print_style(stdout, STYLE_END);
+
+	if (!print_is_terminal(stdout)) {
+		printf("\n%s:\n", text);
+		return;
+	}
+	printf("\n─── %s%s%s ", bold, text, end);
+	rule("─", PAGE_WIDTH - 5 - (int)strlen(text));
+	fputs("\n\n", stdout);
 }
 
 void print_detail(const char *label, const char *text)
 {
+	enum style style =
+		strstr(label, "Status") || strstr(label, "Action") ? print_word_style(text) : STYLE_END;
+
 	printf("  %s:%*s", label, strlen(label) < 17 ? (int)(17 - strlen(label)) : 1, "");
+	fputs(style == STYLE_END ? "" : print_style(stdout, style), stdout);
 	text_write_safe(stdout, text);
-	putchar('\n');
+	puts(style == STYLE_END ? "" : print_style(stdout, STYLE_END));
 }
 
 int64_t print_ms(const json_t *time)

@@ -12,7 +12,16 @@
 #include "base/fault.h"
 #include "cli/command.h"
 
-enum style { STYLE_END, STYLE_BOLD, STYLE_DIM, STYLE_RED, STYLE_GREEN, STYLE_YELLOW, STYLE_CYAN };
+enum style {
+	STYLE_END,
+	STYLE_BOLD,
+	STYLE_DIM,
+	STYLE_RED,
+	STYLE_GREEN,
+	STYLE_YELLOW,
+	STYLE_CYAN,
+	STYLE_MAGENTA
+};
 
 bool print_is_terminal(FILE *out);
 /* The escape sequence, "" where there are no colours. */
@@ -30,7 +39,14 @@ int print_value(struct command *command, json_t *value);
 /* One line of JSON, at once. Borrowed. */
 void print_json_line(json_t *value);
 
-/* "Lock Details:" and "  Reason:       text" below it. Control characters of `text` are escaped. */
+/* The colour of a status or an action, the same everywhere: "success", "failed", "create" …; STYLE_END for
+ * other words. */
+enum style print_word_style(const char *word);
+
+/* What a page is about: between two lines on a terminal, "Stack: prod" in a pipe. */
+void print_title(const char *what, const char *name);
+/* "Lock Details:" (on a terminal "─── Lock Details ────") and "  Reason:       text" below it. Control
+ * characters of `text` are escaped. */
 void print_heading(const char *text);
 void print_detail(const char *label, const char *text);
 

@@ -196,8 +196,7 @@ int stack_show_run(struct command *command)
 	if (r == 0 && command->format != FORMAT_TEXT)
 		return print_value(command, stack);
 	if (r == 0) {
-		printf("Stack: %s%s%s\n", print_style(stdout, STYLE_BOLD), name,
-			print_style(stdout, STYLE_END));
+		print_title("Stack", name);
 		for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
 			sections[i](stack);
 	}

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/alias.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/snapshot.h"
@@ -364,7 +365,8 @@ static int delete_run(struct command *command)
 const struct verb stack_verbs[] = {
 	{ "list", .alias = "ls", .help = "List the stacks", .options = list_options, .run = list_run },
 	{ "show", .operands = "NAME", .run = stack_show_run,
-		.help = "Show one stack: status, latest run, resources, dependencies, outputs, lock, snapshots" },
+		.help = "Show one stack: status, latest run, resources, dependencies, outputs, lock, "
+			"snapshots" },
 	{ "resources", .alias = "resource", .operands = "NAME", .help = "List the resources of a stack",
 		.options = resources_options, .run = resources_run },
 	{ "export", .operands = "NAME [FILE]", .help = "Write the whole stack into one document",
@@ -394,5 +396,6 @@ const struct verb stack_verbs[] = {
 	{ "activity", .operands = "NAME", .help = "Show what happened to a stack, also to one that is gone",
 		.options = activity_options, .run = activity_run },
 	{ "lock", .help = "Acquire, show and release the locks of stacks", .verbs = lock_verbs },
+	{ "state", .help = "Older names for the same commands", .verbs = stack_state_verbs },
 	{ NULL },
 };

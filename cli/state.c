@@ -536,5 +536,8 @@ const struct verb state_verbs[] = {
 	{ "unlock", .operands = "NAME", .help = "Release it", .run = state_unlock_run },
 	{ "watch", .operands = "PATTERN", .help = "Print keys as they change, until interrupted",
 		.options = scope_options, .run = watch_run },
+	{ "workflow",
+		.help = "Executions of workflows: list, show, versions, rollback, resources, outputs, delete",
+		.verbs = state_workflow_verbs },
 	{ NULL },
 };

@@ -13,6 +13,7 @@
 struct table {
 	struct libscols_table *table;
 	size_t columns;
+	bool coloured;
 };
 
 struct table *table_new(const struct column *columns)
@@ -36,6 +37,7 @@ struct table *table_new(const struct column *columns)
 			return NULL;
 		}
 	}
+	table->coloured = *print_style(stdout, STYLE_BOLD) != '\0';
 	if (!print_is_terminal(stdout))
 		scols_table_set_termforce(table->table, SCOLS_TERMFORCE_NEVER);
 	return table;
@@ -49,21 +51,34 @@ void table_free(struct table *table)
 	free(table);
 }
 
+/* What says how something is, or what is done to it. */
+static void colour(struct table *table, struct libscols_line *line, size_t i, const char *text)
+{
+	const char *name = scols_column_get_name(scols_table_get_column(table->table, i));
+	enum style style = print_word_style(text);
+
+	if (style != STYLE_END && name && (!strcmp(name, "STATUS") || !strcmp(name, "ACTION")))
+		scols_cell_set_color(scols_line_get_cell(line, i), print_style(stdout, style));
+}
+
 int table_row(struct table *table, const char *const *texts)
 {
 	struct libscols_line *line = scols_table_new_line(table->table, NULL);
 
 	if (!line)
 		return -ENOMEM;
-	for (size_t i = 0; i < table->columns; i++)
+	for (size_t i = 0; i < table->columns; i++) {
 		if (scols_line_set_data(line, i, texts[i] && *texts[i] ? texts[i] : "-"))
 			return -ENOMEM;
+		if (table->coloured && texts[i])
+			colour(table, line, i, texts[i]);
+	}
 	return 0;
 }
 
 int table_print(struct table *table)
 {
-	if (*print_style(stdout, STYLE_BOLD)) {
+	if (table->coloured) {
 		scols_table_enable_colors(table->table, 1);
 		for (size_t i = 0; i < table->columns; i++) {
 			struct libscols_column *column = scols_table_get_column(table->table, i);

@@ -52,6 +52,9 @@ static const struct row {
 	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
 	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096,
 		INT64_C(1) << 40 },
+	{ "backup_interval", TYPE_DURATION, offsetof(struct config, backup_interval_ms), 86400000, 0,
+		INT64_C(3155760000000) },
+	{ "backup_keep", TYPE_NUMBER, offsetof(struct config, backup_keep), 7, 1, 100000 },
 	{ "idle_timeout", TYPE_DURATION, offsetof(struct config, idle_timeout_ms), 300000, 100,
 		INT64_C(3155760000000) },
 	/* Those of a section stand together. */
@@ -207,7 +210,7 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 		fprintf(out, "%" PRId64, value);
 		break;
 	case TYPE_DURATION:
-		while (value % units[i].ms)
+		while (value % units[i].ms || (!value && i < 3))
 			i++;
 		fprintf(out, "%" PRId64 "%s", value / units[i].ms, units[i].name);
 		break;

@@ -22,6 +22,8 @@ struct config {
 	int64_t max_keys;		   /* of a stack, of a namespace */
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
+	int64_t backup_interval_ms;	   /* between backups that nobody asks for; 0: none */
+	int64_t backup_keep;		   /* of those */
 	bool strict_mode;		   /* validation: warnings fail, too */
 	bool check_disk_space, check_permissions;
 	int64_t min_disk_space;	   /* bytes */

@@ -11,6 +11,9 @@
 
 #include "base/cleanup.h"
 #include "engine/audit.h"
+#include "base/log.h"
+#include "engine/backup.h"
+#include "engine/backup-restore.h"
 #include "engine/clock.h"
 #include "engine/collect.h"
 #include "engine/content.h"
@@ -49,7 +52,7 @@ static int store_at_home(struct engine *engine, struct fault *fault)
 		path = NULL;
 		return fault_set(fault, ENOMEM, "out of memory");
 	}
-	return store_open(path, fault, &engine->store);
+	return store_open_guarded(path, backup_before_upgrade, fault, &engine->store);
 }
 
 int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, struct engine **ret_engine)
@@ -102,6 +105,21 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	return 0;
 }
 
+/* A database that was prepared takes the place of this one before anybody else can open it. */
+static void database_close(struct engine *engine)
+{
+	CLEANUP(cleanup_fd) int lock = -1;
+	struct fault fault = { 0 };
+
+	if (!engine->restoring) {
+		store_close(engine->store);
+		return;
+	}
+	lock = store_take_lock(engine->store);
+	if (backup_restore_swap(engine->home, &fault) < 0)
+		log_error("nothing was restored: %s", fault.text);
+}
+
 void engine_free(struct engine *engine)
 {
 	if (!engine)
@@ -113,8 +131,8 @@ void engine_free(struct engine *engine)
 	if (engine->store)
 		store_turn_end(engine->store);
 	keyring_free(engine->keys);
-	store_close(engine->store);
 	collector_free(engine->collector);
+	database_close(engine);
 	content_coder_free(engine->contents);
 	version_table_free(engine->versions);
 	deps_graph_free(engine->deps_graph);

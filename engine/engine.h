@@ -103,6 +103,7 @@ struct engine {
 	struct event_archiving *archiving; /* event-archive.c's: what is being archived */
 	struct audit *audit;		   /* audit.c's: who waits for the chain to be verified */
 	char home[4096];		   /* the folder that the database stands in */
+	bool restoring;	 /* at its end, what backup_restore_prepare() made takes the database's place */
 
 	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by
 	 * who changes something for a runner, undone by every other change and by turn_reply(). */

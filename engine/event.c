@@ -273,3 +273,12 @@ int64_t event_last(struct engine *engine)
 
 	return tail_get(engine, &tail) < 0 ? 0 : tail->end.id;
 }
+
+const char *event_head(struct engine *engine, char ret_text[2 * EVENT_HASH_SIZE + 1])
+{
+	static const unsigned char none[EVENT_HASH_SIZE];
+	struct event_tail *tail;
+
+	return sodium_bin2hex(ret_text, 2 * EVENT_HASH_SIZE + 1,
+		tail_get(engine, &tail) < 0 ? none : tail->end.hash, EVENT_HASH_SIZE);
+}

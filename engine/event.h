@@ -50,6 +50,10 @@ void event_forget_places(struct engine *engine);
 /* Newest id, 0: none. */
 int64_t event_last(struct engine *engine);
 
+/* The newest event's hash in hexadecimal digits: all events hang on it. Zeros when there is none. */
+enum { EVENT_HASH_SIZE = 32 };
+const char *event_head(struct engine *engine, char ret_text[2 * EVENT_HASH_SIZE + 1]);
+
 /* Walks the chain, from what is archived on: 0, or -EBADMSG with the first event that does not fit in the
  * fault. audit.h does it in slices. */
 int event_verify(struct engine *engine, struct fault *fault);

@@ -17,10 +17,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "build.h"
+#include "engine/job-child.h"
 #include "engine/lock.h"
 #include "engine/runner.h"
 #include "engine/spawner.h"
+#include "engine/upkeep.h"
 #include "fs/mount.h"
+#include "fs/offline.h"
 #include "fs/place.h"
 #include "fs/socket.h"
 #include "fs/tree.h"
@@ -43,11 +46,12 @@ struct daemon {
 	struct turn turn;
 	struct tree *tree;
 	struct runners *runners;
+	struct upkeep *upkeep;
 	struct mount_context mounts;
 	struct door *door;
 	ev_signal on_term, on_int, on_hup;
 	bool again; /* end, and begin as a new program: see restart() */
-	ev_timer idle;
+	ev_timer idle, ending;
 	ev_tstamp idle_since;
 };
 
@@ -57,6 +61,8 @@ static const struct option options[] = {
 	{ "mount", required_argument, NULL, 'm' },
 	{ "options", required_argument, NULL, 'o' },
 	{ "debug", no_argument, NULL, 'd' },
+	{ "restore", required_argument, NULL, 'R' },
+	{ "check", no_argument, NULL, 'c' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -64,13 +70,15 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"Usage: slothd [--mount DIR]... [--options MOUNT-OPTIONS] [--auto] [--ready-fd N] [--debug]\n"
-	"       slothd --version | --help\n"
+	"       slothd --restore BACKUP | --check | --version | --help\n"
 	"\n"
 	"  --mount DIR      mount the tree at DIR\n"
 	"  --options OPTS   options of these mounts, as for mount(8)\n"
 	"  --auto           end when there are no mounts, runs, locks or clients for a while\n"
 	"  --ready-fd N     write \"1\" to descriptor N when the socket listens, else a sentence\n"
 	"  --debug          log more\n"
+	"  --restore NAME   put the backup into the database's place, without a daemon, and end\n"
+	"  --check          look for damage in the database, thoroughly, without a daemon, and end\n"
 	"  --version, --help\n";
 
 static int parse(struct daemon *daemon, int argc, char **argv)
@@ -96,6 +104,10 @@ static int parse(struct daemon *daemon, int argc, char **argv)
 		case 'd':
 			log_set_level(LOG_LEVEL_DEBUG);
 			break;
+		case 'R':
+			exit(offline_restore(optarg));
+		case 'c':
+			exit(offline_check());
 		case 'V':
 			printf("slothd %s\n", SLOTH_VERSION);
 			exit(0);
@@ -188,8 +200,8 @@ static bool daemon_needed(struct daemon *daemon)
 	int mounts = 0;
 
 	mount_each(&daemon->mounts, count_mount, &mounts);
-	return mounts || runners_count(daemon->runners) || door_clients(daemon->door) ||
-	       lock_count(daemon->engine) > 0;
+	return mounts || upkeep_busy(daemon->upkeep) || runners_count(daemon->runners) ||
+	       door_clients(daemon->door) || lock_count(daemon->engine) > 0;
 }
 
 static void idle_check(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -218,6 +230,22 @@ static void start_idle_timer(struct daemon *daemon)
 	ev_timer_start(daemon->loop, &daemon->idle);
 }
 
+static void end_now(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* After the turn, so that whoever asked for it still gets the answer. */
+static void restored(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	log_info("starting anew with what was restored");
+	daemon->again = true;
+	ev_timer_init(&daemon->ending, end_now, 0, 0);
+	ev_timer_start(daemon->loop, &daemon->ending);
+}
+
 static int mount_all(struct daemon *daemon, struct fault *fault)
 {
 	int r = 0;
@@ -244,9 +272,12 @@ static int start(struct daemon *daemon, struct fault *fault)
 	r = tree_new(daemon->engine, &daemon->tree);
 	if (r == 0)
 		r = runners_new(daemon->engine, daemon->spawner, daemon->place.socket, &daemon->runners);
+	if (r == 0)
+		r = upkeep_new(daemon->engine, "/proc/self/exe", restored, daemon, &daemon->upkeep);
 	if (r < 0)
 		return r;
 	daemon->tree->runners = daemon->runners;
+	daemon->tree->upkeep = daemon->upkeep;
 	mount_context_init(&daemon->mounts, daemon->tree, &daemon->turn, daemon->loop);
 	r = runners_recover(daemon->runners);
 	if (r == 0)
@@ -263,6 +294,7 @@ static void stop(struct daemon *daemon)
 	if (daemon->tree)
 		mount_close_all(&daemon->mounts);
 	door_free(daemon->door);
+	upkeep_free(daemon->upkeep);
 	runners_free(daemon->runners);
 	if (daemon->engine)
 		turn_done(&daemon->turn);
@@ -341,6 +373,9 @@ int main(int argc, char **argv)
 	struct fault fault = { 0 };
 	int r;
 
+	umask(0);
+	if (argc > 2 && !strcmp(argv[1], "--job"))
+		return job_child(argc - 2, argv + 2);
 	if (parse(&daemon, argc, argv))
 		return fault_exit_status(EINVAL);
 	if (daemon.ready_fd >= 0)

@@ -25,8 +25,7 @@ enum {
 	RIVAL_WAIT_MS = 10000, /* for the daemon that another client has just started */
 };
 
-/* The daemon beside this program: in the build's folders, else where it is installed. */
-static void find_daemon(char *ret_path, size_t size)
+void start_program(char *ret_path, size_t size)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -123,7 +122,7 @@ static int start_daemon(const struct place *place, struct fault *fault, char *re
 	r = place_make(place, fault);
 	if (r < 0)
 		return r;
-	find_daemon(program, sizeof(program));
+	start_program(program, sizeof(program));
 	snprintf(log, sizeof(log), "%s/slothd.log", place->home);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fault_set(fault, errno, "can't make a pipe: %s", strerror(errno));

@@ -59,6 +59,7 @@ struct comparisons;
 struct tree {
 	struct engine *engine;
 	struct runners *runners; /* may be NULL: nothing can be run (tests of the tree alone) */
+	struct upkeep *upkeep;	 /* may be NULL, too */
 	struct scratch_table *scratch;
 	struct errors *errors;
 	struct content_table *contents;

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The schema and its versions: fresh databases get schema.sql, older ones go there step by step. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "engine/store/private.h"
 
@@ -77,42 +73,10 @@ static int apply(sqlite3 *db, const char *path, int version, const char *sql, st
 	return result;
 }
 
-/* An empty file of ours first, because VACUUM INTO would create it for all to read. */
-static int backup(sqlite3 *db, const char *path, int version, struct fault *fault)
+static int upgrade(sqlite3 *db, const char *path, const struct schema *schema, int64_t version,
+	store_before_upgrade *before, struct fault *fault)
 {
-	CLEANUP(cleanup_fd) int fd = -1;
-	CLEANUP(cleanup_free) char *copy = NULL;
-	sqlite3_stmt *stmt = NULL;
-	int result;
-
-	if (asprintf(&copy, "%s-before-%d", path, version) < 0) {
-		copy = NULL;
-		return fault_set(fault, ENOMEM, "%s: out of memory", path);
-	}
-	if (unlink(copy) < 0 && errno != ENOENT)
-		return fault_set(fault, errno, "%s: cannot be replaced: %s", copy, strerror(errno));
-	fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fault_set(fault, errno, "%s: cannot be created: %s", copy, strerror(errno));
-	result = sqlite3_prepare_v2(db, "VACUUM INTO $1", -1, &stmt, NULL);
-	if (result == SQLITE_OK)
-		result = sqlite3_bind_text(stmt, 1, copy, -1, SQLITE_STATIC);
-	if (result == SQLITE_OK)
-		result = sqlite3_step(stmt);
-	sqlite3_finalize(stmt);
-	if (result != SQLITE_DONE)
-		return migrate_fault(
-			db, result, copy, "the copy before the change of the schema failed", fault);
-	if (fsync(fd) < 0)
-		return fault_set(fault, errno, "%s: cannot be written: %s", copy, strerror(errno));
-	log_info("%s: a copy of the database before its schema becomes version %d", copy, version);
-	return 0;
-}
-
-static int upgrade(
-	sqlite3 *db, const char *path, const struct schema *schema, int64_t version, struct fault *fault)
-{
-	int r = backup(db, path, schema->version, fault);
+	int r = before ? before(path, version, fault) : 0;
 
 	for (size_t i = 0; i < schema->migration_count && r == 0; i++)
 		if (schema->migrations[i].version > version)
@@ -120,7 +84,20 @@ static int upgrade(
 	return r;
 }
 
-int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, struct fault *fault)
+int store_schema_version(sqlite3 *db, int64_t *ret_version)
+{
+	int64_t application = 0;
+	int result = get_int(db, "PRAGMA application_id", &application);
+
+	if (result == SQLITE_OK && application != STORE_APPLICATION_ID)
+		return SQLITE_NOTADB;
+	return result == SQLITE_OK
+		       ? get_int(db, "SELECT COALESCE(MAX(version), 0) FROM schema_versions", ret_version)
+		       : result;
+}
+
+int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, store_before_upgrade *before,
+	struct fault *fault)
 {
 	int64_t application = 0, objects = 0, version = 0;
 	int result;
@@ -134,12 +111,12 @@ int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, st
 		return apply(db, path, schema->version, schema->sql, fault);
 	if (application != STORE_APPLICATION_ID)
 		return fault_set(fault, EBADMSG, "%s: this is a database, but none of Sloth's", path);
-	result = get_int(db, "SELECT COALESCE(MAX(version), 0) FROM schema_versions", &version);
+	result = store_schema_version(db, &version);
 	if (result != SQLITE_OK)
 		return migrate_fault(db, result, path, "the version of the schema cannot be read", fault);
 	if (version > schema->version)
 		return fault_set(fault, ENOTSUP,
 			"%s: its schema is version %lld, this program knows up to %d: a newer Sloth wrote it",
 			path, (long long)version, schema->version);
-	return version < schema->version ? upgrade(db, path, schema, version, fault) : 0;
+	return version < schema->version ? upgrade(db, path, schema, version, before, fault) : 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening and closing the database: the lock file, the settings of the connection, the statements, the deep
- * check. */
+/* Opening and closing the database: the lock file, the settings of the connection, the statements. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +54,17 @@ static int lock_file_open(const char *path, struct fault *fault, int *ret_fd)
 		return fault_set(fault, errno, "%s: cannot be written: %s", path, strerror(errno));
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+int store_lock(const char *path, struct fault *fault, int *ret_fd)
+{
+	CLEANUP(cleanup_free) char *lock = NULL;
+
+	if (asprintf(&lock, "%s-lock", path) < 0) {
+		lock = NULL;
+		return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	}
+	return lock_file_open(lock, fault, ret_fd);
 }
 
 /* Created here and not by SQLite, because only we say 0600; -wal and -shm take the database's mode. */
@@ -128,6 +138,7 @@ static void wal_grow(const char *path)
 	fdatasync(fd);
 }
 
+/* An SQLite result. */
 static int query_prepare(struct store *store, enum statement statement)
 {
 	struct query *query = &store->queries[statement];
@@ -137,7 +148,7 @@ static int query_prepare(struct store *store, enum statement statement)
 	result = sqlite3_prepare_v3(
 		store->db, statements[statement], -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
 	if (result != SQLITE_OK)
-		return sqlite_error(store->db, result);
+		return result;
 	count = sqlite3_bind_parameter_count(query->stmt);
 	assert(count <= QUERY_PARAMETER_MAX);
 	for (int i = 0; i < count; i++) {
@@ -147,41 +158,38 @@ static int query_prepare(struct store *store, enum statement statement)
 		query->place[i] = (unsigned char)sqlite3_bind_parameter_index(query->stmt, name);
 		assert(query->place[i]);
 	}
-	return 0;
+	return SQLITE_OK;
 }
 
 static int statements_prepare(struct store *store, const char *path, struct fault *fault)
 {
 	for (enum statement i = 0; i < SQL_COUNT; i++) {
-		int r = query_prepare(store, i);
+		int result = query_prepare(store, i);
 
-		if (r < 0)
-			return fault_set(fault, -r,
+		if (result != SQLITE_OK)
+			return fault_set(fault, -sqlite_error(store->db, result),
 				"%s: the database does not have the shape that its version promises: %s",
 				path, sqlite3_errmsg(store->db));
 	}
 	return 0;
 }
 
-int store_open_schema(
-	const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store)
+int store_open_schema(const char *path, const struct schema *schema, store_before_upgrade *before,
+	struct fault *fault, struct store **ret_store)
 {
 	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
-	CLEANUP(cleanup_free) char *lock = NULL;
 	int r;
 
-	if (!store || asprintf(&lock, "%s-lock", path) < 0) {
-		lock = NULL;
+	if (!store)
 		return fault_set(fault, ENOMEM, "%s: out of memory", path);
-	}
 	store->lock_fd = -1;
-	r = lock_file_open(lock, fault, &store->lock_fd);
+	r = store_lock(path, fault, &store->lock_fd);
 	if (r == 0)
 		r = database_create(path, fault);
 	if (r == 0)
 		r = database_open(store, path, fault);
 	if (r == 0)
-		r = store_migrate(store->db, path, schema, fault);
+		r = store_migrate(store->db, path, schema, before, fault);
 	if (r == 0)
 		r = statements_prepare(store, path, fault);
 	if (r < 0)
@@ -193,7 +201,65 @@ int store_open_schema(
 
 int store_open(const char *path, struct fault *fault, struct store **ret_store)
 {
-	return store_open_schema(path, &store_schema, fault, ret_store);
+	return store_open_schema(path, &store_schema, NULL, fault, ret_store);
+}
+
+int store_open_guarded(
+	const char *path, store_before_upgrade *before, struct fault *fault, struct store **ret_store)
+{
+	return store_open_schema(path, &store_schema, before, fault, ret_store);
+}
+
+/* A statement that an older schema has no place for is left out: see query_vbegin(). */
+int store_open_read(const char *path, struct fault *fault, struct store **ret_store)
+{
+	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
+	int result;
+
+	if (!store)
+		return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	store->lock_fd = -1;
+	result = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (!store->db)
+		return fault_set(fault, ENOMEM, "%s: out of memory", path);
+	if (result != SQLITE_OK)
+		return database_fault(store->db, result, path, fault);
+	sqlite3_extended_result_codes(store->db, 1);
+	sqlite3_busy_timeout(store->db, 10000);
+	result = sqlite3_exec(store->db,
+		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; "
+		"PRAGMA temp_store = MEMORY",
+		NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = store_schema_version(store->db, &store->schema_version);
+	if (result == SQLITE_NOTADB)
+		return fault_set(fault, EBADMSG, "%s: this is damaged, or no database of Sloth's", path);
+	if (result != SQLITE_OK)
+		return database_fault(store->db, result, path, fault);
+	if (store->schema_version > store_schema.version)
+		return fault_set(fault, ENOTSUP,
+			"%s: its schema is version %lld, this program knows up to %d: a newer Sloth wrote it",
+			path, (long long)store->schema_version, store_schema.version);
+	for (enum statement i = 0; i < SQL_COUNT; i++) {
+		result = query_prepare(store, i);
+		if (result != SQLITE_OK && store->schema_version == store_schema.version)
+			return database_fault(store->db, result, path, fault);
+	}
+	*ret_store = TAKE(store);
+	return 0;
+}
+
+int64_t store_schema_of(const struct store *store)
+{
+	return store->schema_version;
+}
+
+int store_take_lock(struct store *store)
+{
+	int fd = store ? take_fd(&store->lock_fd) : -1;
+
+	store_close(store);
+	return fd;
 }
 
 void store_close(struct store *store)
@@ -206,67 +272,4 @@ void store_close(struct store *store)
 	/* Last, so that the next daemon finds the database closed. */
 	cleanup_fd(&store->lock_fd);
 	free(store);
-}
-
-/* The first row that is not "ok" is the complaint. */
-static int check_pragma(struct store *store, const char *sql, struct fault *fault)
-{
-	sqlite3_stmt *stmt = NULL;
-	const char *text;
-	int result, r = 0;
-
-	result = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
-	if (result == SQLITE_OK)
-		result = sqlite3_step(stmt);
-	if (result == SQLITE_ROW) {
-		text = (const char *)sqlite3_column_text(stmt, 0);
-		if (!text || strcmp(text, "ok") != 0)
-			r = fault_set(fault, EBADMSG, "the database is damaged: %s: %s",
-				sql + strlen("PRAGMA "), text ? text : "unknown");
-	} else if (result != SQLITE_DONE) {
-		r = sqlite_error(store->db, result);
-		fault_set(fault, -r, "the database cannot be checked: %s", sqlite3_errmsg(store->db));
-	}
-	sqlite3_finalize(stmt);
-	return r;
-}
-
-int store_check(struct store *store, struct fault *fault)
-{
-	int r = check_pragma(store, "PRAGMA quick_check(1)", fault);
-
-	return r < 0 ? r : check_pragma(store, "PRAGMA foreign_key_check", fault);
-}
-
-enum { QUICK_MS = 20, QUICK_AGE_MS = 60000, QUICK_STEPS = 1000 };
-
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int is_late(void *until_ms)
-{
-	return clock_ms() > *(int64_t *)until_ms;
-}
-
-int store_check_quickly(struct store *store, struct fault *fault)
-{
-	int64_t now = clock_ms(), until = now + QUICK_MS;
-
-	if (!store->quick_ms || now - store->quick_ms > QUICK_AGE_MS) {
-		store->quick_fault = (struct fault){ 0 };
-		sqlite3_progress_handler(store->db, QUICK_STEPS, is_late, &until);
-		store->quick_result = check_pragma(store, "PRAGMA quick_check(1)", &store->quick_fault);
-		sqlite3_progress_handler(store->db, 0, NULL, NULL);
-		store->quick_ms = now;
-		if (store->quick_result < 0 && clock_ms() > until && store->quick_result != -EBADMSG)
-			store->quick_result = fault_set(&store->quick_fault, ETIMEDOUT,
-				"The database is too large to be looked at in passing");
-	}
-	return store->quick_result < 0 ? fault_set(fault, -store->quick_result, "%s", store->quick_fault.text)
-				       : 0;
 }

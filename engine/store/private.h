@@ -32,6 +32,7 @@ struct store {
 	int64_t quick_ms;	/* store_check_quickly(): when it was, by a clock since boot; 0: never */
 	int quick_result;
 	struct fault quick_fault;
+	int64_t schema_version; /* of a database that was opened to be read */
 };
 
 /* A step from the schema before to `version`. */
@@ -51,12 +52,16 @@ struct schema {
 extern const struct schema store_schema;
 
 /* store_open() with another schema. */
-int store_open_schema(
-	const char *path, const struct schema *schema, struct fault *fault, struct store **ret_store);
+int store_open_schema(const char *path, const struct schema *schema, store_before_upgrade *before,
+	struct fault *fault, struct store **ret_store);
 
-/* Makes the schema in an empty database, or brings an older one up to date after a copy of it was written to
- * `path`-before-VERSION. */
-int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, struct fault *fault);
+/* Makes the schema in an empty database, or brings an older one up to date after `before` (which may be NULL)
+ * was called. */
+int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, store_before_upgrade *before,
+	struct fault *fault);
+
+/* Which schema a database of ours has. SQLITE_OK or another result: SQLITE_NOTADB when it is not ours. */
+int store_schema_version(sqlite3 *db, int64_t *ret_version);
 
 /* The errno (negative) of an SQLite result on this connection. */
 int sqlite_error(sqlite3 *db, int result);

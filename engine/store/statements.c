@@ -83,6 +83,8 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_CHANGE_END] = "RELEASE SAVEPOINT change",
 	[SQL_CHANGE_UNDO] = "ROLLBACK TO SAVEPOINT change",
 
+	[SQL_SCHEMA_BORN] = "SELECT MIN(applied_ms) FROM schema_versions",
+
 	[SQL_FOLDER_GET] = "SELECT uid, gid, mode, updated_ms FROM folders WHERE name = $1",
 	[SQL_FOLDER_SET] =
 		"INSERT INTO folders (name, uid, gid, mode, updated_ms) VALUES ($1, $2, $3, $4, $5) "
@@ -141,6 +143,8 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_STACK_OUTPUTS_TIME] = "SELECT outputs_ms FROM stacks WHERE id = $1",
 	[SQL_STACK_COUNT_RUN] = "UPDATE stacks SET run_count = run_count + 1, last_run = $2 WHERE id = $1",
 	[SQL_STACK_NEXT_TOKEN] = "UPDATE stacks SET token = token + 1 WHERE id = $1 RETURNING token",
+	[SQL_STACK_GREATEST_TOKEN] = "SELECT COALESCE(MAX(token), 0) FROM stacks",
+	[SQL_STACK_RAISE_TOKENS] = "UPDATE stacks SET token = $1 WHERE token < $1",
 	[SQL_STACK_TEXT] = "SELECT content, updated_ms FROM stack_texts WHERE stack_id = $1 AND which = $2",
 	[SQL_STACK_SET_TEXT] =
 		"INSERT INTO stack_texts (stack_id, which, content, updated_ms) VALUES ($1, $2, $3, $4) "
@@ -407,6 +411,7 @@ const char *const statements[SQL_COUNT] = {
 
 	[SQL_CONTENT_FIND] = "SELECT id FROM contents WHERE hash = $1",
 	[SQL_CONTENT_GET] = "SELECT size, base_id, depth, hash, data FROM contents WHERE id = $1",
+	[SQL_CONTENT_EACH] = "SELECT id FROM contents ORDER BY id",
 	[SQL_CONTENT_ADD] = "INSERT INTO contents (hash, size, base_id, depth, refs, data) "
 			    "VALUES ($1, $2, $3, $4, 1, $5) RETURNING id",
 	[SQL_CONTENT_HOLD] = "UPDATE contents SET refs = refs + 1 WHERE id = $1",

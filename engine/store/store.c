@@ -176,6 +176,11 @@ static struct query *query_vbegin(
 	struct query *query = &store->queries[statement];
 
 	assert(!query->open);
+	if (!query->stmt) { /* an older schema has no place for it, see store_open_read() */
+		query->open = true;
+		query->error = -ENOTSUP;
+		return query;
+	}
 	/* Outside of a change a write would be a transaction of its own, and not go with the turn. */
 	assert(store->depth > 0 || sqlite3_stmt_readonly(query->stmt));
 	query->open = true;
@@ -246,9 +251,11 @@ void query_end(struct query *query)
 {
 	if (!query)
 		return;
+	query->open = false;
+	if (!query->stmt)
+		return;
 	sqlite3_reset(query->stmt);
 	sqlite3_clear_bindings(query->stmt);
-	query->open = false;
 }
 
 int store_run(struct store *store, enum statement statement, const char *types, ...)

@@ -29,10 +29,23 @@ struct store_change {
 	int depth;
 };
 
-/* Opens (and creates, 0600, or migrates after a backup beside it) the database at `path`, and takes the lock
- * file `path`-lock. Faults: EBUSY (another daemon has it: its pid is named), EBADMSG (damaged, or no database
- * of ours), ENOTSUP (newer schema than this program knows), and what open(2) gives. */
+/* Opens (and creates, 0600, or migrates) the database at `path`, and takes the lock file `path`-lock. Faults:
+ * EBUSY (another daemon has it: its pid is named), EBADMSG (damaged, or no database of ours), ENOTSUP (newer
+ * schema than this program knows), and what open(2) gives. */
 int store_open(const char *path, struct fault *fault, struct store **ret_store);
+/* The same; an older schema is changed only after `before` has kept a copy: it gets the path and the version
+ * that the schema still has. What it refuses is not opened. */
+typedef int store_before_upgrade(const char *path, int64_t version, struct fault *fault);
+int store_open_guarded(
+	const char *path, store_before_upgrade *before, struct fault *fault, struct store **ret_store);
+/* For reading alone, also while a daemon has it, or when its schema is older: statements that it has no place
+ * for give -ENOTSUP then. */
+int store_open_read(const char *path, struct fault *fault, struct store **ret_store);
+int64_t store_schema_of(const struct store *store); /* of one that was opened so */
+/* The lock file alone, for who changes the file of the database: its descriptor. */
+int store_lock(const char *path, struct fault *fault, int *ret_fd);
+/* Closes the database, but gives the lock away: the descriptor. */
+int store_take_lock(struct store *store);
 void store_close(struct store *store);
 static inline void store_closep(struct store **store)
 {
@@ -91,7 +104,16 @@ int store_get_int(struct store *store, int64_t *ret_value, enum statement statem
 /* Rows that the last store_run() changed. */
 int64_t store_changed_rows(const struct store *store);
 
-/* PRAGMA quick_check and foreign_key_check: 0 or -EBADMSG with the first complaint in the fault. */
+/* A consistent copy of the database at `path`, which may be in use, as a new file `copy`, 0600, on disk. What
+ * a failure leaves of it is for the caller to remove. */
+int store_copy(const char *path, const char *copy, struct fault *fault);
+
+/* Looks for damage; `deep` reads every page and takes its time. Calls `each` at the begin of every check with
+ * NULL, and for each complaint, until it returns non-zero, which is returned. 0, also when there were
+ * complaints; -errno when the database cannot be read for another reason. */
+int store_examine(struct store *store, bool deep,
+	int (*each)(void *userdata, const char *name, const char *complaint), void *userdata);
+/* The quick way: 0, or -EBADMSG with the first complaint in the fault. */
 int store_check(struct store *store, struct fault *fault);
 
 /* quick_check alone, for callers that must not block: the answer may be a minute old, and -ETIMEDOUT says

@@ -62,6 +62,12 @@ int depends_write(struct view *view, const char *line, size_t size);
 extern const struct directory graph_directory;
 extern const struct directory snapshots_directory, at_directory, compare_directory, destroyed_directory,
 	destroyed_stack_directory;
+/* The files check and check.json. */
+int check_write(struct view *view, const char *line, size_t size);
+int check_show(struct view *view, FILE *out);
+int check_json_show(struct view *view, FILE *out);
+
+extern const struct directory backups_directory;
 extern const struct directory root_directory, top_directory, stacks_directory, stack_directory,
 	outputs_directory, stack_state_directory, stack_runs_directory, runs_directory, run_directory,
 	tasks_directory, task_directory, state_directory, namespace_directory, stack_tags_directory,

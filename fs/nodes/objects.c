@@ -48,6 +48,7 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_GRAPH] = &graph_directory,
 	[TABLE_DESTROYED] = &destroyed_directory,
 	[TABLE_DESTROYED_STACK] = &destroyed_stack_directory,
+	[TABLE_BACKUPS] = &backups_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

@@ -39,6 +39,8 @@ static const char readme[] =
 	"audit            reading verifies it; archives: what was taken out of it\n"
 	"error            the sentence behind your last failure\n"
 	"config.yaml      the settings in force\n"
+	"backups/         copies of the database: echo reason > backups/new makes one\n"
+	"check            whether the database is in order: echo deep > check\n"
 	"health, version\n"
 	"\n"
 	"Make a stack and run a workflow on it:\n"
@@ -207,6 +209,12 @@ static const struct entry top_entries[] = {
 	  .chown = folder_chown },
 	{ .name = "keys", .help = "what sealed values are sealed with; commands", .kind = KIND_CONTROL, .mode = 0644,
 	  .fleeting = true, .object = object_system, .show = keys_show, .write = keys_write },
+	{ .name = "backups", .help = "copies of the database", .kind = KIND_DIRECTORY, .mode = 0755,
+	  .fleeting = true, .object = object_system, .directory = &backups_directory },
+	{ .name = "check", .help = "whether the database is in order; commands: quick, deep", .kind = KIND_CONTROL,
+	  .mode = 0644, .fleeting = true, .object = object_system, .show = check_show, .write = check_write },
+	{ .name = "check.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .object = object_system, .show = check_json_show },
 };
 /* clang-format on */
 

@@ -76,11 +76,113 @@ load common
 	[ "$status" -eq 0 ]
 }
 
-@test "completion knows commands, options and formats" {
+# What bash would offer for these words.
+try()
+{
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	COMPREPLY=()
+	_sloth
+	echo "${COMPREPLY[*]}"
+}
+
+@test "completion knows commands, options and formats, and starts no daemon" {
 	source "$SLOTH_SOURCE/data/sloth.bash-completion"
-	try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _sloth; echo "${COMPREPLY[*]}"; }
 	[ "$(try sloth stac)" = stack ]
 	[ "$(try sloth stack lock acq)" = acquire ]
 	[ "$(try sloth stack lock acquire x --rea)" = --reason ]
 	[ "$(try sloth stack list --format y)" = yaml ]
+	[ "$(try sloth stack list --format = y)" = yaml ]
+	[ "$(try sloth stack list --status = '=')" = 'created running completed failed' ]
+	[ "$(try sloth stack list -o js)" = json ]
+	[ "$(try sloth stack state tags '')" = 'add list' ]
+	[ "$(try sloth no such verb '')" = '' ]
+	[ "$(try sloth stack show '')" = '' ]
+	[ ! -e "$SLOTH_HOME" ]
+	touch one.sloth two.txt
+	[ "$(try sloth run o)" = one.sloth ]
+	mkdir folder
+	[ "$(try sloth mount f)" = folder ]
+}
+
+@test "completion knows what there is: stacks, tags, outputs, runs, paths" {
+	source "$SLOTH_SOURCE/data/sloth.bash-completion"
+	sloth stack new prod
+	sloth stack new probe
+	sloth stack tags add prod web
+	sloth write /stacks/prod/outputs.d/url --text x
+	[ "$(try sloth stack show p)" = 'probe prod' ]
+	[ "$(try sloth stack lock acquire pro)" = 'probe prod' ]
+	[ "$(try sloth stack output prod '')" = url ]
+	[ "$(try sloth stack state tags list pro)" = 'probe prod' ]
+	[ "$(try sloth stack tags remove prod w)" = web ]
+	[ "$(try sloth run --stack prod)" = prod ]
+	[ "$(try sloth run --stack = pro)" = 'probe prod' ]
+	[ "$(try sloth cat /stacks/prod/descr)" = /stacks/prod/description ]
+	[ "$(try sloth cat /stacks/prod/outp)" = '/stacks/prod/outputs /stacks/prod/outputs.json /stacks/prod/outputs.d/' ]
+	[ "$(sloth complete -- run --stack=probe)" = --stack=probe ]
+	sloth backup create
+	[[ $(try sloth backup verify sloth) == sloth-*Z ]]
+	# nobody's prompt waits for a daemon that hangs
+	kill -STOP "$(daemon_pid)"
+	pid=$(cat "$SLOTH_HOME/sloth.db-lock")
+	run try sloth stack show p
+	kill -CONT "$pid"
+	[ "$output" = '' ]
+}
+
+@test "completion in zsh and fish: the files are what these shells take" {
+	if command -v zsh >/dev/null; then
+		zsh -n "$SLOTH_SOURCE/data/sloth.zsh-completion"
+	fi
+	if command -v fish >/dev/null; then
+		fish -n "$SLOTH_SOURCE/data/sloth.fish-completion"
+	fi
+	grep -q 'sloth complete --' "$SLOTH_SOURCE/data/sloth.zsh-completion"
+	grep -q 'sloth complete --' "$SLOTH_SOURCE/data/sloth.fish-completion"
+	[ "$(sloth complete -- stac)" = $'stack\tStacks: list, show, new, delete, outputs, locks' ] ||
+		[[ $(sloth complete -- stac) == stack$'\t'* ]]
+}
+
+# On a terminal: rules and colours. In a pipe, and with NO_COLOR: none.
+terminal()
+{
+	python3 -c '
+import os, pty, sys
+def read(fd):
+    return os.read(fd, 65536)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))' "$@" </dev/null
+}
+
+@test "pages: boxes and colours on a terminal, plain lines in a pipe" {
+	sloth stack new prod -d 'one page'
+	run terminal env TERM=xterm sloth stack show prod
+	[[ $output == *════*'─── '*'General Information'*' ────'* ]]
+	[[ $output == *$'\033[32mcreated'* || $output == *$'\033[32munlocked'* ]]
+	run terminal env TERM=xterm sloth stack list
+	[[ $output == *$'\033[32mcreated'* ]]
+	run terminal env TERM=xterm NO_COLOR=1 sloth stack show prod
+	[[ $output == *════* && $output != *$'\033'* ]]
+	run sloth stack show prod
+	[[ $output == 'Stack: prod'*'General Information:'* && $output != *═* && $output != *$'\033'* ]]
+}
+
+@test "older names do the same as the new ones" {
+	sloth stack state list
+	sloth stack new prod
+	[ "$(sloth stack state list)" = "$(sloth stack list)" ]
+	[ "$(sloth stack state list --status failed)" = "$(sloth stack list --status failed)" ]
+	[ "$(sloth stack state show prod --output json)" = "$(sloth stack show prod --json)" ]
+	[ "$(sloth stack state show prod -o yaml)" = "$(sloth stack show prod --format yaml)" ]
+	run -4 sloth stack state show nothing
+	run -10 sloth stack state show
+	[[ $output == *'stack state show NAME'* ]]
+	run -10 sloth stack list --output xml
+	[[ $output == *'--output xml'* ]]
+	sloth stack state tags add prod web shop
+	[ "$(sloth stack state tags list prod)" = "$(sloth stack tags list prod)" ]
+	[ "$(sloth stack tags list prod | wc -l)" -eq 2 ]
+	sloth stack state lock prod --operation deployment --who admin --duration 30m
+	run sloth stack lock status prod
+	[[ $output == *admin* && $output == *deployment* ]]
 }

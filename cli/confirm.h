@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Asking before something is lost. */
+#include "cli/command.h"
+
+/* Nothing is asked with --force or --yes, which the command must know. Else `word` has to be typed:
+ * -ECANCELED when it is not; -EPERM where nobody can be asked. `question` is a sentence without its full
+ * stop. */
+int confirm(struct command *command, const char *question, const char *word);
+
+/* Options for it. */
+#define CONFIRM_OPTIONS                                                                                      \
+	{ "force", 'f', NULL, "do not ask" },                                                                \
+	{                                                                                                    \
+		"yes", 'y', NULL, "do not ask"                                                               \
+	}
