@@ -72,7 +72,8 @@ CREATE TABLE stacks (
 	token BIGINT NOT NULL CHECK (token >= 0), -- the last fencing token; rises with every grant, never falls
 	run_count BIGINT NOT NULL,      -- runs that were started here
 	last_run BIGINT NOT NULL,       -- the newest of them, 0: none
-	last_version BIGINT NOT NULL DEFAULT 0 -- the newest of versions, which rises with every change, never falls
+	last_version BIGINT NOT NULL DEFAULT 0, -- the newest of versions, which rises with every change, never falls
+	resource_count BIGINT NOT NULL DEFAULT 0 -- rows of resources
 );
 
 -- The documents of a stack; one that was never written has no row.
