@@ -296,9 +296,10 @@ static int row_add(struct put *put, int64_t time_ms)
 {
 	struct resource *now = &put->now;
 	int64_t count = 0;
-	int r = resource_count(put->engine, now->stack_id, &count);
+	int r = store_get_int(
+		put->engine->store, &count, SQL_RESOURCE_COUNT_ADD, "ii", now->stack_id, INT64_C(1));
 
-	if (r == 0 && count >= RESOURCE_MAX)
+	if (r == 0 && count > RESOURCE_MAX)
 		return fault_set(put->fault, EDQUOT, "stack %s has %d resources, which is the limit",
 			put->stack.name, RESOURCE_MAX);
 	if (r == 0)
@@ -483,6 +484,8 @@ int resource_delete(struct engine *engine, struct caller *caller, int64_t id, st
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_RESOURCE_DELETE, "i", id);
+	if (r == 0)
+		r = store_run(engine->store, SQL_RESOURCE_COUNT_ADD, "ii", stack.id, INT64_C(-1));
 	if (r == 0)
 		r = version_drop(engine, caller, stack.id, VERSION_RESOURCE, name);
 	if (r == 0)

@@ -38,6 +38,7 @@ CREATE INDEX run_secrets_of_run ON run_secrets (run_id);
 
 ALTER TABLE stacks ADD COLUMN last_version BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE stacks ADD COLUMN run_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE stacks ADD COLUMN resource_count BIGINT NOT NULL DEFAULT 0;
 
 -- Words that people put on stacks. One that no stack bears is gone.
 CREATE TABLE tags (

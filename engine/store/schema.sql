@@ -74,6 +74,7 @@ CREATE TABLE stacks (
 	last_run BIGINT NOT NULL,       -- the newest of them, 0: none
 	last_version BIGINT NOT NULL DEFAULT 0, -- the newest of versions, which rises with every change, never falls
 	run_ms BIGINT NOT NULL DEFAULT 0 -- how long its runs take: the median of the last five that succeeded, 0: none did
+	resource_count BIGINT NOT NULL DEFAULT 0 -- rows of resources
 );
 
 -- The documents of a stack; one that was never written has no row.

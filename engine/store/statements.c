@@ -494,7 +494,10 @@ const char *const statements[SQL_COUNT] = {
 					      "ORDER BY resource_types.name, resources.name",
 	[SQL_RESOURCE_ENTRIES] =
 		"SELECT id, entry FROM resources WHERE stack_id = $1 AND type_id = $2 ORDER BY entry",
-	[SQL_RESOURCE_COUNT] = "SELECT COUNT(*) FROM resources WHERE stack_id = $1",
+	[SQL_RESOURCE_COUNT] = "SELECT resource_count FROM stacks WHERE id = $1",
+	[SQL_RESOURCE_COUNT_ADD] =
+		"UPDATE stacks SET resource_count = resource_count + $2 WHERE id = $1 RETURNING "
+		"resource_count",
 	[SQL_RESOURCE_PROTECTED] = RESOURCE_SELECT
 	"WHERE stack_id = $1 AND protect = 1 ORDER BY resource_types.name, resources.name",
 	[SQL_RESOURCE_ADD] =

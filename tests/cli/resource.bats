@@ -192,3 +192,18 @@ two_resources()
 	sed 's/"format_version":1/"format_version":1, "replace": true/' web.json >replace.json
 	run -4 sloth stack import replace.json
 }
+
+@test "the example: only what differs is done" {
+	run sloth run "$SLOTH_SOURCE/examples/resources.sloth" --stack site --set "folder=$PWD/site"
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	[ "$(cat site/index.html)" = '<h1>Hello</h1>' ]
+	run sloth stack resources site --status applied
+	[ "${#lines[@]}" -eq 3 ]
+	run sloth run "$SLOTH_SOURCE/examples/resources.sloth" --stack site --set "folder=$PWD/site"
+	[[ $output == *'2 unchanged'* ]] || { echo "$output"; false; }
+	run sloth run "$SLOTH_SOURCE/examples/resources.sloth" --stack site --set "folder=$PWD/site" --set title=Again
+	[ "$status" -eq 0 ]
+	[ "$(cat site/index.html)" = '<h1>Again</h1>' ]
+	run sloth stack show site --json
+	[[ $output == *"directory/$PWD/site"* ]]
+}

@@ -167,10 +167,13 @@ static void test_delete(void **state)
 	assert_int_equal(resource_delete(f->engine, &f->alice, id, &f->fault), 0);
 	assert_int_equal(resource_delete(f->engine, &f->alice, id, &f->fault), -ENOENT);
 	assert_int_equal(resource_find(f->engine, stack, "file", "x", &found), -ENOENT);
-	put(f, &f->alice, stack, "file", "y", "{\"dependencies\": [\"file/x\"]}", &id);
-	assert_int_equal(stack_destroy(f->engine, &f->alice, stack, &f->fault), 0);
 	assert_int_equal(resource_count(f->engine, stack, &count), 0);
 	assert_int_equal(count, 0);
+	put(f, &f->alice, stack, "file", "y", "{\"dependencies\": [\"file/x\"]}", &id);
+	assert_int_equal(resource_count(f->engine, stack, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(stack_destroy(f->engine, &f->alice, stack, &f->fault), 0);
+	assert_int_equal(resource_count(f->engine, stack, &count), -ENOENT);
 }
 
 static int edge_text(void *userdata, const struct resource_edge *edge)
@@ -303,6 +306,27 @@ static void test_refusals(void **state)
 	assert_int_equal(put(f, &f->alice, 999, "x", "c", "{}", NULL), -ENOENT);
 }
 
+static void test_too_many(void **state)
+{
+	struct fixture *f = *state;
+	int64_t stack = fixture_stack(f, "a"), count, id;
+	struct store_change change = { 0 };
+
+	assert_int_equal(put(f, &f->alice, stack, "x", "y", "{}", &id), RESOURCE_CREATED);
+	/* As if they were there: to register as many takes a minute under a sanitizer. */
+	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
+	assert_int_equal(
+		store_run(f->engine->store, SQL_RESOURCE_COUNT_ADD, "ii", stack, INT64_C(1) * (RESOURCE_MAX - 1)), 0);
+	assert_int_equal(store_change_end(&change), 0);
+	assert_int_equal(put(f, &f->alice, stack, "x", "z", "{}", NULL), -EDQUOT);
+	assert_contains(f->fault.text, "stack a has 10000 resources");
+	assert_int_equal(resource_count(f->engine, stack, &count), 0);
+	assert_int_equal(count, RESOURCE_MAX);
+	assert_int_equal(put(f, &f->alice, stack, "x", "y", "{\"properties\": {\"a\": 1}}", NULL), RESOURCE_CHANGED);
+	assert_int_equal(resource_delete(f->engine, &f->alice, id, &f->fault), 0);
+	assert_int_equal(put(f, &f->alice, stack, "x", "z", "{}", NULL), RESOURCE_CREATED);
+}
+
 static void test_types_run_out(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +380,7 @@ int main(void)
 		TEST(test_cycles),
 		TEST(test_names),
 		TEST(test_refusals),
+		TEST(test_too_many),
 		TEST(test_types_run_out),
 		TEST(test_list),
 	};
