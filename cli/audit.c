@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/confirm.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 
@@ -67,18 +68,11 @@ const struct option clear_options[] = {
 
 static int confirm_clear(struct command *command, const char *before)
 {
-	char line[8] = "";
+	char question[128];
 
-	if (command_flag(command, "force") || command_flag(command, "yes"))
-		return 0;
-	if (!isatty(STDIN_FILENO))
-		return fault_set(&command->fault, EPERM,
-			"this takes events out of the trail, into an archive: say --force if you mean it");
-	fprintf(stderr, "This moves %s%s out of the trail, into an archive. Go on? [y/N] ",
+	snprintf(question, sizeof(question), "This moves %s%s out of the trail, into an archive",
 		before ? "the events before " : "all events", before ? before : "");
-	if (!fgets(line, sizeof(line), stdin) || (line[0] != 'y' && line[0] != 'Y'))
-		return fault_set(&command->fault, ECANCELED, "nothing was archived");
-	return 0;
+	return confirm(command, question);
 }
 
 /* The newest archive, borrowed from the list; NULL: there is none. */

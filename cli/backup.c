@@ -206,7 +206,7 @@ static int wait_for_daemon(struct command *command)
 static int restore_run(struct command *command)
 {
 	const char *name = command->operands[0];
-	int r = confirm(command, "This puts a backup into the place of the present database", name);
+	int r = confirm_word(command, "This puts a backup into the place of the present database", name);
 
 	if (r < 0)
 		return r;
@@ -244,7 +244,7 @@ static int delete_run(struct command *command)
 		path = NULL;
 		return fault_set(&command->fault, ENOMEM, "no memory");
 	}
-	r = confirm(command, "This removes a backup", given);
+	r = confirm_word(command, "This removes a backup", given);
 	if (r == 0 && !command_client(command))
 		r = -command->fault.code;
 	if (r == 0)

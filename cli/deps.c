@@ -385,7 +385,7 @@ static void print_inquiry(const struct inquiry *inquiry)
 		puts("\nDependency tree is valid");
 }
 
-static int check_run(struct command *command)
+static int cycles_run(struct command *command)
 {
 	CLEANUP(inquiry_done)
 	struct inquiry inquiry = { .name = command->operand_count ? command->operands[0] : NULL };
@@ -415,7 +415,7 @@ const struct verb deps_verbs[] = {
 		.options = deps_graph_options, .run = deps_graph_run },
 	{ "check", .operands = "[NAME]",
 		.help = "Look for cycles, for missing stacks and for versions that do not fit",
-		.run = check_run },
+		.run = cycles_run },
 	{ "order", .operands = "[NAME...]", .help = "In which order to run stacks, and how long it may take",
 		.options = deps_order_options, .run = deps_order_run },
 	{ NULL },

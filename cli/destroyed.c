@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/confirm.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/stack.h"

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/confirm.h"
 #include "cli/control.h"
 #include "cli/print.h"
 #include "cli/snapshot.h"

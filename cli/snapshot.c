@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/control.h"
+#include "cli/confirm.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/stack.h"
@@ -345,21 +346,6 @@ static int show_run(struct command *command)
 	print_count("Keys", object, "keys");
 	print_count("Tags", object, "tag_count");
 	print_count("Dependencies", object, "dependencies");
-	return 0;
-}
-
-/* Yes or no on the terminal. */
-int confirm(struct command *command, const char *question)
-{
-	char line[16] = "";
-
-	if (command_flag(command, "force") || command_flag(command, "yes"))
-		return 0;
-	if (!isatty(STDIN_FILENO))
-		return fault_set(&command->fault, EPERM, "%s: say --force if you mean it", question);
-	fprintf(stderr, "%s. Are you sure? (yes/no): ", question);
-	if (!fgets(line, sizeof(line), stdin) || (strcmp(line, "yes\n") != 0 && strcmp(line, "y\n") != 0))
-		return fault_set(&command->fault, ECANCELED, "nothing was changed");
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/alias.h"
+#include "cli/confirm.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/snapshot.h"
@@ -314,22 +315,6 @@ static int output_run(struct command *command)
 		printf("Outputs for: %s\n\n", stack);
 	outputs_print(outputs, "");
 	json_decref(outputs);
-	return 0;
-}
-
-int confirm_name(struct command *command, const char *what, const char *name)
-{
-	char line[NAME_SIZE + 2] = "";
-
-	if (!isatty(STDIN_FILENO))
-		return fault_set(&command->fault, EPERM,
-			"this destroys the %s \"%s\": say --force if you mean it", what, name);
-	fprintf(stderr, "This destroys the %s \"%s\". Type its name to go on: ", what, name);
-	if (!fgets(line, sizeof(line), stdin))
-		line[0] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	if (strcmp(line, name))
-		return fault_set(&command->fault, ECANCELED, "nothing was destroyed");
 	return 0;
 }
 

@@ -20,10 +20,3 @@ int deps_let_go(struct command *command, const char *name);
 void outputs_print(json_t *outputs, const char *indent);
 /* The lines about a lock.json: "  Status:  LOCKED" and who, since when, why. */
 void lock_print(const json_t *lock);
-
-/* Asks on the terminal for yes, unless --force or --yes was said: -ECANCELED; -EPERM where nobody can be
- * asked. */
-int confirm(struct command *command, const char *question);
-/* Asks on the terminal for the name of what is to be destroyed: -ECANCELED; -EPERM where nobody can be asked.
- */
-int confirm_name(struct command *command, const char *what, const char *name);

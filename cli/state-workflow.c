@@ -273,7 +273,7 @@ static int rollback_run(struct command *command)
 		return fault_set(&command->fault, ENOENT, "execution %s has no stack", command->operands[0]);
 	snprintf(question, sizeof(question), "This makes the stack \"%s\" what it was in version %s", stack,
 		version);
-	r = confirm(command, question, stack);
+	r = confirm_word(command, question, stack);
 	if (r == 0)
 		r = restore(command, stack, version);
 	if (r < 0)
@@ -328,7 +328,7 @@ static int delete_run(struct command *command)
 	number_text(execution, "id", "", number);
 	snprintf(question, sizeof(question), "This deletes execution %s, with its logs", number);
 	snprintf(path, sizeof(path), "/runs/%s", number);
-	r = confirm(command, question, number);
+	r = confirm_word(command, question, number);
 	if (r == 0)
 		r = client_call(&command->client, "rmdir", json_pack("{ss}", "path", path), NULL, 0,
 			&command->fault, NULL);
