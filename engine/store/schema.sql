@@ -73,7 +73,7 @@ CREATE TABLE stacks (
 	run_count BIGINT NOT NULL,      -- runs that were started here
 	last_run BIGINT NOT NULL,       -- the newest of them, 0: none
 	last_version BIGINT NOT NULL DEFAULT 0, -- the newest of versions, which rises with every change, never falls
-	run_ms BIGINT NOT NULL DEFAULT 0 -- how long its runs take: the median of the last five that succeeded, 0: none did
+	run_ms BIGINT NOT NULL DEFAULT 0, -- how long its runs take: the median of the last five that succeeded, 0: none did
 	resource_count BIGINT NOT NULL DEFAULT 0 -- rows of resources
 );
 
