@@ -217,9 +217,9 @@ int stack_destroy(struct engine *engine, struct caller *caller, int64_t id, stru
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = event_add(engine, caller, "stack.destroyed", id, stack.name, 0, NULL);
-	if (r == 0)
 		r = destroyed_keep(engine, caller, &stack);
+	if (r == 0)
+		r = event_add(engine, caller, "stack.destroyed", id, stack.name, 0, NULL);
 	if (r == 0)
 		r = stack_delete(engine, &stack);
 	if (r == 0)

@@ -69,7 +69,7 @@ int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);
 
 /* opened.c: the instance of a row that waits, for who looks it up now. */
-uint8_t handle_free_instance(struct tree *tree, struct node node);
+uint8_t handle_free_instance(struct tree *tree, struct node node, pid_t pid);
 
 /* Renders a row; the buffer is the caller's. */
 int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content);

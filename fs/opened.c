@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has which file of the mounted tree open: by /proc, which tells the inode number and asks nobody, and by our
- * own handles. */
+/* Who has which file of the mounted tree open: by /proc, which tells the inode number and asks nobody, and by
+ * our own handles. */
 #include "fs/opened.h"
 
 #include <dirent.h>
@@ -66,16 +66,14 @@ static bool same_row(struct node a, struct node b)
 	return a.id == b.id && a.table == b.table && a.row == b.row;
 }
 
-/* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock
- * while a write waits for its answer, so whoever comes next must be given another inode. Between a look-up
- * and its open nothing is known: who comes within that time is given the next one. */
-uint8_t handle_free_instance(struct tree *tree, struct node node)
+/* Marks the numbers on which a write waits, or may begin to wait, and those that others were given just now.
+ * What this process was given before is what it means to open: 1, with that. */
+static int used_instances(struct tree *tree, struct node node, pid_t pid, bool used[256], uint8_t *ret_before)
 {
-	int64_t now = time_now_ms(), since = now - tree->instance_ms;
+	int64_t now = time_now_ms();
 	struct request *request;
 	struct handle *handle;
-	bool used[256] = { false };
-	unsigned first = since >= 0 && since < LOOKUP_TO_OPEN_MS ? tree->instance + 1U : 0;
+	int r = 0;
 
 	TAILQ_FOREACH (request, &tree->waits, waiting)
 		if (request->handle && request->data && same_row(request->handle->node, node))
@@ -83,12 +81,35 @@ uint8_t handle_free_instance(struct tree *tree, struct node node)
 	TAILQ_FOREACH (handle, &tree->handles, handles)
 		if (handle_writes(handle) && same_row(handle->node, node))
 			used[handle->node.instance] = true;
-	for (unsigned i = 0; i < 256; i++)
-		if (!used[(first + i) % 256]) {
-			first = (first + i) % 256;
-			break;
+	for (size_t i = 0; i < LOOKED_UP; i++) {
+		const struct looked_up *one = &tree->looked_up[i];
+
+		if (!same_row(one->node, node) || now - one->ms >= LOOKUP_TO_OPEN_MS)
+			continue;
+		if (one->pid != pid) {
+			used[one->node.instance] = true;
+		} else if (!used[one->node.instance]) {
+			*ret_before = one->node.instance;
+			r = 1;
 		}
-	tree->instance = (uint8_t)first;
-	tree->instance_ms = now;
-	return tree->instance;
+	}
+	return r;
+}
+
+/* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock
+ * while a write waits for its answer, so whoever comes next must be given another inode. Between a look-up
+ * and its open nothing is known: who comes within that time is given another one, but for the same process,
+ * which looks (stat) before it opens (cp -a). */
+uint8_t handle_free_instance(struct tree *tree, struct node node, pid_t pid)
+{
+	bool used[256] = { false };
+	unsigned first = 0;
+
+	if (used_instances(tree, node, pid, used, &node.instance) == 0) {
+		while (first < 255 && used[first])
+			first++;
+		node.instance = (uint8_t)first;
+	}
+	tree->looked_up[tree->next_looked_up++ % LOOKED_UP] = (struct looked_up){ node, pid, time_now_ms() };
+	return node.instance;
 }

@@ -56,6 +56,8 @@ struct event_readers;
 struct option;
 struct comparisons;
 
+enum { LOOKED_UP = 64 };
+
 struct tree {
 	struct engine *engine;
 	struct runners *runners; /* may be NULL: nothing can be run (tests of the tree alone) */
@@ -71,8 +73,13 @@ struct tree {
 	struct event_readers *event_readers;
 	TAILQ_HEAD(, option) options;	 /* of runs that are about to be submitted, see nodes/workflows.c */
 	struct comparisons *comparisons; /* of versions, see nodes/compare.c */
-	uint8_t instance; /* of a lock file, that was given last, and when: see tree_find_child() */
-	int64_t instance_ms;
+	/* Who was given which number of a file on which writes wait, lately: see handle_free_instance(). */
+	struct looked_up {
+		struct node node;
+		pid_t pid;
+		int64_t ms;
+	} looked_up[LOOKED_UP];
+	unsigned next_looked_up;
 	int64_t access_generation; /* rises when somebody's access to a stack may have changed */
 	uid_t uid;		   /* the daemon's */
 	gid_t gid;
