@@ -192,7 +192,7 @@ stack()
 	echo 'ttl=1h reason=short' >"$L"
 	echo 'ttl=5h reason=long' >"$M/stacks/long/lock"
 	stop_daemon
-	slothd() { unshare -T --boottime 7200 -- "$SLOTH_BUILD/fs/slothd" "$@"; }
+	slothd() { exec unshare -T --boottime 7200 -- "$SLOTH_BUILD/fs/slothd" "$@"; }
 	start_daemon
 	unset -f slothd
 	eventually file_has "$L" unlocked
