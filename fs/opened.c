@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has which file of the mounted tree open: by /proc, which tells the inode number and asks nobody, and by our
- * own handles. */
+/* Who has which file of the mounted tree open: by /proc, which tells the inode number and asks nobody, and by
+ * our own handles. */
 #include "fs/opened.h"
 
 #include <dirent.h>
