@@ -274,3 +274,33 @@ critical='other=$(cat inside 2>/dev/null)
 	flock -n "$M/locks/a" true
 	[ "$(cat "$M/locks/ctl")" = '' ]
 }
+
+@test "a workflow that waits for a named lock waits on when the daemon is killed" {
+	cat >holds.sloth <<-END
+		task("one"):command(function()
+			state.lock("db", 5)
+			exec.run("until [ -e $T/go ]; do sleep 0.05; done")
+			state.unlock("db")
+			return true
+		end)
+	END
+	cat >waits.sloth <<-END
+		task("two"):command(function()
+			return state.with_lock("db", function() return exec.run("touch $T/got").success end, 60)
+		end)
+	END
+	cp holds.sloth "$M/runs/"
+	eventually file_has "$M/locks/db" 'kind: run'
+	file_has "$M/locks/db" 'operation: task one'
+	cp waits.sloth "$M/runs/"
+	eventually file_has "$M/locks/db" 'waiting: run 2 of '
+	kill_daemon
+	umount -l "$M" 2>/dev/null || fusermount3 -uz "$M"
+	start_daemon
+	eventually file_has "$M/locks/db" 'waiting: run 2 of '
+	file_has "$M/locks/db" 'kind: run'
+	touch go
+	[ "$(cat "$M/runs/2/wait")" = success ]
+	[ -e got ]
+	[ "$(cat "$M/locks/db")" = unlocked ]
+}
