@@ -116,6 +116,15 @@ bool process_descends(pid_t pid, pid_t ancestor)
 	return false;
 }
 
+size_t process_line(pid_t pid, pid_t *ret_pids, size_t max)
+{
+	size_t count = 0;
+
+	for (; pid > 0 && count < max; pid = process_parent(pid))
+		ret_pids[count++] = pid;
+	return count;
+}
+
 void process_command(pid_t pid, char *ret_text, size_t size)
 {
 	char path[64];

@@ -21,6 +21,9 @@ pid_t process_parent(pid_t pid);
 /* Whether `pid` is `ancestor`, or its child, grandchild … */
 bool process_descends(pid_t pid, pid_t ancestor);
 
+/* `pid`, its parent, grandparent …: how many there are, `max` at most. */
+size_t process_line(pid_t pid, pid_t *ret_pids, size_t max);
+
 /* The command line with blanks between the arguments and '?' for what does not print; the command's name in
  * brackets for kernel threads; "" when the process is gone. Always terminated. */
 void process_command(pid_t pid, char *ret_text, size_t size);

@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "engine/lock-table.h"
 
 enum { PATH_MAX_STEPS = 32 };
@@ -21,6 +22,8 @@ enum { PATH_MAX_STEPS = 32 };
 /* Who asks, now or for a while already. */
 struct asker {
 	struct caller *caller;
+	const pid_t *line; /* his process, its parent … */
+	size_t line_count;
 	const struct lock_draft *drafts;
 	size_t count;
 };
@@ -56,6 +59,15 @@ static bool inherits(struct engine *engine, const struct lock *row, const struct
 	return opened(engine, asker->caller->pid, row->target) > own;
 }
 
+/* /proc is asked only about those who may be it: there may be many that wait. */
+static bool is_process(const struct lock *row, const struct asker *asker)
+{
+	for (size_t i = 0; i < asker->line_count; i++)
+		if (asker->line[i] == row->pid || asker->line[i] == row->opener)
+			return lock_row_is_process(row, asker->caller);
+	return false;
+}
+
 /* A child that closed the lock's file does not keep its parent's lock; and one of a parent that has it
  * through the socket is what the parent waits for. */
 static bool session_holds(struct engine *engine, const struct lock *row, const struct asker *asker)
@@ -64,7 +76,7 @@ static bool session_holds(struct engine *engine, const struct lock *row, const s
 
 	if (caller->pid > 0 && (caller->pid == row->pid || caller->pid == row->opener))
 		return true;
-	return lock_row_is_process(row, caller) &&
+	return is_process(row, asker) &&
 	       (inherits(engine, row, asker) || (opened(engine, row->pid, row->target) <= 0 &&
 							opened(engine, row->opener, row->target) <= 0));
 }
@@ -74,12 +86,11 @@ static bool holds(struct engine *engine, const struct lock *row, const struct as
 	const struct lock *lock = &asker->drafts[0].lock;
 
 	if (lock_is_users(row))
-		return row->uid == lock->uid &&
-		       (lock_is_users(lock) || lock_row_is_process(row, asker->caller));
+		return row->uid == lock->uid && (lock_is_users(lock) || is_process(row, asker));
 	if (row->kind == LOCK_RUN && lock->kind == LOCK_RUN)
 		return row->owner == lock->owner && (!*row->part || !strcmp(row->part, lock->part));
 	if (row->kind == LOCK_RUN)
-		return !*row->part && lock_row_is_process(row, asker->caller);
+		return !*row->part && is_process(row, asker);
 	return session_holds(engine, row, asker);
 }
 
@@ -108,7 +119,8 @@ static bool holder_blocked(struct search *search, struct step *step)
 	struct lock_wait *wait;
 
 	TAILQ_FOREACH (wait, &search->table->waits, entry) {
-		struct asker other = { &wait->caller, wait->drafts, wait->count };
+		struct asker other = { &wait->caller, wait->line, wait->line_count, wait->drafts,
+			wait->count };
 
 		/* The crowd that waits for the same thing is cheap to pass by. */
 		if (wait->seen || wants_only(wait, step->target) ||
@@ -240,9 +252,13 @@ int lock_deadlock_check(struct lock_table *table, struct caller *caller, const s
 	size_t count, struct fault *fault)
 {
 	struct caller nobody = { .uid = drafts[0].lock.uid };
-	struct search search = { .table = table, .asker = { caller ? caller : &nobody, drafts, count } };
+	pid_t line[LOCK_LINE_OF_PIDS];
+	struct search search = { .table = table,
+		.asker = { caller ? caller : &nobody, line, 0, drafts, count } };
 	struct lock_wait *wait;
 
+	if (caller)
+		search.asker.line_count = process_line(caller->pid, line, LOCK_LINE_OF_PIDS);
 	TAILQ_FOREACH (wait, &table->waits, entry)
 		wait->seen = false;
 	return blocked(&search, drafts, count, NULL) ? deadlock_fault(&search, fault) : 0;

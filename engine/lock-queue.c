@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "engine/lock-table.h"
 
@@ -210,8 +211,10 @@ static int wait_new(struct lock_table *table, struct caller *caller, struct lock
 	wait->since_ms = time_now_ms();
 	TAILQ_INSERT_TAIL(&table->waits, wait, entry);
 	r = wait->places ? 0 : -ENOMEM;
-	if (r == 0 && caller)
+	if (r == 0 && caller) {
 		r = caller_copy(caller, &wait->caller);
+		wait->line_count = process_line(caller->pid, wait->line, LOCK_LINE_OF_PIDS);
+	}
 	if (r == 0) {
 		wait->drafts = drafts;
 		wait->count = count;

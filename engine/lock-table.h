@@ -98,6 +98,8 @@ int lock_deadlock_check(struct lock_table *table, struct caller *caller, const s
 	size_t count, struct fault *fault);
 
 /* lock-queue.c */
+enum { LOCK_LINE_OF_PIDS = 16 };
+
 struct lock_place {
 	TAILQ_ENTRY(lock_place) entry;
 	struct lock_queue *queue;
@@ -117,7 +119,9 @@ struct lock_wait {
 	ev_timer deadline;
 	lock_done done;
 	void *userdata;
-	bool seen; /* lock-deadlock.c's, while it searches */
+	bool seen;		       /* lock-deadlock.c's, while it searches */
+	pid_t line[LOCK_LINE_OF_PIDS]; /* the caller's process, its parent …, when it began to wait */
+	size_t line_count;
 };
 
 TAILQ_HEAD(lock_waits, lock_wait);

@@ -192,7 +192,7 @@ stack()
 	echo 'ttl=1h reason=short' >"$L"
 	echo 'ttl=5h reason=long' >"$M/stacks/long/lock"
 	stop_daemon
-	slothd() { unshare -T --boottime 7200 -- "$SLOTH_BUILD/fs/slothd" "$@"; }
+	slothd() { exec unshare -T --boottime 7200 -- "$SLOTH_BUILD/fs/slothd" "$@"; }
 	start_daemon
 	unset -f slothd
 	eventually file_has "$L" unlocked
@@ -225,4 +225,82 @@ stack()
 	start_daemon
 	[ "$(cat "$L")" = unlocked ]
 	flock -n "$L" true
+}
+
+# Who comes in while another is in, and lives, is one too many.
+critical='other=$(cat inside 2>/dev/null)
+	if [ -n "$other" ] && state=$(cut -d " " -f 3 "/proc/$other/stat" 2>/dev/null) && [ "$state" != Z ]; then
+		echo "$$ beside $other" >>violated
+	fi
+	echo $$ >inside
+	read -rt 0.01 <> <(:) || :
+	: >inside
+	echo x >>done'
+
+@test "fifty clients, of which some are killed at any moment: never two holders" {
+	stack
+	export critical
+	for ((i = 0; i < 50; i++)); do
+		(for ((k = 0; k < 3; k++)); do flock "$L" bash -c "$critical" || :; done) 3>&- 2>/dev/null &
+		pids[i]=$!
+	done
+	for ((i = 0; i < 40; i++)); do
+		victims=($(pgrep -f "^flock $L" || :))
+		[ "${#victims[@]}" -eq 0 ] || kill -KILL "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null || :
+		pause
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || :
+	done
+	[ ! -e violated ] || { cat violated; false; }
+	[ "$(wc -l <done)" -gt 50 ]
+	eventually file_has "$L" unlocked
+	not grep -q waiting: "$L"
+}
+
+@test "who waits for several and is killed leaves all queues" {
+	stack
+	touch "$M/locks/a" "$M/locks/b"
+	exec 9<"$M/locks/a"
+	flock 9
+	bash -c "echo 'acquire locks/a locks/b wait=60s' > '$M/locks/ctl'" 9<&- 3>&- &
+	waiter=$!
+	eventually file_has "$M/locks/b" 'for 2 locks at once'
+	kill -KILL "$waiter"
+	wait "$waiter" || :
+	eventually bash -c "! grep -q waiting: '$M/locks/b'"
+	flock -n "$M/locks/b" true
+	exec 9<&-
+	flock -n "$M/locks/a" true
+	[ "$(cat "$M/locks/ctl")" = '' ]
+}
+
+@test "a workflow that waits for a named lock waits on when the daemon is killed" {
+	cat >holds.sloth <<-END
+		task("one"):command(function()
+			state.lock("db", 5)
+			exec.run("until [ -e $T/go ]; do sleep 0.05; done")
+			state.unlock("db")
+			return true
+		end)
+	END
+	cat >waits.sloth <<-END
+		task("two"):command(function()
+			return state.with_lock("db", function() return exec.run("touch $T/got").success end, 60)
+		end)
+	END
+	cp holds.sloth "$M/runs/"
+	eventually file_has "$M/locks/db" 'kind: run'
+	file_has "$M/locks/db" 'operation: task one'
+	cp waits.sloth "$M/runs/"
+	eventually file_has "$M/locks/db" 'waiting: run 2 of '
+	kill_daemon
+	umount -l "$M" 2>/dev/null || fusermount3 -uz "$M"
+	start_daemon
+	eventually file_has "$M/locks/db" 'waiting: run 2 of '
+	file_has "$M/locks/db" 'kind: run'
+	touch go
+	[ "$(cat "$M/runs/2/wait")" = success ]
+	[ -e got ]
+	[ "$(cat "$M/locks/db")" = unlocked ]
 }
