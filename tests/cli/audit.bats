@@ -48,7 +48,9 @@ load common
 	[[ $output == '{"id":1,'*'"stack":"a"'* ]]
 	sloth stack delete a --force
 	run sloth stack activity a
-	[[ ${lines[-1]} == *'stack.destroyed'* ]]
+	[[ ${lines[0]} == *'stack.created'* ]]
+	[[ $output == *'stack.destroyed'* ]]
+	[[ $output != *'  b  '* ]]
 	[ "$(sloth stack activity a --type 'lock.*' --limit 3 || :)" = "" ]
 	run -4 sloth stack activity nothing
 }
