@@ -269,3 +269,17 @@ put()
 	done
 	echo "$(readlink "$M/stacks/prod/snapshots/latest")"
 }
+
+@test "workflows are compared by their tasks" {
+	mkdir "$M/stacks/prod"
+	printf '\ntask("build"):timeout("10m"):command("true")\ntask("ship"):command("true"):depends_on("build")\n' >w.sloth
+	cp w.sloth "$M/stacks/prod/runs/"
+	cat "$M/runs/1/wait"
+	printf 'task("build"):timeout("15m"):command("true")\ntask("db"):command("true")\n' >w.sloth
+	cp w.sloth "$M/stacks/prod/runs/"
+	cat "$M/runs/2/wait"
+	[ "$(cat "$M/stacks/prod/snapshots/compare/v2..current")" = '~ workflow
+~ task build: timeout_ms: 600000 -> 900000
+- task ship
++ task db' ]
+}
