@@ -283,3 +283,24 @@ put()
 - task ship
 + task db' ]
 }
+
+@test "versions whose time is over go by themselves" {
+	local i
+	mkdir "$M/stacks/prod"
+	put config.yaml 'snapshot_retention: 1s'
+	ln -s v1 "$M/stacks/prod/snapshots/first"
+	for i in $(seq 30); do put outputs.d/n "$i"; done
+	stop_daemon
+	start_daemon
+	stat "$M/stacks/prod/snapshots/v3" "$M/stacks/prod/snapshots/v3/outputs" >/dev/null 2>&1 || :
+	gone()
+	{
+		! stat "$M/stacks/prod/snapshots/v3/outputs" 2>/dev/null
+	}
+	eventually gone
+	refused 'No such file' ls "$M/stacks/prod/snapshots/v3"
+	ls "$M/stacks/prod/snapshots/first/" >/dev/null
+	[ "$(cat "$M/stacks/prod/snapshots/v20/outputs")" = n=18 ]
+	[ "$(cat "$M/stacks/prod/snapshots/latest/outputs")" = n=30 ]
+	eventually file_has "$M/stacks/prod/activity" snapshot.expired
+}
