@@ -145,9 +145,11 @@ static const struct entry version_entries[] = {
 	  .find = file_find, .each = file_each },
 	{ .name = "outputs", .help = "key=value lines", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_VERSION,
 	  .object = object_version, .show = outputs_show },
-	{ .name = "outputs.json", .help = "the outputs as one JSON object", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_VERSION,
+	{ .name = "outputs.json", .help = "the outputs as one JSON object", .kind = KIND_TEXT,
+	  .mode = 0444, .subject = SUBJECT_VERSION,
 	  .object = object_version, .show = outputs_json_show },
-	{ .name = "outputs.d", .help = "one raw value a file", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_VERSION,
+	{ .name = "outputs.d", .help = "one raw value a file", .kind = KIND_DIRECTORY,
+	  .mode = 0555, .subject = SUBJECT_VERSION,
 	  .object = object_version, .directory = &version_outputs_directory },
 	{ .name = "state", .help = "keys and values", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_VERSION,
 	  .object = object_version, .directory = &version_state_directory },
@@ -156,7 +158,8 @@ static const struct entry version_entries[] = {
 	{ .name = "deps", .help = "dependencies: a file each, with the constraint on its version",
 	  .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_VERSION, .object = object_version,
 	  .directory = &version_deps_directory },
-	{ .name = "resources", .help = "desired resources by type", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_VERSION,
+	{ .name = "resources", .help = "desired resources by type", .kind = KIND_DIRECTORY,
+	  .mode = 0555, .subject = SUBJECT_VERSION,
 	  .object = object_version, .directory = &version_resources_directory },
 };
 /* clang-format on */
