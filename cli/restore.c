@@ -57,9 +57,15 @@ static size_t word_of(const json_t *change)
 	return 2;
 }
 
-static void print_side(const json_t *value)
+static void print_side(const json_t *value, bool duration)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
+	char time[32];
+
+	if (duration && json_is_integer(value)) {
+		fputs(duration_format(json_integer_value(value), time), stdout);
+		return;
+	}
 
 	if (json_is_string(value)) {
 		text_write_safe(stdout, json_string_value(value));
@@ -76,15 +82,16 @@ static void print_part(const json_t *change)
 {
 	static const char prefix[] = "properties.";
 	const char *attribute = print_text(change, "attribute");
+	bool duration = !strcmp(attribute, "timeout_ms");
 
 	if (!strncmp(attribute, prefix, sizeof(prefix) - 1))
 		attribute += sizeof(prefix) - 1;
-	text_write_safe(stdout, attribute);
+	text_write_safe(stdout, duration ? "timeout" : attribute);
 	if (*attribute)
 		fputs(": ", stdout);
-	print_side(json_object_get(change, "from"));
+	print_side(json_object_get(change, "from"), duration);
 	fputs(" -> ", stdout);
-	print_side(json_object_get(change, "to"));
+	print_side(json_object_get(change, "to"), duration);
 }
 
 static bool same_thing(const json_t *a, const json_t *b)

@@ -94,6 +94,7 @@ static json_t *tasks_of(struct comparison *comparison, const struct version_item
 		if (json_is_string(json_object_get(task, "name")))
 			json_object_set(tasks, json_string_value(json_object_get(task, "name")), copy);
 		json_object_del(copy, "name");
+		json_object_del(copy, "line"); /* where it stands is no part of what it does */
 		json_decref(copy);
 	}
 	return tasks;

@@ -73,7 +73,8 @@ static int type_each(
 
 /* clang-format off */
 static const struct entry resources_entries[] = {
-	{ .help = "a type of resources", .kind = KIND_DIRECTORY, .mode = 0555, .object = object_version_part,
+	{ .help = "a type of resources", .kind = KIND_DIRECTORY, .mode = 0555,
+	  .subject = SUBJECT_VERSION, .object = object_version_part,
 	  .directory = &version_type_directory, .find = type_find, .each = type_each },
 };
 /* clang-format on */
@@ -140,7 +141,8 @@ static int resource_each_node(
 
 /* clang-format off */
 static const struct entry type_entries[] = {
-	{ .help = "a resource", .kind = KIND_TEXT, .mode = 0444, .object = object_version_item, .show = version_item_show_node,
+	{ .help = "a resource", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_VERSION,
+	  .object = object_version_item, .show = version_item_show_node,
 	  .find = resource_find_node, .each = resource_each_node },
 };
 /* clang-format on */

@@ -131,6 +131,7 @@ two_resources()
 	[[ $output == *'Resources (2)'*'• file//etc/motd (pending)'*'• package/nginx (applied)'*'Lock Status'* ]]
 	run sloth stack show other
 	[[ $output != *Snapshots* ]]
+	[[ $output == *'Total Snapshots:  '* ]] # the runs have kept some
 	sloth write /stacks/web/snapshots/new --text 'Before v2'
 	run sloth stack show web
 	[[ $output == *'Snapshots:'*'Total Snapshots:  '*'Latest Snapshot:  v'*' (20'* ]]

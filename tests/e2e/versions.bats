@@ -269,3 +269,38 @@ put()
 	done
 	echo "$(readlink "$M/stacks/prod/snapshots/latest")"
 }
+
+@test "workflows are compared by their tasks" {
+	mkdir "$M/stacks/prod"
+	printf '\ntask("build"):timeout("10m"):command("true")\ntask("ship"):command("true"):depends_on("build")\n' >w.sloth
+	cp w.sloth "$M/stacks/prod/runs/"
+	cat "$M/runs/1/wait"
+	printf 'task("build"):timeout("15m"):command("true")\ntask("db"):command("true")\n' >w.sloth
+	cp w.sloth "$M/stacks/prod/runs/"
+	cat "$M/runs/2/wait"
+	[ "$(cat "$M/stacks/prod/snapshots/compare/v2..current")" = '~ workflow
+~ task build: timeout_ms: 600000 -> 900000
+- task ship
++ task db' ]
+}
+
+@test "versions whose time is over go by themselves" {
+	local i
+	mkdir "$M/stacks/prod"
+	put config.yaml 'snapshot_retention: 1s'
+	ln -s v1 "$M/stacks/prod/snapshots/first"
+	for i in $(seq 30); do put outputs.d/n "$i"; done
+	stop_daemon
+	start_daemon
+	stat "$M/stacks/prod/snapshots/v3" "$M/stacks/prod/snapshots/v3/outputs" >/dev/null 2>&1 || :
+	gone()
+	{
+		! stat "$M/stacks/prod/snapshots/v3/outputs" 2>/dev/null
+	}
+	eventually gone
+	refused 'No such file' ls "$M/stacks/prod/snapshots/v3"
+	ls "$M/stacks/prod/snapshots/first/" >/dev/null
+	[ "$(cat "$M/stacks/prod/snapshots/v20/outputs")" = n=18 ]
+	[ "$(cat "$M/stacks/prod/snapshots/latest/outputs")" = n=30 ]
+	eventually file_has "$M/stacks/prod/activity" snapshot.expired
+}
