@@ -176,6 +176,7 @@ static const struct option snapshot_options[] = {
 
 static const struct option rollback_options[] = {
 	{ "version", 'v', "VERSION", "the version to go back to; must be given" },
+	{ "force", 'f', NULL, "do not ask" },
 	{ NULL },
 };
 

@@ -199,11 +199,12 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))' "$@" </dev/n
 	[[ $output == *version*one*two* ]]
 	run -10 sloth stack state diff prod --from "$kept"
 	[[ $output == *'stack snapshot compare'* ]]
-	sloth stack state rollback prod --version "$kept"
+	run -11 sloth stack state rollback prod --version "$kept"
+	sloth stack state rollback prod --version "$kept" --force
 	[ "$(sloth cat /stacks/prod/version)" = one ]
 	run -10 sloth stack state rollback prod
 	sloth stack state lock prod --operation deploy --who admin --duration 30m
-	token=$(sloth cat /stacks/prod/lock.json | sed -n 's/.*"token": \([0-9]*\).*/\1/p' | head -n 1)
+	token=$(sloth cat /stacks/prod/lock.json | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
 	run sloth stack state unlock prod --lock-id 999999
 	[ "$status" -ne 0 ]
 	sloth stack state unlock prod --lock-id "$token"
