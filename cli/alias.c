@@ -22,7 +22,13 @@ static const struct alias {
 } aliases[] = {
 	{ "stack state list", "stack list" },
 	{ "stack state show", "stack show" },
+	{ "stack state versions", "stack history" },
+	{ "stack state snapshot", "stack snapshot create" },
+	{ "stack state rollback", "stack snapshot restore", { { "version", NULL } } },
+	{ "stack state diff", "stack snapshot compare", { { "from", NULL }, { "to", NULL } } },
 	{ "stack state lock", "stack lock acquire", { { "who", "locked-by" } } },
+	{ "stack state unlock", "stack lock release", { { "lock-id", "token" } } },
+	{ "stack state activity", "stack activity" },
 	{ "stack state tags add", "stack tags add" },
 	{ "stack state tags list", "stack tags list" },
 };
@@ -158,6 +164,38 @@ static const struct option list_options[] = {
 	{ NULL },
 };
 
+static const struct option versions_options[] = {
+	{ "limit", 'n', "NUMBER", "at most so many, the newest" },
+	{ NULL },
+};
+
+static const struct option snapshot_options[] = {
+	{ "description", 'd', "TEXT", "what it is" },
+	{ NULL },
+};
+
+static const struct option rollback_options[] = {
+	{ "version", 'v', "VERSION", "the version to go back to; must be given" },
+	{ "force", 'f', NULL, "do not ask" },
+	{ NULL },
+};
+
+static const struct option diff_options[] = {
+	{ "from", 0, "VERSION", "the older version; must be given" },
+	{ "to", 0, "VERSION", "the newer version; must be given" },
+	{ NULL },
+};
+
+static const struct option unlock_options[] = {
+	{ "lock-id", 0, "TOKEN", "only the lock with this token" },
+	{ NULL },
+};
+
+static const struct option activity_options[] = {
+	{ "limit", 'n', "NUMBER", "at most so many" },
+	{ NULL },
+};
+
 static const struct option lock_options[] = {
 	{ "operation", 0, "NAME", "what is being done" },
 	{ "who", 0, "NAME", "who locks, as others will read it (your user name)" },
@@ -174,6 +212,18 @@ static const struct verb tags_verbs_of_state[] = {
 const struct verb stack_state_verbs[] = {
 	{ "list", .help = "The same as stack list", .options = list_options, .run = alias_run },
 	{ "show", .operands = "NAME", .help = "The same as stack show", .run = alias_run },
+	{ "versions", .operands = "NAME", .help = "The same as stack history", .options = versions_options,
+		.run = alias_run },
+	{ "snapshot", .operands = "NAME", .help = "The same as stack snapshot create",
+		.options = snapshot_options, .run = alias_run },
+	{ "rollback", .operands = "NAME", .help = "The same as stack snapshot restore",
+		.options = rollback_options, .run = alias_run },
+	{ "diff", .operands = "NAME", .help = "The same as stack snapshot compare", .options = diff_options,
+		.run = alias_run },
+	{ "unlock", .operands = "NAME", .help = "The same as stack lock release", .options = unlock_options,
+		.run = alias_run },
+	{ "activity", .operands = "NAME", .help = "The same as stack activity", .options = activity_options,
+		.run = alias_run },
 	{ "lock", .operands = "NAME", .help = "The same as stack lock acquire", .options = lock_options,
 		.run = alias_run },
 	{ "tags", .help = "The same as stack tags", .verbs = tags_verbs_of_state },

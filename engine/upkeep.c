@@ -40,7 +40,7 @@ struct errand {
 	uid_t uid;
 	enum backup_kind kind;
 	int64_t number;
-	char *reason;
+	char *reason; /* of a backup; NULL: it is something else */
 	bool deep;
 	/* Inside a change: what is remembered of it. May turn the result. */
 	int (*finish)(struct errand *errand, int result, struct fault *fault, json_t *answer);
@@ -119,6 +119,17 @@ void upkeep_forget(struct errand *errand)
 	errand->done = NULL;
 }
 
+/* A child that was killed leaves what it had begun; another one may be at work. */
+static void clean_after(struct errand *errand)
+{
+	struct errand *other;
+
+	LIST_FOREACH (other, &errand->upkeep->errands, link)
+		if (other != errand && other->reason)
+			return;
+	backup_clean(errand->upkeep->engine->home);
+}
+
 static int backup_over(struct errand *errand, int result, struct fault *fault, json_t *answer)
 {
 	struct upkeep *upkeep = errand->upkeep;
@@ -127,6 +138,7 @@ static int backup_over(struct errand *errand, int result, struct fault *fault, j
 
 	if (result < 0) {
 		log_error("no backup: %s", fault->text);
+		clean_after(errand);
 		note(errand, "backup.failed",
 			json_pack(
 				"{s:s, s:s}", "kind", backup_kind_name(errand->kind), "error", fault->text));

@@ -186,3 +186,31 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))' "$@" </dev/n
 	run sloth stack lock status prod
 	[[ $output == *admin* && $output == *deployment* ]]
 }
+
+@test "older names for versions, locks and events" {
+	sloth stack new prod
+	sloth write /stacks/prod/version --text one
+	sloth stack state snapshot prod --description 'as it was'
+	kept=$(sloth stack history prod --limit 1 --json | sed -n 's/.*"version": \([0-9]*\).*/\1/p' | head -n 1)
+	sloth write /stacks/prod/version --text two
+	[ "$(sloth stack state versions prod)" = "$(sloth stack history prod)" ]
+	[ "$(sloth stack state versions prod --limit 1 -o json)" = "$(sloth stack history prod --limit 1 --json)" ]
+	run -2 sloth stack state diff prod --from "$kept" --to current
+	[[ $output == *version*one*two* ]]
+	run -10 sloth stack state diff prod --from "$kept"
+	[[ $output == *'stack snapshot compare'* ]]
+	run -11 sloth stack state rollback prod --version "$kept"
+	sloth stack state rollback prod --version "$kept" --force
+	[ "$(sloth cat /stacks/prod/version)" = one ]
+	run -10 sloth stack state rollback prod
+	sloth stack state lock prod --operation deploy --who admin --duration 30m
+	token=$(sloth cat /stacks/prod/lock.json | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
+	run sloth stack state unlock prod --lock-id 999999
+	[ "$status" -ne 0 ]
+	sloth stack state unlock prod --lock-id "$token"
+	[ "$(sloth cat /stacks/prod/lock | head -n 1)" = unlocked ]
+	run sloth stack state activity prod --limit 2
+	[ "$status" -eq 0 ]
+	[[ $output == *lock.released* ]]
+	sloth stack state activity prod -o json
+}

@@ -127,8 +127,8 @@ stop_job()
 	eventually kill_job
 	wait "$writer" || :
 	eventually no_job
-	[ -z "$(ls home/backups)" ]
 	eventually grep -q backup.failed "$M/events"
+	[ -z "$(ls -A home/backups)" ]
 	# the daemon, and its child with it
 	(echo two >"$M/backups/new") 2>/dev/null 3>&- &
 	writer=$!
