@@ -110,6 +110,7 @@ static void test_back(void **state)
 	assert_int_equal(deps_find(f->engine, NULL, id, "kept", &dep), 0);
 	/* It is there again, and what it depends on is missing. */
 	assert_int_equal(deps_find(f->engine, NULL, id, "gone", &dep), 0);
+	assert_int_equal(dep.state, DEPS_MISSING);
 	assert_int_equal(resource_find(f->engine, id, "file", "/etc/motd", &unused), 0);
 	/* Its history goes on. */
 	assert_int_equal(version_find(f->engine, id, 1, &(struct version){ 0 }), 0);
