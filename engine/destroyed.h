@@ -28,8 +28,8 @@ int destroyed_each(struct engine *engine, int (*each)(void *userdata, const stru
 /* The stack is about to be deleted: keeps what is to be kept, and lets go of the rest. In a change. */
 int destroyed_keep(struct engine *engine, struct caller *caller, const struct stack *stack);
 
-/* The stack is there again, under its name or another. What it can't have any more (dependencies on stacks
- * that are gone) is left out. For its owner and root, who must be allowed to make stacks. -EEXIST, -EPERM,
+/* The stack is there again, under its name or another. What it can't have any more (a dependency that would
+ * make a cycle now) is left out. For its owner and root, who must be allowed to make stacks. -EEXIST, -EPERM,
  * -EBADMSG. */
 int destroyed_restore(
 	struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault);

@@ -26,7 +26,7 @@ int restore_parse(struct engine *engine, int64_t stack_id, const char *line, siz
 	struct restore *ret_restore);
 
 /* A stack that has nothing but its row and its versions gets all that the version has, but for meta. What it
- * can't have any more (a dependency on a stack that is gone) is no longer part of it. In a change; no
+ * can't have any more (a dependency that would make a cycle now) is no longer part of it. In a change; no
  * permission asked. */
 int restore_live(struct engine *engine, const struct stack *stack, int64_t number, struct fault *fault);
 
