@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Clients of the socket that each store values under keys of their own, in one namespace; beside them, one process
- * that stores the same rows by SQLite alone, 50 a transaction. */
+/* Clients of the socket that each store values under keys of their own, in one namespace; beside them, as
+ * many clients of the least that can serve them: one SQLite writer with group commit (writer.h). How much of
+ * that is SQLite alone is told, too. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,10 @@
 #include "bench/measure.h"
 #include "bench/pair.h"
 #include "bench/server.h"
+#include "bench/writer.h"
 #include "fs/place.h"
 
-enum { KEYS = 100, GROUP = 50 };
+enum { KEYS = WRITER_KEYS, GROUP = 50 };
 static const double SECONDS = 0.7; /* a measurement */
 
 struct setter {
@@ -61,7 +63,7 @@ static void setter_open(struct setter *setter, int number)
 	set_once(setter);
 }
 
-static double measure_peer(struct pair *pair)
+static double measure_alone(struct pair *pair)
 {
 	double begin = now(), end = begin + SECONDS, at;
 	size_t count = 0;
@@ -73,64 +75,80 @@ static double measure_peer(struct pair *pair)
 	return (double)count / (at - begin);
 }
 
-static void print_crowd(const struct bench *bench, unsigned clients, double aim, struct samples *ours,
-	struct samples *floor, struct samples *ratios, struct samples *worst)
+/* One comparison, of rates. */
+struct row {
+	const char *name, *against;
+	double aim;
+	struct samples ours, floor, ratios, worst;
+};
+
+static void row_add(struct row *row, double ours, double floor, double worst)
 {
-	char *name = text_of("kv-set-%u%s", clients, bench->suffix);
-	char *more = text_of(",\"worst_ms\":%.3f,\"worst_ms_median\":%.3f", samples_at(worst, 1) * 1e3,
-		samples_at(worst, 0.5) * 1e3);
+	samples_add(&row->ours, ours);
+	samples_add(&row->floor, floor);
+	samples_add(&row->ratios, ours / floor);
+	samples_add(&row->worst, worst);
+}
+
+static void row_print(const struct bench *bench, struct row *row)
+{
+	char *name = text_of("%s%s", row->name, bench->suffix);
+	char *more = text_of(",\"worst_ms\":%.3f,\"worst_ms_median\":%.3f", samples_at(&row->worst, 1) * 1e3,
+		samples_at(&row->worst, 0.5) * 1e3);
 
 	figures_print(&(struct figures){ .name = name,
-		.against = "SQLite in-process, 50 a transaction",
+		.against = row->against,
 		.unit = "sets/s",
-		.ours = samples_at(ours, 0.5),
-		.floor = samples_at(floor, 0.5),
-		.ratio = samples_at(ratios, 0.5),
-		.aim = aim,
-		.samples = ours->count,
-		.p50 = samples_at(ours, 0.5),
-		.p99 = samples_at(ours, 0.01),
+		.ours = samples_at(&row->ours, 0.5),
+		.floor = samples_at(&row->floor, 0.5),
+		.ratio = samples_at(&row->ratios, 0.5),
+		.aim = row->aim,
+		.samples = row->ours.count,
+		.p50 = samples_at(&row->ours, 0.5),
+		.p99 = samples_at(&row->ours, 0.01),
 		.more = more });
 	free(name);
 	free(more);
+	samples_done(&row->ours);
+	samples_done(&row->floor);
+	samples_done(&row->ratios);
+	samples_done(&row->worst);
 }
 
 void case_kv(const struct bench *bench)
 {
-	static const struct {
-		unsigned clients;
-		double aim;
-	} crowds[] = { { 1, 0 }, { 8, 0 }, { 50, 0.7 } };
-	struct samples rates[3] = { 0 }, floors[3] = { 0 }, ratios[3] = { 0 }, worsts[3] = { 0 };
-	struct pair *pair = pair_open(bench, "floor.db");
+	static const char against[] = "one SQLite writer with group commit, as many clients";
+	static const unsigned crowds[] = { 1, 8, 50 };
+	struct row rows[] = { { "kv-set-1", against, 0 }, { "kv-set-8", against, 0 },
+		{ "kv-set-50", against, 0.7 },
+		{ "kv-set-50-alone", "SQLite in-process, 50 a transaction", 0 } };
+	struct pair *pair = pair_open(bench, "alone.db");
+	struct writer_client peers[CROWD_MAX];
 	struct setter setters[CROWD_MAX];
-	void *clients[CROWD_MAX];
+	void *clients[CROWD_MAX], *theirs[CROWD_MAX];
 
+	writer_start(bench, "writer.db", peers, CROWD_MAX);
 	server_sloth(bench);
 	for (int i = 0; i < CROWD_MAX; i++) {
 		setter_open(&setters[i], i);
 		clients[i] = &setters[i];
+		theirs[i] = &peers[i];
 	}
 	for (unsigned round = 0; round < bench->rounds; round++)
 		for (unsigned i = 0; i < 3; i++) {
-			double worst, peer = measure_peer(pair);
-			double rate = crowd_measure(crowds[i].clients, set_once, clients, SECONDS, &worst);
+			double worst, unused,
+				peer = crowd_measure(crowds[i], writer_set, theirs, SECONDS, &unused);
+			double rate = crowd_measure(crowds[i], set_once, clients, SECONDS, &worst);
 
-			samples_add(&rates[i], rate);
-			samples_add(&floors[i], peer);
-			samples_add(&ratios[i], rate / peer);
-			samples_add(&worsts[i], worst);
+			row_add(&rows[i], rate, peer, worst);
+			if (crowds[i] == CROWD_MAX)
+				row_add(&rows[3], rate, measure_alone(pair), worst);
 		}
-	for (unsigned i = 0; i < 3; i++) {
-		print_crowd(bench, crowds[i].clients, crowds[i].aim, &rates[i], &floors[i], &ratios[i],
-			&worsts[i]);
-		samples_done(&rates[i]);
-		samples_done(&floors[i]);
-		samples_done(&ratios[i]);
-		samples_done(&worsts[i]);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		row_print(bench, &rows[i]);
 	for (int i = 0; i < CROWD_MAX; i++) {
 		close(setters[i].fd);
+		close(peers[i].fd);
 		buffer_done(&setters[i].in);
 	}
 }

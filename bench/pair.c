@@ -135,21 +135,35 @@ void pair_commit(struct pair *pair)
 	run(pair, SQL_COMMIT, "");
 }
 
+void pair_begin(struct pair *pair)
+{
+	run(pair, SQL_BEGIN, "");
+}
+
+void pair_set_key(struct pair *pair, const char *key, const char *value)
+{
+	run(pair, SQL_KV_SET, "iissii", (int64_t)0, (int64_t)1, key, value, time_now_ms(), (int64_t)0);
+}
+
+void pair_end(struct pair *pair)
+{
+	run(pair, SQL_COMMIT, "");
+}
+
 void pair_set_keys(struct pair *pair, unsigned count, unsigned keys)
 {
-	int64_t time = time_now_ms();
 	char key[64], value[64];
 
-	run(pair, SQL_BEGIN, "");
+	pair_begin(pair);
 	for (unsigned i = 0; i < count; i++) {
 		int64_t turn = pair->touched++;
 
 		snprintf(key, sizeof(key), "client-%u-key-%u", (unsigned)(turn % 50),
 			(unsigned)(turn / 50 % keys));
 		snprintf(value, sizeof(value), "\"value-%lld\"", (long long)turn);
-		run(pair, SQL_KV_SET, "iissii", (int64_t)0, (int64_t)1, key, value, time, (int64_t)0);
+		pair_set_key(pair, key, value);
 	}
-	run(pair, SQL_COMMIT, "");
+	pair_end(pair);
 }
 
 struct pair *pair_open(const struct bench *bench, const char *name)

@@ -16,5 +16,9 @@ struct pair *pair_open(const struct bench *bench, const char *name);
 void pair_lock_unlock(void *pair);
 /* A transaction that changes a row, as a task's new status does. */
 void pair_commit(struct pair *pair);
-/* A transaction that stores `count` values, by turns under `keys` keys of each of 50 clients. */
+/* A transaction that stores values. */
+void pair_begin(struct pair *pair);
+void pair_set_key(struct pair *pair, const char *key, const char *value);
+void pair_end(struct pair *pair);
+/* One with `count` values, by turns under `keys` keys of each of 50 clients. */
 void pair_set_keys(struct pair *pair, unsigned count, unsigned keys);
