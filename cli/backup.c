@@ -111,7 +111,18 @@ static int create_run(struct command *command)
 	return 0;
 }
 
-static int list_table(const json_t *list)
+static int list_row(struct table *table, const json_t *entry)
+{
+	char time[32], size[32];
+
+	return table_row(table,
+		(const char *[]){ print_text(entry, "name"),
+			print_time(print_ms(json_object_get(entry, "created")), time),
+			size_text(json_integer_value(json_object_get(entry, "size")), size),
+			print_text(entry, "kind"), print_text(entry, "user"), print_text(entry, "reason") });
+}
+
+static int list_run(struct command *command)
 {
 	static const struct column columns[] = {
 		{ "NAME" },
@@ -122,28 +133,6 @@ static int list_table(const json_t *list)
 		{ "REASON", .shrinks = true },
 		{ NULL },
 	};
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	int r = table ? 0 : -ENOMEM;
-	json_t *entry;
-	size_t i;
-
-	json_array_foreach (list, i, entry) {
-		char time[32], size[32];
-
-		r = r < 0 ? r
-			  : table_row(table,
-				    (const char *[]){ print_text(entry, "name"),
-					    print_time(print_ms(json_object_get(entry, "created")), time),
-					    size_text(
-						    json_integer_value(json_object_get(entry, "size")), size),
-					    print_text(entry, "kind"), print_text(entry, "user"),
-					    print_text(entry, "reason") });
-	}
-	return r < 0 ? r : json_array_size(list) ? table_print(table) : 0;
-}
-
-static int list_run(struct command *command)
-{
 	json_t *list;
 	int r = tree_json(command, "/backups/list.json", &list);
 
@@ -151,12 +140,7 @@ static int list_run(struct command *command)
 		return r;
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, list);
-	if (print_is_terminal(stdout))
-		puts("Backups\n");
-	r = list_table(list);
-	if (print_is_terminal(stdout))
-		printf("%sTotal: %zu backup%s\n", json_array_size(list) ? "\n" : "", json_array_size(list),
-			json_array_size(list) == 1 ? "" : "s");
+	r = table_list_counted(columns, list, list_row, "Backups", "", "backup");
 	json_decref(list);
 	return r;
 }

@@ -17,23 +17,13 @@ extern const struct option import_options[]; /* export.c */
 int export_run(struct command *command);
 int import_run(struct command *command);
 
-extern const struct verb stack_verbs[]; /* stack.c */
-extern const struct verb named_lock_verbs[];
 extern const struct verb lock_verbs[]; /* lock.c */
-extern const struct verb tags_verbs[]; /* tags.c */
-extern const struct verb stack_verbs[];	  /* stack.c */
-extern const struct verb lock_verbs[];	  /* lock.c */
-extern const struct verb tags_verbs[];	  /* tags.c */
-extern const struct verb secrets_verbs[]; /* secrets.c */
-extern const struct verb stack_verbs[]; /* stack.c */
-extern const struct verb lock_verbs[];	/* lock.c */
-extern const struct verb tags_verbs[];	/* tags.c */
-extern const struct verb deps_verbs[];	/* deps.c */
-extern const struct verb stack_verbs[];	    /* stack.c */
-extern const struct verb lock_verbs[];	    /* lock.c */
+extern const struct verb named_lock_verbs[];
 extern const struct verb snapshot_verbs[];  /* snapshot.c */
 extern const struct verb destroyed_verbs[]; /* destroyed.c */
 extern const struct verb tags_verbs[];	    /* tags.c */
+extern const struct verb deps_verbs[];	    /* deps.c */
+extern const struct verb secrets_verbs[];   /* secrets.c */
 
 extern const struct verb state_verbs[];		 /* state.c */
 extern const struct verb state_workflow_verbs[]; /* state-workflow.c */

@@ -47,19 +47,6 @@ static int blame_row(struct table *table, const json_t *item)
 					print_text(item, "user"), run });
 }
 
-static int print_rows(const struct column *columns, const json_t *list,
-	int (*row)(struct table *table, const json_t *object))
-{
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	const json_t *object;
-	size_t i;
-	int r = table ? 0 : -ENOMEM;
-
-	json_array_foreach (list, i, object)
-		r = r < 0 ? r : row(table, object);
-	return r < 0 || !json_array_size(list) ? r : table_print(table);
-}
-
 int history_run(struct command *command)
 {
 	static const struct column columns[] = { { "VERSION" }, { "TIME" }, { "USER" }, { "RUN" },
@@ -74,7 +61,7 @@ int history_run(struct command *command)
 	while ((int64_t)json_array_size(list) > limit)
 		json_array_remove(list, json_array_size(list) - 1);
 	return command->format != FORMAT_TEXT ? print_value(command, json_incref(list))
-					      : print_rows(columns, list, history_row);
+					      : table_list(columns, list, history_row);
 }
 
 /* Keeps what has this name, or is KIND/NAME. */
@@ -107,5 +94,5 @@ int blame_run(struct command *command)
 				command->operands[0], command->operands[1]);
 	}
 	return command->format != FORMAT_TEXT ? print_value(command, json_incref(list))
-					      : print_rows(columns, list, blame_row);
+					      : table_list(columns, list, blame_row);
 }

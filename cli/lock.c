@@ -481,15 +481,8 @@ static int list_table(json_t *locks)
 		{ "REASON", .shrinks = true },
 		{ NULL },
 	};
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	size_t i;
-	json_t *lock;
-	int r = table ? 0 : -ENOMEM;
-
-	json_array_foreach (locks, i, lock)
-		r = r < 0 ? r : list_row(table, lock);
-	if (r < 0 || json_array_size(locks))
-		return r < 0 ? r : table_print(table);
+	if (json_array_size(locks))
+		return table_list(columns, locks, list_row);
 	if (print_is_terminal(stdout))
 		puts("Nothing is locked");
 	return 0;

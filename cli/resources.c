@@ -46,21 +46,7 @@ static int show_table(const char *stack, json_t *resources)
 		{ "UPDATED" },
 		{ NULL },
 	};
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	size_t i, count = json_array_size(resources);
-	json_t *resource;
-	int r = table ? 0 : -ENOMEM;
-
-	json_array_foreach (resources, i, resource)
-		r = r < 0 ? r : add_row(table, resource);
-	if (r < 0)
-		return r;
-	if (!print_is_terminal(stdout))
-		return count ? table_print(table) : 0;
-	printf("Resources of: %s\n\n", stack);
-	r = count ? table_print(table) : 0;
-	printf("%sTotal: %zu resource%s\n", count ? "\n" : "", count, count == 1 ? "" : "s");
-	return r;
+	return table_list_counted(columns, resources, add_row, "Resources of: ", stack, "resource");
 }
 
 int resources_run(struct command *command)

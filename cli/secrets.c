@@ -178,29 +178,19 @@ static const char *owner_text(const json_t *attr, char text[64])
 	return text;
 }
 
-static int list_table(const json_t *entries)
+static int list_row(struct table *table, const json_t *entry)
 {
-	static const struct column columns[] = { { "NAME" }, { "OWNER" }, { "SET" }, { NULL } };
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	int r = table ? 0 : -ENOMEM;
-	json_t *entry;
-	size_t i;
+	const json_t *attr = json_object_get(entry, "attr");
+	char owner[64], time[32];
 
-	json_array_foreach (entries, i, entry) {
-		const json_t *attr = json_object_get(entry, "attr");
-		char owner[64], time[32];
-
-		if (r == 0)
-			r = table_row(
-				table, (const char *[]){ print_text(entry, "name"), owner_text(attr, owner),
-					       print_time(json_integer_value(json_object_get(attr, "mtime")),
-						       time) });
-	}
-	return r < 0 || json_array_size(entries) == 0 ? r : table_print(table);
+	return table_row(
+		table, (const char *[]){ print_text(entry, "name"), owner_text(attr, owner),
+			       print_time(json_integer_value(json_object_get(attr, "mtime")), time) });
 }
 
 static int list_run(struct command *command)
 {
+	static const struct column columns[] = { { "NAME" }, { "OWNER" }, { "SET" }, { NULL } };
 	json_auto_t *entries = NULL;
 	json_t *values, *entry;
 	size_t i;
@@ -212,7 +202,7 @@ static int list_run(struct command *command)
 	if (r < 0)
 		return r;
 	if (command->format == FORMAT_TEXT)
-		return list_table(entries);
+		return table_list(columns, entries, list_row);
 	values = json_array();
 	json_array_foreach (entries, i, entry) {
 		const json_t *attr = json_object_get(entry, "attr");

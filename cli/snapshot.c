@@ -201,21 +201,7 @@ static int list_table(const char *stack, const json_t *list)
 	static const struct column columns[] = { { "VERSION" }, { "CREATOR" },
 		{ "DESCRIPTION", .shrinks = true }, { "CREATED AT" }, { "TRIGGER" }, { "TAGS" }, { "NAMES" },
 		{ NULL } };
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	size_t i, count = json_array_size(list);
-	const json_t *snapshot;
-	int r = table ? 0 : -ENOMEM;
-
-	json_array_foreach (list, i, snapshot)
-		r = r < 0 ? r : list_row(table, snapshot);
-	if (r < 0)
-		return r;
-	if (!print_is_terminal(stdout))
-		return count ? table_print(table) : 0;
-	printf("Snapshots for stack: %s\n\n", stack);
-	r = count ? table_print(table) : 0;
-	printf("%sTotal: %zu snapshot%s\n", count ? "\n" : "", count, count == 1 ? "" : "s");
-	return r;
+	return table_list_counted(columns, list, list_row, "Snapshots for stack: ", stack, "snapshot");
 }
 
 static int list_run(struct command *command)

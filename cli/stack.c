@@ -143,21 +143,7 @@ static int list_table(json_t *stacks)
 		{ "EXECUTIONS", .right = true },
 		{ NULL },
 	};
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	size_t i, count = json_array_size(stacks);
-	json_t *stack;
-	int r = table ? 0 : -ENOMEM;
-
-	json_array_foreach (stacks, i, stack)
-		r = r < 0 ? r : list_row(table, stack);
-	if (r < 0)
-		return r;
-	if (!print_is_terminal(stdout))
-		return count ? table_print(table) : 0;
-	puts("Workflow Stacks\n");
-	r = count ? table_print(table) : 0;
-	printf("%sTotal: %zu stack%s\n", count ? "\n" : "", count, count == 1 ? "" : "s");
-	return r;
+	return table_list_counted(columns, stacks, list_row, "Workflow Stacks", "", "stack");
 }
 
 /* Keeps what has the status. */

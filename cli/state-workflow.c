@@ -61,19 +61,6 @@ static int execution_row(struct table *table, const json_t *execution)
 			duration_text(execution, took) });
 }
 
-static int print_rows(const struct column *columns, const json_t *list,
-	int (*row)(struct table *table, const json_t *object))
-{
-	CLEANUP(table_cleanup) struct table *table = table_new(columns);
-	const json_t *object;
-	size_t i;
-	int r = table ? 0 : -ENOMEM;
-
-	json_array_foreach (list, i, object)
-		r = r < 0 ? r : row(table, object);
-	return r < 0 || !json_array_size(list) ? r : table_print(table);
-}
-
 /* The list as it was asked for; it is stolen. */
 static int print_list(struct command *command, const struct column *columns, json_t *list,
 	int (*row)(struct table *table, const json_t *object))
@@ -82,7 +69,7 @@ static int print_list(struct command *command, const struct column *columns, jso
 
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, list);
-	r = print_rows(columns, list, row);
+	r = table_list(columns, list, row);
 	json_decref(list);
 	return r;
 }
@@ -178,7 +165,7 @@ static int show_page(const json_t *execution)
 	show_basic(execution);
 	if (json_array_size(resources)) {
 		print_heading("Resources");
-		r = print_rows(resource_columns, resources, resource_row);
+		r = table_list(resource_columns, resources, resource_row);
 	}
 	if (r == 0 && json_object_size(outputs)) {
 		print_heading("Outputs");

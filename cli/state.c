@@ -414,10 +414,8 @@ static int list_run(struct command *command)
 		{ "UPDATED" },
 		{ NULL },
 	};
-	CLEANUP(table_cleanup) struct table *table = NULL;
 	struct scope scope;
-	json_t *list, *object;
-	size_t i;
+	json_t *list;
 	int r = scope_get(command, &scope);
 
 	r = r < 0 ? r : list_keys(command, &scope, command->operand_count ? command->operands[0] : "", &list);
@@ -425,13 +423,8 @@ static int list_run(struct command *command)
 		return r;
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, list);
-	table = table_new(columns);
-	r = table ? 0 : -ENOMEM;
-	json_array_foreach (list, i, object)
-		r = r < 0 ? r : list_row(table, object);
-	if (r == 0 && json_array_size(list))
-		r = table_print(table);
-	else if (r == 0 && print_is_terminal(stdout))
+	r = table_list(columns, list, list_row);
+	if (json_array_size(list) == 0 && print_is_terminal(stdout))
 		puts("No keys");
 	json_decref(list);
 	return r;

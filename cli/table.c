@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "cli/print.h"
 
 struct table {
@@ -88,4 +89,31 @@ int table_print(struct table *table)
 		}
 	}
 	return scols_print_table(table->table) ? -EIO : 0;
+}
+
+int table_list(const struct column *columns, const json_t *list, table_row_of *row)
+{
+	CLEANUP(table_cleanup) struct table *table = table_new(columns);
+	const json_t *object;
+	size_t i;
+	int r = table ? 0 : -ENOMEM;
+
+	json_array_foreach (list, i, object)
+		r = r < 0 ? r : row(table, object);
+	return r < 0 || !json_array_size(list) ? r : table_print(table);
+}
+
+int table_list_counted(const struct column *columns, const json_t *list, table_row_of *row,
+	const char *heading, const char *of, const char *noun)
+{
+	size_t count = json_array_size(list);
+	int r;
+
+	if (!print_is_terminal(stdout))
+		return table_list(columns, list, row);
+	printf("%s%s\n\n", heading, of);
+	r = table_list(columns, list, row);
+	if (r == 0)
+		printf("%sTotal: %zu %s%s\n", count ? "\n" : "", count, noun, count == 1 ? "" : "s");
+	return r;
 }

@@ -5,16 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-
-extern char **environ;
+#include "base/child.h"
 
 enum { ARGUMENTS_MAX = 12, ANSWER_MAX = 1 << 20 };
 
@@ -101,8 +98,6 @@ static int spawn(const struct jobs *jobs, const char *const *arguments, int out,
 {
 	const char *argv[ARGUMENTS_MAX + 3] = { "slothd", "--job" };
 	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
 	int r, n = 2;
 
 	while (*arguments && n < ARGUMENTS_MAX + 2)
@@ -110,24 +105,12 @@ static int spawn(const struct jobs *jobs, const char *const *arguments, int out,
 	r = posix_spawn_file_actions_init(&actions);
 	if (r)
 		return -r;
-	r = posix_spawnattr_init(&attributes);
-	if (r) {
-		posix_spawn_file_actions_destroy(&actions);
-		return -r;
-	}
-	sigemptyset(&none);
-	sigfillset(&all);
-	r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(&attributes, &all);
-	r = r ? r : posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	r = r ? r : posix_spawn_file_actions_adddup2(&actions, out, 1);
 	r = r ? r : posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	r = r ? r
-	      : posix_spawn(ret_pid, jobs->program, &actions, &attributes, (char **)(uintptr_t)argv, environ);
-	posix_spawnattr_destroy(&attributes);
+	r = r ? -r : child_spawn(jobs->program, argv, &actions, 0, ret_pid);
 	posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return r;
 }
 
 int job_start(struct jobs *jobs, const char *const *arguments, job_done *done, void *userdata,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The control files of locks: a line is a verb with words, words alone, or a reason as it stands. */
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/text.h"
 #include "engine/lock-table.h"
+#include "engine/words.h"
 
 enum {
 	WORD_REASON = 1 << 0,
@@ -151,21 +153,6 @@ static const struct verb *verb_find(const struct verb *table, const char *text, 
 	return NULL;
 }
 
-/* Whether a word of the line looks like name=value; else an apostrophe in it is no quote. */
-static bool has_assignment(const char *line)
-{
-	for (const char *p = line; *p;) {
-		size_t n;
-
-		p += strspn(p, " \t");
-		n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
-		if (n > 0 && p[n] == '=')
-			return true;
-		p += strcspn(p, " \t");
-	}
-	return false;
-}
-
 static int duration_word(struct command *command, const struct word *word, const char *value)
 {
 	int64_t ms;
@@ -266,10 +253,10 @@ static int word_take(struct command *command, const struct verb *verb, char *tex
 
 static int words_parse(struct command *command, const struct verb *verb, const char *line)
 {
-	char word[LOCK_LINE_MAX];
+	char word[WORDS_LINE_MAX];
 	int r;
 
-	while ((r = lock_word_next(&line, word)) > 0) {
+	while ((r = words_next(&line, word)) > 0) {
 		r = word_take(command, verb, word);
 		if (r < 0)
 			return r;
@@ -285,11 +272,29 @@ static int line_run(struct command *command, const char *line)
 
 	if (verb)
 		r = words_parse(command, verb, line + first);
-	else if (has_assignment(line))
+	else if (words_assign(line))
 		r = words_parse(command, verb = &verbs[0], line);
 	else
 		r = text_word(command, (verb = &verbs[0], &words[0]), line);
 	return r < 0 ? r : verb->run(command);
+}
+
+/* Without the blanks around it. */
+static int line_copy(const char *line, size_t size, struct fault *fault, char ret_text[WORDS_LINE_MAX])
+{
+	while (size > 0 && isspace((unsigned char)line[size - 1]))
+		size--;
+	while (size > 0 && isspace((unsigned char)*line)) {
+		line++;
+		size--;
+	}
+	if (size >= WORDS_LINE_MAX)
+		return fault_set(fault, EINVAL, "a line of %zu bytes is too long for a lock", size);
+	if (memchr(line, '\0', size) || memchr(line, '\n', size))
+		return fault_set(fault, EINVAL, "a lock takes one line of text at a time");
+	memcpy(ret_text, line, size);
+	ret_text[size] = '\0';
+	return 0;
 }
 
 int lock_command(struct engine *engine, struct caller *caller, struct lock_target target, const char *line,
@@ -306,8 +311,8 @@ int lock_command(struct engine *engine, struct caller *caller, struct lock_targe
 		.fault = fault,
 		.ret_wait = ret_wait,
 	};
-	char text[LOCK_LINE_MAX];
-	int r = lock_line_copy(line, size, fault, text);
+	char text[WORDS_LINE_MAX];
+	int r = line_copy(line, size, fault, text);
 
 	*ret_wait = NULL;
 	if (r == 0 && !*text)
@@ -329,9 +334,9 @@ int lock_command_all(struct engine *engine, struct caller *caller, const char *l
 		.ret_wait = ret_wait,
 	};
 	const struct verb *verb;
-	char text[LOCK_LINE_MAX];
+	char text[WORDS_LINE_MAX];
 	size_t first;
-	int r = lock_line_copy(line, size, fault, text);
+	int r = line_copy(line, size, fault, text);
 
 	*ret_wait = NULL;
 	if (r < 0)

@@ -191,10 +191,3 @@ void lock_write_holder(struct engine *engine, const struct lock *lock, FILE *out
 /* -EBUSY with the holder and what can be done. */
 int lock_busy_fault(struct engine *engine, const struct lock_object *object, const struct lock_rows *rows,
 	struct fault *fault);
-
-/* lock-words.c: lines of words, as control files take them. */
-enum { LOCK_LINE_MAX = 4096 };
-/* Trims the line into `ret_text`. -EINVAL for what is none. */
-int lock_line_copy(const char *line, size_t size, struct fault *fault, char ret_text[LOCK_LINE_MAX]);
-/* The next word, with the quotes of a shell taken off. 1: a word; 0: the end; -EINVAL. */
-int lock_word_next(const char **line, char ret_word[LOCK_LINE_MAX]);

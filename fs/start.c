@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,10 +13,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/child.h"
 #include "base/text.h"
 #include "build.h"
-
-extern char **environ;
 
 enum {
 	READY_FD = 3,	       /* the daemon's end of the pipe on which it says that it serves */
@@ -48,37 +46,22 @@ void start_program(char *ret_path, size_t size)
 /* Its own session, no terminal, messages into a file, a clean signal state, and the pipe. */
 static int spawn_daemon(const char *program, const char *log, int ready_fd, pid_t *ret_pid)
 {
-	char *argv[] = { (char *)"slothd", (char *)"--auto", (char *)"--ready-fd", (char *)"3", NULL };
+	static const char *const argv[] = { "slothd", "--auto", "--ready-fd", "3", NULL };
 	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int r;
+	int r = posix_spawn_file_actions_init(&actions);
 
-	r = posix_spawn_file_actions_init(&actions);
 	if (r)
 		return -r;
-	r = posix_spawnattr_init(&attributes);
-	if (r) {
-		posix_spawn_file_actions_destroy(&actions);
-		return -r;
-	}
-	sigemptyset(&none);
-	sigfillset(&all);
-	r = posix_spawnattr_setflags(
-		&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(&attributes, &all);
 	/* The pipe first: opening the others may not land on its number. */
-	r = r ? r : posix_spawn_file_actions_adddup2(&actions, ready_fd, READY_FD);
+	r = posix_spawn_file_actions_adddup2(&actions, ready_fd, READY_FD);
 	r = r ? r : posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	r = r ? r : posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	r = r ? r : posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	r = r ? r : posix_spawn_file_actions_addclosefrom_np(&actions, READY_FD + 1);
 	r = r ? r : posix_spawn_file_actions_addchdir_np(&actions, "/");
-	r = r ? r : posix_spawn(ret_pid, program, &actions, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
+	r = r ? -r : child_spawn(program, argv, &actions, POSIX_SPAWN_SETSID, ret_pid);
 	posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return r;
 }
 
 /* What the daemon says about itself: nothing, "1", or a sentence. */

@@ -108,7 +108,11 @@ static int line_number(struct view *view, const char *line, size_t size, int64_t
 	return 0;
 }
 
-static int verify_write(struct view *view, const char *line, size_t size)
+/* What is done with the backup that a line names. */
+typedef int upkeep_act(struct upkeep *upkeep, struct caller *caller, int64_t number, upkeep_done *done,
+	void *userdata, struct fault *fault, struct errand **ret_errand);
+
+static int named_write(struct view *view, const char *line, size_t size, upkeep_act *act)
 {
 	struct upkeep *upkeep = upkeep_of(view);
 	struct errand *errand;
@@ -117,21 +121,18 @@ static int verify_write(struct view *view, const char *line, size_t size)
 
 	if (r < 0 || !upkeep)
 		return r < 0 ? r : -ENOTSUP;
-	r = upkeep_verify(upkeep, view->caller, number, errand_done, view->request, view->fault, &errand);
+	r = act(upkeep, view->caller, number, errand_done, view->request, view->fault, &errand);
 	return answer_later(view, r, errand);
+}
+
+static int verify_write(struct view *view, const char *line, size_t size)
+{
+	return named_write(view, line, size, upkeep_verify);
 }
 
 static int restore_write(struct view *view, const char *line, size_t size)
 {
-	struct upkeep *upkeep = upkeep_of(view);
-	struct errand *errand;
-	int64_t number;
-	int r = line_number(view, line, size, &number);
-
-	if (r < 0 || !upkeep)
-		return r < 0 ? r : -ENOTSUP;
-	r = upkeep_restore(upkeep, view->caller, number, errand_done, view->request, view->fault, &errand);
-	return answer_later(view, r, errand);
+	return named_write(view, line, size, upkeep_restore);
 }
 
 static int nothing_show(struct view *view, FILE *out)

@@ -162,19 +162,30 @@ static int key_get(struct view *view, struct kv_scope *ret_scope, struct kv *ret
 	return r;
 }
 
-static int ttl_get(struct view *view, FILE *out)
+/* When the key goes by itself. */
+static int key_expires(struct view *view, int64_t *ret_ms)
 {
 	struct kv_scope scope;
-	char text[32];
 	struct kv kv;
 	int r = key_get(view, &scope, &kv, NULL);
 
+	if (r == 0 && !kv.expires_ms)
+		r = -ENODATA;
+	if (r == 0)
+		*ret_ms = kv.expires_ms;
+	return r;
+}
+
+static int ttl_get(struct view *view, FILE *out)
+{
+	int64_t expires_ms;
+	char text[32];
+	int r = key_expires(view, &expires_ms);
+
 	if (r < 0)
 		return r;
-	if (!kv.expires_ms)
-		return -ENODATA;
 	/* Without blanks, so that it can be given back: 29m58s. */
-	duration_format(kv.expires_ms - clock_now_ms(view->engine), text);
+	duration_format(expires_ms - clock_now_ms(view->engine), text);
 	for (const char *p = text; *p; p++)
 		if (*p != ' ')
 			fputc(*p, out);
@@ -207,16 +218,13 @@ static int ttl_set(struct view *view, const char *value, size_t size)
 
 static int expires_get(struct view *view, FILE *out)
 {
-	struct kv_scope scope;
+	int64_t expires_ms;
 	char text[32];
-	struct kv kv;
-	int r = key_get(view, &scope, &kv, NULL);
+	int r = key_expires(view, &expires_ms);
 
 	if (r < 0)
 		return r;
-	if (!kv.expires_ms)
-		return -ENODATA;
-	fputs(time_format(clock_to_wall(view->engine, kv.expires_ms), text), out);
+	fputs(time_format(clock_to_wall(view->engine, expires_ms), text), out);
 	return 0;
 }
 

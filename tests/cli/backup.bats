@@ -170,9 +170,9 @@ db.commit()' "$SLOTH_HOME/backups/$name"
 	[[ $output == *'a newer Sloth'* ]]
 }
 
-@test "a backup of an older schema is brought up to date" {
-	sloth stack new now
-	mkdir -p "$SLOTH_HOME/backups"
+# A database of the first schema, with a stack.
+old_database()
+{
 	python3 -c '
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -180,7 +180,13 @@ db.executescript(open(sys.argv[2]).read())
 db.execute("PRAGMA application_id = 0x536c5468")
 db.execute("INSERT INTO schema_versions VALUES (1, 0)")
 db.execute("INSERT INTO stacks VALUES (1, ?, 0, 0, 493, ?, 1, 1, 1, 7, 0, 0)", ("old", "created"))
-db.commit()' "$SLOTH_HOME/backups/sloth-20260101T000000Z.db" "$SLOTH_SOURCE/tests/engine/schema-1.sql"
+db.commit()' "$1" "$SLOTH_SOURCE/tests/engine/schema-1.sql"
+}
+
+@test "a backup of an older schema is brought up to date" {
+	sloth stack new now
+	mkdir -p "$SLOTH_HOME/backups"
+	old_database "$SLOTH_HOME/backups/sloth-20260101T000000Z.db"
 	sloth backup verify sloth-20260101T000000Z
 	sloth backup restore --force sloth-20260101T000000Z
 	run sloth stack list
@@ -190,14 +196,7 @@ db.commit()' "$SLOTH_HOME/backups/sloth-20260101T000000Z.db" "$SLOTH_SOURCE/test
 
 @test "the backup before a schema changes is kept with the others" {
 	mkdir -p "$SLOTH_HOME"
-	python3 -c '
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-db.executescript(open(sys.argv[2]).read())
-db.execute("PRAGMA application_id = 0x536c5468")
-db.execute("INSERT INTO schema_versions VALUES (1, 0)")
-db.execute("INSERT INTO stacks VALUES (1, ?, 0, 0, 493, ?, 1, 1, 1, 7, 0, 0)", ("old", "created"))
-db.commit()' "$SLOTH_HOME/sloth.db" "$SLOTH_SOURCE/tests/engine/schema-1.sql"
+	old_database "$SLOTH_HOME/sloth.db"
 	run sloth stack list
 	[[ $output == *old* ]]
 	run sloth backup list

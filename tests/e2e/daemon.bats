@@ -4,16 +4,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-after_end()
-{
-	if [ -n "${small-}" ]; then
-		[ -z "${daemon-}" ] || stop_daemon || :
-		umount -l "$small" || :
-		small=''
-	fi
-	return 0
-}
-
 @test "SIGTERM: the tree is unmounted, the exit status is 0, the state is there afterwards" {
 	mkdir "$M/stacks/prod"
 	echo 'kept' >"$M/stacks/prod/description"

@@ -87,12 +87,22 @@ pause()
 	read -rt 0.05 <> <(:) || :
 }
 
+# $small: a small file system that a test has mounted, for a daemon's home.
+drop_small()
+{
+	[ -n "${small-}" ] || return 0
+	[ -z "${daemon-}" ] || stop_daemon || :
+	umount -l "$small" || :
+	small=''
+}
+
 teardown()
 {
 	local result=0 pid
 	[ -n "${T-}" ] || return 0
 	cd / || :
 	type after_end &>/dev/null && { after_end || :; }
+	drop_small
 	exec 9>&- 8>&-
 	if [ -n "${daemon-}" ]; then
 		cd "$T" && stop_daemon || result=1

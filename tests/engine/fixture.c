@@ -10,6 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/output.h"
+#include "engine/store/private.h"
+
 void folder_remove(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -117,4 +120,38 @@ int64_t fixture_stack(struct fixture *fixture, const char *name)
 	assert_int_equal(
 		stack_create(fixture->engine, &fixture->alice, name, 0777, &fixture->fault, &stack), 0);
 	return stack.id;
+}
+
+void fixture_output(struct fixture *fixture, int64_t stack_id, const char *name, json_t *value)
+{
+	assert_int_equal(
+		output_set(fixture->engine, &fixture->alice, stack_id, name, value, &fixture->fault), 0);
+	json_decref(value);
+}
+
+int64_t fixture_query(struct fixture *fixture, const char *sql)
+{
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+	int64_t value;
+
+	assert_int_equal(engine_turn_end(fixture->engine), 0);
+	assert_int_equal(sqlite3_open(fixture->database, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	value = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return value;
+}
+
+void fixture_sql(struct fixture *fixture, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(engine_turn_end(fixture->engine), 0);
+	assert_int_equal(sqlite3_open(fixture->database, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fixture_restart(fixture);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 /* after those four, as cmocka wants it */
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -36,6 +37,14 @@ void fixture_turn(struct fixture *fixture);
 
 /* A stack of alice's, mode 0775 with root's group. */
 int64_t fixture_stack(struct fixture *fixture, const char *name);
+
+/* An output of alice's; the value is stolen. */
+void fixture_output(struct fixture *fixture, int64_t stack_id, const char *name, json_t *value);
+
+/* The number that a SELECT gives, after the turn's end. */
+int64_t fixture_query(struct fixture *fixture, const char *sql);
+/* Changes the database behind the engine's back, and starts that again. */
+void fixture_sql(struct fixture *fixture, const char *sql);
 
 /* Removes a folder with all that is in it. */
 void folder_remove(const char *path);

@@ -9,15 +9,6 @@
 #include "engine/collect.h"
 #include "engine/output.h"
 #include "engine/snapshot.h"
-#include "engine/store/private.h"
-
-static void set_output(struct fixture *f, int64_t id, const char *name, int value)
-{
-	json_t *json = json_integer(value);
-
-	assert_int_equal(output_set(f->engine, &f->alice, id, name, json, &f->fault), 0);
-	json_decref(json);
-}
 
 static bool there(struct fixture *f, int64_t id, int64_t number)
 {
@@ -44,34 +35,13 @@ static void collect_all(struct fixture *f)
 	assert_int_equal(r, 0);
 }
 
-static int64_t count(struct fixture *f, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	int64_t value;
-
-	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return value;
-}
-
 static void age(struct fixture *f, int64_t below, int64_t days)
 {
 	char sql[128];
-	sqlite3 *db;
 
-	assert_int_equal(engine_turn_end(f->engine), 0);
 	snprintf(sql, sizeof(sql), "UPDATE versions SET time_ms = time_ms - %lld WHERE number < %lld",
 		(long long)days * 86400000, (long long)below);
-	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	fixture_restart(f);
+	fixture_sql(f, sql);
 }
 
 static char *value_in(struct fixture *f, int64_t id, int64_t number)
@@ -99,8 +69,8 @@ static void test_what_is_left(void **state)
 		assert_int_equal(fixture_new((void **)&f), 0);
 		id = fixture_stack(f, "a");
 		for (int n = 2; n <= 8; n++)
-			set_output(f, id, "n", n);
-		set_output(f, id, "other", 1);
+			fixture_output(f, id, "n", json_integer(n));
+		fixture_output(f, id, "other", json_integer(1));
 		for (size_t j = 0; j < 4; j++) {
 			delete_version(f, id, orders[i][j]);
 			collect_all(f);
@@ -108,9 +78,9 @@ static void test_what_is_left(void **state)
 			assert_string_equal(value_in(f, id, 2), "2");
 			assert_string_equal(value_in(f, id, 7), "7");
 		}
-		assert_int_equal(count(f, "SELECT COUNT(*) FROM items WHERE name = 'n'"), 3);
-		assert_int_equal(count(f, "SELECT COUNT(*) FROM contents"), 5);
-		assert_int_equal(count(f, "SELECT COUNT(*) FROM versions"), 5);
+		assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM items WHERE name = 'n'"), 3);
+		assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM contents"), 5);
+		assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM versions"), 5);
 		fixture_free((void **)&f);
 	}
 }
@@ -122,8 +92,8 @@ static void test_origin(void **state)
 	int64_t id = fixture_stack(f, "a");
 	struct version version;
 
-	set_output(f, id, "n", 2);
-	set_output(f, id, "other", 3);
+	fixture_output(f, id, "n", json_integer(2));
+	fixture_output(f, id, "other", json_integer(3));
 	delete_version(f, id, 2);
 	collect_all(f);
 	assert_int_equal(version_trace(f->engine, id, 2, &version), 0);
@@ -142,7 +112,7 @@ static void test_retention(void **state)
 	struct snapshot_request request = { .description = "on purpose" };
 
 	for (int n = 2; n <= 60; n++)
-		set_output(f, id, "n", n);
+		fixture_output(f, id, "n", json_integer(n));
 	assert_int_equal(snapshot_pin(f->engine, &f->alice, id, "good", 5, &f->fault, &pin), 0);
 	/* All young: nothing goes. */
 	assert_int_equal(collect_retention(f->engine), 0);
@@ -157,18 +127,19 @@ static void test_retention(void **state)
 	/* All old: the last twenty. Those on purpose are among the last twenty of their own. */
 	assert_int_equal(snapshot_create(f->engine, &f->alice, id, &request, &f->fault, &number), 0);
 	for (int n = 62; n <= 90; n++)
-		set_output(f, id, "n", n);
+		fixture_output(f, id, "n", json_integer(n));
 	age(f, 91, 400);
 	assert_int_equal(collect_retention(f->engine), 0);
 	for (int n = 1; n <= 90; n++)
 		assert_int_equal(there(f, id, n), n == 5 || n == 61 || n >= 71);
 	collect_all(f);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM items WHERE name = 'n'"), 22);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM versions WHERE dropped = 1"), 0);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM items WHERE name = 'n'"), 22);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM versions WHERE dropped = 1"), 0);
 	assert_int_equal(
-		count(f, "SELECT COUNT(*) FROM contents WHERE refs <> (SELECT COUNT(*) FROM items WHERE "
-			 "content_id = contents.id) + (SELECT COUNT(*) FROM contents AS c WHERE "
-			 "c.base_id = contents.id)"),
+		fixture_query(f,
+			"SELECT COUNT(*) FROM contents WHERE refs <> (SELECT COUNT(*) FROM items WHERE "
+			"content_id = contents.id) + (SELECT COUNT(*) FROM contents AS c WHERE "
+			"c.base_id = contents.id)"),
 		0);
 }
 
@@ -179,7 +150,7 @@ static void test_setting(void **state)
 	static const char text[] = "snapshot_retention: 400d\n";
 
 	for (int n = 2; n <= 60; n++)
-		set_output(f, id, "n", n);
+		fixture_output(f, id, "n", json_integer(n));
 	assert_int_equal(
 		stack_set_text(f->engine, &f->alice, id, STACK_CONFIG, text, strlen(text), &f->fault), 0);
 	age(f, 31, 40);
@@ -194,14 +165,15 @@ static void test_timer(void **state)
 	int64_t id = fixture_stack(f, "a");
 
 	for (int n = 2; n <= 6; n++)
-		set_output(f, id, "n", n);
+		fixture_output(f, id, "n", json_integer(n));
 	delete_version(f, id, 3);
 	assert_int_equal(engine_turn_end(f->engine), 0);
-	for (int i = 0; i < 1000 && count(f, "SELECT COUNT(*) FROM versions WHERE dropped > 0") > 0; i++) {
+	for (int i = 0; i < 1000 && fixture_query(f, "SELECT COUNT(*) FROM versions WHERE dropped > 0") > 0;
+		i++) {
 		ev_run(f->loop, EVRUN_ONCE);
 		assert_int_equal(engine_turn_end(f->engine), 0);
 	}
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM versions WHERE dropped > 0"), 0);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM versions WHERE dropped > 0"), 0);
 	assert_string_equal(value_in(f, id, 4), "4");
 }
 
@@ -212,17 +184,17 @@ static void test_automatic(void **state)
 	static const char off[] = "snapshot_triggers: [on_drift_fix]\n", none[] = "auto_snapshot: false\n";
 
 	assert_int_equal(snapshot_auto(f->engine, &f->alice, id, SNAPSHOT_BEFORE_DEPLOYMENT, "x"), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM snapshots"), 1);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM snapshots"), 1);
 	assert_int_equal(
 		stack_set_text(f->engine, &f->alice, id, STACK_CONFIG, off, strlen(off), &f->fault), 0);
 	assert_int_equal(snapshot_auto(f->engine, &f->alice, id, SNAPSHOT_BEFORE_DEPLOYMENT, "x"), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM snapshots"), 1);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM snapshots"), 1);
 	assert_int_equal(snapshot_auto(f->engine, &f->alice, id, SNAPSHOT_ON_DRIFT_FIX, "x"), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM snapshots"), 2);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM snapshots"), 2);
 	assert_int_equal(
 		stack_set_text(f->engine, &f->alice, id, STACK_CONFIG, none, strlen(none), &f->fault), 0);
 	assert_int_equal(snapshot_auto(f->engine, &f->alice, id, SNAPSHOT_ON_DRIFT_FIX, "x"), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM snapshots"), 2);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM snapshots"), 2);
 	assert_int_equal(stack_set_text(f->engine, &f->alice, id, STACK_CONFIG,
 				 "snapshot_triggers: [never]\n", 27, &f->fault),
 		-EINVAL);

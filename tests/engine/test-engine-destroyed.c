@@ -18,30 +18,6 @@
 #include "engine/store/private.h"
 #include "engine/tag.h"
 
-static void set_output(struct fixture *f, int64_t id, const char *name, const char *value)
-{
-	json_t *json = json_string(value);
-
-	assert_int_equal(output_set(f->engine, &f->alice, id, name, json, &f->fault), 0);
-	json_decref(json);
-}
-
-static int64_t count(struct fixture *f, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	int64_t value;
-
-	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return value;
-}
-
 static void destroy(struct fixture *f, int64_t id)
 {
 	if (stack_destroy(f->engine, &f->alice, id, &f->fault) < 0)
@@ -81,7 +57,7 @@ static void test_back(void **state)
 
 	assert_true(kept > 0);
 	open_folder(f);
-	set_output(f, id, "url", "x");
+	fixture_output(f, id, "url", json_string("x"));
 	assert_int_equal(kv_set(f->engine, scope, "k", one, 0), 0);
 	assert_int_equal(tag_add(f->engine, &f->alice, id, "prod", &f->fault, &unused), 0);
 	assert_int_equal(deps_set(f->engine, &f->alice, id, "kept", "", &f->fault, &unused), 0);
@@ -115,7 +91,7 @@ static void test_back(void **state)
 	/* Its history goes on. */
 	assert_int_equal(version_find(f->engine, id, 1, &(struct version){ 0 }), 0);
 	assert_int_equal(destroyed_restore(f->engine, &f->alice, id, "", &f->fault), -ENOENT);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM destroyed_stacks"), 1);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM destroyed_stacks"), 1);
 }
 
 static void collect_all(struct fixture *f)
@@ -129,13 +105,14 @@ static void test_purge(void **state)
 	struct fixture *f = *state;
 	int64_t id = fixture_stack(f, "a");
 
-	set_output(f, id, "url", "x");
+	fixture_output(f, id, "url", json_string("x"));
 	destroy(f, id);
 	assert_int_equal(destroyed_purge(f->engine, &f->bob, id, &f->fault), -EPERM);
 	assert_int_equal(destroyed_purge(f->engine, &f->alice, id, &f->fault), 0);
 	collect_all(f);
-	assert_int_equal(count(f, "SELECT (SELECT COUNT(*) FROM items) + (SELECT COUNT(*) FROM contents) + "
-				  "(SELECT COUNT(*) FROM versions) + (SELECT COUNT(*) FROM snapshots)"),
+	assert_int_equal(
+		fixture_query(f, "SELECT (SELECT COUNT(*) FROM items) + (SELECT COUNT(*) FROM contents) + "
+				 "(SELECT COUNT(*) FROM versions) + (SELECT COUNT(*) FROM snapshots)"),
 		0);
 }
 
@@ -151,8 +128,8 @@ static void test_not_wanted(void **state)
 	destroy(f, id);
 	assert_int_equal(destroyed_restore(f->engine, &f->alice, id, "", &f->fault), -ENOENT);
 	collect_all(f);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM items"), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM versions"), 0);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM items"), 0);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM versions"), 0);
 }
 
 static void test_expired(void **state)
@@ -164,10 +141,10 @@ static void test_expired(void **state)
 	destroy(f, id);
 	destroy(f, pinned);
 	assert_int_equal(collect_retention(f->engine), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM destroyed_stacks"), 2);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM destroyed_stacks"), 2);
 	f->engine->config.snapshot_retention_ms = -1000;
 	assert_int_equal(collect_retention(f->engine), 0);
-	assert_int_equal(count(f, "SELECT COUNT(*) FROM destroyed_stacks"), 1);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM destroyed_stacks"), 1);
 	assert_int_equal(destroyed_restore(f->engine, NULL, pinned, "", &f->fault), 0);
 }
 

@@ -16,14 +16,6 @@
 #include "engine/snapshot.h"
 #include "engine/tag.h"
 
-static void set_output(struct fixture *f, int64_t id, const char *name, const char *value)
-{
-	json_t *json = json_string(value);
-
-	assert_int_equal(output_set(f->engine, &f->alice, id, name, json, &f->fault), 0);
-	json_decref(json);
-}
-
 static void set_text(struct fixture *f, int64_t id, enum stack_text which, const char *text)
 {
 	assert_int_equal(stack_set_text(f->engine, &f->alice, id, which, text, strlen(text), &f->fault), 0);
@@ -94,8 +86,8 @@ static void test_all_kinds(void **state)
 	struct kv_scope scope = { .stack_id = id };
 
 	assert_true(other > 0);
-	set_output(f, id, "url", "http://a");
-	set_output(f, id, "gone", "x");
+	fixture_output(f, id, "url", json_string("http://a"));
+	fixture_output(f, id, "gone", json_string("x"));
 	set_text(f, id, STACK_VALUES, "replicas: 2\n");
 	set_key(f, id, "n", 1);
 	put_resource(f, id, "web/1", 2, NULL, 0);
@@ -104,9 +96,9 @@ static void test_all_kinds(void **state)
 	assert_int_equal(deps_set(f->engine, &f->alice, id, "other", ">=1", &f->fault, &dep), 0);
 	then = last(f, id);
 
-	set_output(f, id, "url", "http://b");
+	fixture_output(f, id, "url", json_string("http://b"));
 	assert_int_equal(output_delete(f->engine, &f->alice, id, "gone", &f->fault), 0);
-	set_output(f, id, "new", "y");
+	fixture_output(f, id, "new", json_string("y"));
 	set_text(f, id, STACK_VALUES, "replicas: 4\n");
 	set_text(f, id, STACK_DESCRIPTION, "about");
 	set_key(f, id, "m", 1);
@@ -159,7 +151,7 @@ static void test_before_restore(void **state)
 	int64_t id = fixture_stack(f, "a"), count;
 	char seen[256] = "";
 
-	set_output(f, id, "a", "1");
+	fixture_output(f, id, "a", json_string("1"));
 	assert_int_equal(restore(f, &f->alice, id, "v1", &count), 0);
 	assert_int_equal(snapshot_each(f->engine, id, snapshots_seen, seen), 1);
 	assert_string_equal(seen, "before_restore: before the restore of v1");
@@ -175,8 +167,8 @@ static void test_only(void **state)
 	struct fixture *f = *state;
 	int64_t id = fixture_stack(f, "a"), count;
 
-	set_output(f, id, "a", "1");
-	set_output(f, id, "b", "1");
+	fixture_output(f, id, "a", json_string("1"));
+	fixture_output(f, id, "b", json_string("1"));
 	set_text(f, id, STACK_VALUES, "x: 1\n");
 	set_text(f, id, STACK_CONFIG, "auto_lock: false\n");
 	assert_int_equal(restore(f, &f->alice, id, "v1 only=values", &count), 0);
@@ -203,7 +195,7 @@ static void test_meta(void **state)
 	struct stack stack;
 
 	assert_int_equal(stack_chmod(f->engine, &f->alice, id, 0700, &f->fault), 0);
-	set_output(f, id, "a", "1");
+	fixture_output(f, id, "a", json_string("1"));
 	assert_int_equal(restore(f, &f->alice, id, "v1", &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(stack_get(f->engine, id, &stack), 0);
@@ -220,8 +212,8 @@ static void test_undo(void **state)
 	int64_t id = fixture_stack(f, "a"), count, number;
 	struct snapshot_request request = { .description = "as it is" };
 
-	set_output(f, id, "a", "1");
-	set_output(f, id, "a", "2");
+	fixture_output(f, id, "a", json_string("1"));
+	fixture_output(f, id, "a", json_string("2"));
 	assert_int_equal(snapshot_create(f->engine, &f->alice, id, &request, &f->fault, &number), 0);
 	assert_int_equal(number, 4);
 	/* The snapshot changed nothing: it is no step. */
@@ -240,7 +232,7 @@ static void test_refusals(void **state)
 	struct lock_request lock = { .kind = LOCK_DURABLE, .reason = "mine" };
 	struct snapshot_request request = { 0 };
 
-	set_output(f, id, "a", "1");
+	fixture_output(f, id, "a", json_string("1"));
 	assert_int_equal(lock_acquire(f->engine, &f->alice, lock_of_stack(id), &lock, &f->fault, &token), 0);
 	assert_int_equal(restore(f, &f->bob, id, "v1", &count), -EBUSY);
 	assert_contains(f->fault.text, "mine");
@@ -260,9 +252,9 @@ static void test_all_or_nothing(void **state)
 	int64_t id = fixture_stack(f, "a"), other = fixture_stack(f, "other"), dep, before, count;
 
 	assert_int_equal(deps_set(f->engine, &f->alice, id, "other", "", &f->fault, &dep), 0);
-	set_output(f, id, "a", "1");
+	fixture_output(f, id, "a", json_string("1"));
 	assert_int_equal(deps_remove(f->engine, &f->alice, id, "other", &f->fault), 0);
-	set_output(f, id, "a", "2");
+	fixture_output(f, id, "a", json_string("2"));
 	put_resource(f, id, "db", 1, NULL, 1);
 	assert_int_equal(stack_destroy(f->engine, &f->alice, other, &f->fault), 0);
 	before = last(f, id);
@@ -287,8 +279,8 @@ static void test_delete(void **state)
 	int64_t id = fixture_stack(f, "a"), name;
 	struct version version;
 
-	set_output(f, id, "a", "1");
-	set_output(f, id, "a", "2");
+	fixture_output(f, id, "a", json_string("1"));
+	fixture_output(f, id, "a", json_string("2"));
 	assert_int_equal(version_find(f->engine, id, 2, &version), 0);
 	assert_int_equal(snapshot_pin(f->engine, &f->alice, id, "good", 2, &f->fault, &name), 0);
 	assert_int_equal(snapshot_delete(f->engine, &f->alice, version.id, &f->fault), -EPERM);

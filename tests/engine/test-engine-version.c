@@ -49,30 +49,6 @@ static void assert_item(struct fixture *f, int64_t id, enum version_kind kind, c
 	assert_string_equal(buffer_text(&buffer), content);
 }
 
-static void set_output(struct fixture *f, int64_t id, const char *name, const char *value)
-{
-	json_t *json = json_string(value);
-
-	assert_int_equal(output_set(f->engine, &f->alice, id, name, json, &f->fault), 0);
-	json_decref(json);
-}
-
-static int64_t query_number(struct fixture *f, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	int64_t value;
-
-	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return value;
-}
-
 static void test_each_change(void **state)
 {
 	struct fixture *f = *state;
@@ -81,9 +57,9 @@ static void test_each_change(void **state)
 
 	assert_int_equal(last(f, id), 1);
 	assert_what(f, id, 1, "created");
-	set_output(f, id, "url", "http://a");
-	set_output(f, id, "url", "http://b");
-	set_output(f, id, "url", "http://b"); /* the same again is no change */
+	fixture_output(f, id, "url", json_string("http://a"));
+	fixture_output(f, id, "url", json_string("http://b"));
+	fixture_output(f, id, "url", json_string("http://b")); /* the same again is no change */
 	assert_int_equal(last(f, id), 3);
 	assert_what(f, id, 2, "output url");
 	assert_int_equal(version_find(f->engine, id, 3, &version), 0);
@@ -149,13 +125,13 @@ static void test_one_change(void **state)
 	struct store_change outer = { 0 }, inner = { 0 };
 
 	assert_int_equal(store_change_begin(f->engine->store, &outer), 0);
-	set_output(f, id, "a", "1");
-	set_output(f, other, "x", "1");
-	set_output(f, id, "b", "1");
+	fixture_output(f, id, "a", json_string("1"));
+	fixture_output(f, other, "x", json_string("1"));
+	fixture_output(f, id, "b", json_string("1"));
 	assert_int_equal(store_change_begin(f->engine->store, &inner), 0);
-	set_output(f, id, "c", "1");
+	fixture_output(f, id, "c", json_string("1"));
 	store_change_cancel(&inner);
-	set_output(f, id, "a", "2");
+	fixture_output(f, id, "a", json_string("2"));
 	assert_int_equal(output_delete(f->engine, &f->alice, id, "b", &f->fault), 0);
 	assert_int_equal(store_change_end(&outer), 0);
 	assert_int_equal(last(f, id), 2);
@@ -170,10 +146,10 @@ static void test_one_change(void **state)
 	inner = (struct store_change){ 0 };
 	assert_int_equal(store_change_begin(f->engine->store, &outer), 0);
 	assert_int_equal(store_change_begin(f->engine->store, &inner), 0);
-	set_output(f, id, "c", "1");
+	fixture_output(f, id, "c", json_string("1"));
 	store_change_cancel(&inner);
-	set_output(f, other, "x", "2");
-	set_output(f, id, "d", "1");
+	fixture_output(f, other, "x", json_string("2"));
+	fixture_output(f, id, "d", json_string("1"));
 	assert_int_equal(store_change_end(&outer), 0);
 	assert_int_equal(last(f, id), 3);
 	assert_what(f, id, 3, "output d");
@@ -183,9 +159,9 @@ static void test_one_change(void **state)
 	outer = (struct store_change){ 0 };
 	assert_int_equal(store_change_begin(f->engine->store, &outer), 0);
 	assert_int_equal(output_delete(f->engine, &f->alice, id, "d", &f->fault), 0);
-	set_output(f, id, "d", "1");
+	fixture_output(f, id, "d", json_string("1"));
 	assert_int_equal(store_change_end(&outer), 0);
-	assert_int_equal(query_number(f, "SELECT COUNT(*) FROM items WHERE name = 'd'"), 1);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM items WHERE name = 'd'"), 1);
 	assert_item(f, id, VERSION_OUTPUT, "d", 0, "\"1\"");
 }
 
@@ -215,21 +191,10 @@ static void test_differences(void **state)
 		document(text, sizeof(text), i);
 		assert_item(f, id, VERSION_TEXT, "values", 2 + i, text);
 	}
-	size = query_number(f, "SELECT SUM(LENGTH(data)) FROM contents");
+	size = fixture_query(f, "SELECT SUM(LENGTH(data)) FROM contents");
 	assert_true(size < 200 * 500);
-	assert_true(query_number(f, "SELECT MAX(depth) FROM contents") > 8);
-	assert_int_equal(query_number(f, "SELECT COUNT(*) FROM contents"), 201);
-}
-
-static void damage(struct fixture *f, const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(engine_turn_end(f->engine), 0);
-	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	fixture_restart(f);
+	assert_true(fixture_query(f, "SELECT MAX(depth) FROM contents") > 8);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM contents"), 201);
 }
 
 static void test_damaged(void **state)
@@ -254,14 +219,15 @@ static void test_damaged(void **state)
 
 		text[0] = (char)('a' + i);
 		snprintf(name, sizeof(name), "o%zu", i);
-		set_output(f, id, name, i == 0 ? "ab" : text);
-		damage(f, damages[i]);
+		fixture_output(f, id, name, json_string(i == 0 ? "ab" : text));
+		fixture_sql(f, damages[i]);
 		assert_int_equal(version_item_find(f->engine, id, VERSION_OUTPUT, name, 0, &item), 0);
 		assert_int_equal(version_item_read(f->engine, &item, &f->fault, &buffer), -EBADMSG);
 		assert_contains(f->fault.text, "stack prod, version v");
 		assert_contains(f->fault.text, name);
-		damage(f, "DELETE FROM items WHERE kind = 'output'; DELETE FROM contents WHERE size > 99 OR "
-			  "size = 4");
+		fixture_sql(f,
+			"DELETE FROM items WHERE kind = 'output'; DELETE FROM contents WHERE size > 99 OR "
+			"size = 4");
 	}
 }
 
@@ -294,7 +260,7 @@ static void test_references(void **state)
 	assert_int_equal(content_release(f->engine, third), 0);
 	assert_int_equal(content_release(f->engine, third), -EBADMSG);
 	assert_int_equal(store_change_end(&change), 0);
-	assert_int_equal(query_number(f, "SELECT COUNT(*) FROM contents"), 1); /* meta */
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM contents"), 1); /* meta */
 	assert_int_equal(last(f, id), 1);
 }
 
@@ -306,12 +272,12 @@ static void test_baseline(void **state)
 	struct kv_scope scope = { .stack_id = id };
 	json_auto_t *one = json_integer(1);
 
-	set_output(f, id, "url", "x");
+	fixture_output(f, id, "url", json_string("x"));
 	assert_int_equal(kv_set(f->engine, scope, "k", one, 0), 0);
 	assert_int_equal(kv_set(f->engine, scope, "fleeting", one, 60000), 0);
 	assert_int_equal(stack_set_text(f->engine, &f->alice, id, STACK_VALUES, "a: 1\n", 5, &f->fault), 0);
-	damage(f, "DELETE FROM items; DELETE FROM versions; DELETE FROM contents; UPDATE stacks SET "
-		  "last_version = 0");
+	fixture_sql(f, "DELETE FROM items; DELETE FROM versions; DELETE FROM contents; UPDATE stacks SET "
+		       "last_version = 0");
 	assert_int_equal(last(f, id), 1);
 	assert_what(f, id, 1, "as it was before versions");
 	assert_item(f, id, VERSION_OUTPUT, "url", 1, "\"x\"");
