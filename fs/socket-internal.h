@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A client of the socket and its operations. Shared by socket.c (who comes and goes) and socket-ops.c (the
- * operations). */
+/* A client of the socket and its operations. Shared by socket.c (who comes and goes), socket-args.c (what was
+ * asked) and the files of operations: socket-paths.c, socket-files.c, socket-ops.c (the rest). */
 #include <jansson.h>
 
 #include "base/conn.h"
@@ -74,5 +74,21 @@ struct operation {
 	ssize_t (*run)(struct op *op, const struct frame *frame);
 };
 
+/* The last row has no name. */
+extern const struct operation path_operations[], file_operations[];
+
 /* NULL: there is none of this name. */
 const struct operation *operation_find(const char *name);
+
+/* What was asked with: members of the head. Each gives 0 or -errno, with a sentence for the client. */
+int op_text(struct op *op, const char *key, const char **ret_text);
+int64_t op_int(struct op *op, const char *key, int64_t missing);
+int op_file(struct op *op, struct open_file **ret_file);
+/* What stands at "path". */
+int op_node(struct op *op, struct attr *ret_attr);
+/* The folder and the name of the path under `key`. */
+int op_place(struct op *op, const char *key, uint64_t *ret_parent, char ret_name[256]);
+
+/* "file", "dir" or "link". */
+const char *kind_name(enum kind kind);
+json_t *attr_json(const struct attr *attr);

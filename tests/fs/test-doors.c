@@ -6,14 +6,12 @@
  *
  * argv[1]: slothd. Needs /dev/fuse; without it the test is skipped (exit 77).
  */
-#include <dirent.h>
+#include "tests/fs/doors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,35 +21,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/cleanup.h"
-#include "fs/client.h"
 
-enum verb {
-	MKDIR,
-	RMDIR,
-	UNLINK,
-	WRITE,
-	READ,
-	RENAME,
-	CHMOD,
-	STAT,
-	LIST,
-	LINK,
-	READLINK,
-	SETXATTR,
-	GETXATTR,
-	LISTXATTR
-};
-
-struct row {
-	enum verb verb;
-	const char *path; /* %s is the stack of this round */
-	const char *arg;  /* content, new name, mode (octal), target */
-	int error;	  /* expected errno */
-	const char *text; /* expected content; NULL: only compared between the doors */
-};
+struct doors doors;
 
 static const char long_name[] =
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -151,282 +123,6 @@ static const struct row rows[] = {
 	{ RMDIR, "/stacks", NULL, EPERM, NULL },
 };
 
-struct result {
-	int error;
-	char text[8192];
-};
-
-static struct {
-	char home[64], mount[80];
-	pid_t daemon;
-	struct place place;
-	struct client client;
-	const char *slothd;
-} world;
-
-/* Through the mount. */
-
-static void mount_write(const char *path, const char *content, struct result *result)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-	size_t size = strlen(content);
-
-	if (fd < 0 || write(fd, content, size) < 0)
-		result->error = errno;
-	if (fd >= 0 && close(fd) < 0 && !result->error)
-		result->error = errno;
-}
-
-static void mount_read(const char *path, struct result *result)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, result->text, sizeof(result->text) - 1);
-
-	if (n < 0)
-		result->error = errno;
-	else
-		result->text[n] = '\0';
-	if (fd >= 0)
-		close(fd);
-}
-
-static void mount_list(const char *path, struct result *result)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	if (!dir) {
-		result->error = errno;
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (*entry->d_name != '.') {
-			strcat(result->text, entry->d_name);
-			strcat(result->text, " ");
-		}
-	closedir(dir);
-}
-
-static void mount_stat(const char *path, struct result *result)
-{
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		result->error = errno;
-	else if (S_ISDIR(st.st_mode))
-		sprintf(result->text, "dir %o", (unsigned)st.st_mode & 07777);
-	else
-		sprintf(result->text, "%s %o %lld", S_ISLNK(st.st_mode) ? "link" : "file",
-			(unsigned)st.st_mode & 07777, (long long)st.st_size);
-}
-
-/* "user.x=1" sets, "user.x" removes. */
-static int set_xattr(const char *path, const char *arg)
-{
-	const char *value = strchr(arg, '=');
-	char name[128];
-
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
-	return value ? setxattr(path, name, value + 1, strlen(value + 1), 0) : removexattr(path, name);
-}
-
-static void mount_xattr(enum verb verb, const char *path, const char *arg, struct result *result)
-{
-	ssize_t n;
-
-	if (verb == SETXATTR)
-		n = set_xattr(path, arg);
-	else if (verb == GETXATTR)
-		n = getxattr(path, arg, result->text, sizeof(result->text) - 1);
-	else
-		n = listxattr(path, result->text, sizeof(result->text) - 1);
-	if (n < 0) {
-		result->error = errno;
-		return;
-	}
-	for (ssize_t i = 0; i < n && verb == LISTXATTR; i++)
-		if (!result->text[i])
-			result->text[i] = ' ';
-}
-
-static void through_mount(const struct row *row, const char *path, const char *arg, struct result *result)
-{
-	char full[512], full_arg[512];
-	ssize_t n;
-	int r = 0;
-
-	snprintf(full, sizeof(full), "%s%s", world.mount, path);
-	snprintf(full_arg, sizeof(full_arg), "%s%s", world.mount, arg ? arg : "");
-	switch (row->verb) {
-	case MKDIR:
-		r = mkdir(full, (mode_t)strtol(arg, NULL, 8));
-		break;
-	case RMDIR:
-		r = rmdir(full);
-		break;
-	case UNLINK:
-		r = unlink(full);
-		break;
-	case RENAME:
-		r = rename(full, full_arg);
-		break;
-	case CHMOD:
-		r = chmod(full, (mode_t)strtol(arg, NULL, 8));
-		break;
-	case LINK:
-		r = symlink(arg, full);
-		break;
-	case SETXATTR:
-	case GETXATTR:
-	case LISTXATTR:
-		mount_xattr(row->verb, full, arg, result);
-		return;
-	case READLINK:
-		n = readlink(full, result->text, sizeof(result->text) - 1);
-		r = n < 0 ? -1 : 0;
-		break;
-	case WRITE:
-		mount_write(full, arg, result);
-		return;
-	case READ:
-		mount_read(full, result);
-		return;
-	case LIST:
-		mount_list(full, result);
-		return;
-	case STAT:
-		mount_stat(full, result);
-		return;
-	}
-	result->error = r < 0 ? errno : 0;
-}
-
-/* Through the socket. */
-
-static void socket_stat(const char *path, struct result *result)
-{
-	struct fault fault = { 0 };
-	json_t *attr = NULL;
-	const char *type;
-	int r = client_stat(&world.client, path, &fault, &attr);
-
-	result->error = -r;
-	if (r < 0)
-		return;
-	type = json_string_value(json_object_get(attr, "type"));
-	if (!strcmp(type, "dir"))
-		sprintf(result->text, "dir %llo", json_integer_value(json_object_get(attr, "mode")));
-	else
-		sprintf(result->text, "%s %llo %lld", type, json_integer_value(json_object_get(attr, "mode")),
-			json_integer_value(json_object_get(attr, "size")));
-	json_decref(attr);
-}
-
-static void socket_list(const char *path, struct result *result)
-{
-	struct fault fault = { 0 };
-	json_t *entries = NULL, *entry;
-	size_t i;
-
-	result->error = -client_list(&world.client, path, false, &fault, &entries);
-	json_array_foreach (entries, i, entry) {
-		strcat(result->text, json_string_value(json_object_get(entry, "name")));
-		strcat(result->text, " ");
-	}
-	json_decref(entries);
-}
-
-static void socket_xattr(enum verb verb, const char *path, const char *arg, struct result *result)
-{
-	const char *value = arg ? strchr(arg, '=') : NULL;
-	const char *op = verb == LISTXATTR  ? "listxattr"
-			 : verb == GETXATTR ? "getxattr"
-			 : value	    ? "setxattr"
-					    : "removexattr";
-	CLEANUP(answer_done) struct answer answer = { 0 };
-	struct fault fault = { 0 };
-	json_t *name;
-	size_t i;
-
-	result->error = -client_call(&world.client, op,
-		json_pack("{s:s, s:s%}", "path", path, "name", arg ? arg : "",
-			arg ? (value ? (size_t)(value - arg) : strlen(arg)) : 0),
-		value ? value + 1 : NULL, value ? strlen(value + 1) : 0, &fault, &answer);
-	snprintf(result->text, sizeof(result->text), "%s", buffer_text(&answer.body));
-	json_array_foreach (json_object_get(answer.head, "names"), i, name) {
-		strcat(result->text, json_string_value(name));
-		strcat(result->text, " ");
-	}
-	if (result->error == EINVAL)
-		assert_true(strlen(fault.text) > 10);
-}
-
-static void through_socket(const struct row *row, const char *path, const char *arg, struct result *result)
-{
-	CLEANUP(buffer_done) struct buffer content = { 0 };
-	struct fault fault = { 0 };
-	char *target = NULL;
-	json_t *fields = NULL;
-	const char *op = NULL;
-	int r = 0;
-
-	switch (row->verb) {
-	case MKDIR:
-		op = "mkdir";
-		fields = json_pack("{s:s, s:i}", "path", path, "mode", (int)strtol(arg, NULL, 8));
-		break;
-	case RMDIR:
-		op = "rmdir";
-		fields = json_pack("{s:s}", "path", path);
-		break;
-	case UNLINK:
-		op = "unlink";
-		fields = json_pack("{s:s}", "path", path);
-		break;
-	case RENAME:
-		op = "rename";
-		fields = json_pack("{s:s, s:s}", "from", path, "to", arg);
-		break;
-	case CHMOD:
-		op = "setattr";
-		fields = json_pack("{s:s, s:i}", "path", path, "mode", (int)strtol(arg, NULL, 8));
-		break;
-	case LINK:
-		op = "symlink";
-		fields = json_pack("{s:s, s:s}", "path", path, "target", arg);
-		break;
-	case READLINK:
-		r = client_readlink(&world.client, path, &fault, &target);
-		snprintf(result->text, sizeof(result->text), "%s", target ? target : "");
-		free(target);
-		break;
-	case WRITE:
-		r = client_write(&world.client, path, arg, strlen(arg), &fault, NULL);
-		break;
-	case READ:
-		r = client_read(&world.client, path, &fault, &content);
-		snprintf(result->text, sizeof(result->text), "%s", buffer_text(&content));
-		break;
-	case LIST:
-		socket_list(path, result);
-		return;
-	case STAT:
-		socket_stat(path, result);
-		return;
-	case SETXATTR:
-	case GETXATTR:
-	case LISTXATTR:
-		socket_xattr(row->verb, path, arg, result);
-		return;
-	}
-	if (op)
-		r = client_call(&world.client, op, fields, NULL, 0, &fault, NULL);
-	result->error = -r;
-	/* Whoever wrote the input gets a sentence, not only a number. */
-	if (r == -EINVAL && row->verb != READLINK)
-		assert_true(strlen(fault.text) > 10);
-}
-
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static const char *fill(const char *format, const char *stack, char *text, size_t size)
@@ -469,11 +165,11 @@ static void test_names_too_long(void **state)
 	struct fault fault = { 0 };
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/stacks/%s", world.mount, long_name);
+	snprintf(path, sizeof(path), "%s/stacks/%s", doors.mount, long_name);
 	assert_int_equal(mkdir(path, 0755), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 	snprintf(path, sizeof(path), "/stacks/%s", long_name);
-	assert_int_equal(client_call(&world.client, "mkdir",
+	assert_int_equal(client_call(&doors.client, "mkdir",
 				 json_pack("{s:s, s:i}", "path", path, "mode", 0755), NULL, 0, &fault, NULL),
 		-ENAMETOOLONG);
 }
@@ -485,11 +181,11 @@ static void test_doors_see_each_other(void **state)
 	char path[512], content[64];
 	struct result result;
 
-	assert_int_equal(client_mkdir(&world.client, "/stacks/both", &fault), 0);
-	snprintf(path, sizeof(path), "%s/stacks/both/description", world.mount);
+	assert_int_equal(client_mkdir(&doors.client, "/stacks/both", &fault), 0);
+	snprintf(path, sizeof(path), "%s/stacks/both/description", doors.mount);
 	for (int i = 0; i < 200; i++) {
 		snprintf(content, sizeof(content), "%.*s %d\n", i % 40, long_name, i);
-		assert_int_equal(client_write(&world.client, "/stacks/both/description", content,
+		assert_int_equal(client_write(&doors.client, "/stacks/both/description", content,
 					 strlen(content), &fault, NULL),
 			0);
 		memset(&result, 0, sizeof(result));
@@ -501,13 +197,13 @@ static void test_doors_see_each_other(void **state)
 	}
 	/* A name that is removed by one is gone for the other, also when it was made anew in between. */
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(client_call(&world.client, "rmdir",
+		assert_int_equal(client_call(&doors.client, "rmdir",
 					 json_pack("{s:s}", "path", "/stacks/both"), NULL, 0, &fault, NULL),
 			0);
 		memset(&result, 0, sizeof(result));
 		mount_read(path, &result);
 		assert_int_equal(result.error, ENOENT);
-		assert_int_equal(client_mkdir(&world.client, "/stacks/both", &fault), 0);
+		assert_int_equal(client_mkdir(&doors.client, "/stacks/both", &fault), 0);
 		memset(&result, 0, sizeof(result));
 		mount_read(path, &result);
 		assert_int_equal(result.error, 0);
@@ -523,15 +219,15 @@ static void as_other_user(int *failures)
 	struct result result = { 0 };
 
 	if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0 ||
-		client_open(&client, &world.place, false, &fault) < 0) {
+		client_open(&client, &doors.place, false, &fault) < 0) {
 		*failures = 100;
 		return;
 	}
-	snprintf(path, sizeof(path), "%s/stacks/private/status", world.mount);
+	snprintf(path, sizeof(path), "%s/stacks/private/status", doors.mount);
 	mount_read(path, &result);
 	*failures += result.error != EACCES;
 	*failures += client_read(&client, "/stacks/private/status", &fault, &(struct buffer){ 0 }) != -EACCES;
-	snprintf(path, sizeof(path), "%s/stacks/public/description", world.mount);
+	snprintf(path, sizeof(path), "%s/stacks/public/description", doors.mount);
 	result = (struct result){ 0 };
 	mount_write(path, "x\n", &result);
 	*failures += result.error != EACCES;
@@ -539,10 +235,10 @@ static void as_other_user(int *failures)
 	result = (struct result){ 0 };
 	mount_read(path, &result);
 	*failures += result.error != 0;
-	snprintf(path, sizeof(path), "%s/stacks/mine", world.mount);
+	snprintf(path, sizeof(path), "%s/stacks/mine", doors.mount);
 	*failures += mkdir(path, 0755) == 0 || errno != EACCES;
 	*failures += client_mkdir(&client, "/stacks/mine", &fault) != -EACCES;
-	snprintf(path, sizeof(path), "%s/stacks/public", world.mount);
+	snprintf(path, sizeof(path), "%s/stacks/public", doors.mount);
 	*failures += rmdir(path) == 0 || errno != EACCES;
 	*failures += chmod(path, 0777) == 0 || errno != EPERM;
 	*failures += client_call(&client, "setattr",
@@ -559,8 +255,8 @@ static void test_other_user(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(client_mkdir(&world.client, "/stacks/public", &fault), 0);
-	assert_int_equal(client_call(&world.client, "mkdir",
+	assert_int_equal(client_mkdir(&doors.client, "/stacks/public", &fault), 0);
+	assert_int_equal(client_call(&doors.client, "mkdir",
 				 json_pack("{s:s, s:i}", "path", "/stacks/private", "mode", 0700), NULL, 0,
 				 &fault, NULL),
 		0);
@@ -579,19 +275,19 @@ static int start_daemon(void **state)
 	struct fault fault = { 0 };
 	int ends[2];
 
-	strcpy(world.home, "/tmp/sloth-doors-XXXXXX");
-	if (!mkdtemp(world.home) || chmod(world.home, 0711) < 0)
+	strcpy(doors.home, "/tmp/sloth-doors-XXXXXX");
+	if (!mkdtemp(doors.home) || chmod(doors.home, 0711) < 0)
 		return -1;
-	snprintf(world.mount, sizeof(world.mount), "%s/mnt", world.home);
-	mkdir(world.mount, 0755);
-	setenv("SLOTH_HOME", world.home, 1);
-	if (place_find(&world.place, true, &fault) < 0 || pipe(ends) < 0)
+	snprintf(doors.mount, sizeof(doors.mount), "%s/mnt", doors.home);
+	mkdir(doors.mount, 0755);
+	setenv("SLOTH_HOME", doors.home, 1);
+	if (place_find(&doors.place, true, &fault) < 0 || pipe(ends) < 0)
 		return -1;
-	world.daemon = fork();
-	if (world.daemon == 0) {
+	doors.daemon = fork();
+	if (doors.daemon == 0) {
 		close(ends[0]);
 		snprintf(fd, sizeof(fd), "%d", ends[1]);
-		execl(world.slothd, "slothd", "--mount", world.mount, "--ready-fd", fd, (char *)NULL);
+		execl(doors.slothd, "slothd", "--mount", doors.mount, "--ready-fd", fd, (char *)NULL);
 		_exit(127);
 	}
 	close(ends[1]);
@@ -600,7 +296,7 @@ static int start_daemon(void **state)
 		return -1;
 	}
 	close(ends[0]);
-	return client_open(&world.client, &world.place, false, &fault);
+	return client_open(&doors.client, &doors.place, false, &fault);
 }
 
 static int stop_daemon(void **state)
@@ -608,10 +304,10 @@ static int stop_daemon(void **state)
 	char command[256];
 	int status;
 
-	client_close(&world.client);
-	kill(world.daemon, SIGTERM);
-	waitpid(world.daemon, &status, 0);
-	snprintf(command, sizeof(command), "rm -rf %s", world.home);
+	client_close(&doors.client);
+	kill(doors.daemon, SIGTERM);
+	waitpid(doors.daemon, &status, 0);
+	snprintf(command, sizeof(command), "rm -rf %s", doors.home);
 	if (system(command) != 0)
 		return -1;
 	/* A sanitizer's complaint is a failure. */
@@ -636,6 +332,6 @@ int main(int argc, char **argv)
 	}
 	close(fd);
 	umask(022);
-	world.slothd = argv[1];
+	doors.slothd = argv[1];
 	return cmocka_run_group_tests(tests, start_daemon, stop_daemon);
 }

@@ -1,135 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The tree without a mount: names, permissions, kinds of file, errors. */
+#include "tests/fs/world.h"
+
 #include <errno.h>
-#include <ev.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/cleanup.h"
-#include "engine/event.h"
-#include "engine/run.h"
 #include "engine/stack.h"
 #include "fs/nodes/nodes.h"
-#include "fs/tree.h"
-
-enum { ALICE = 1001, BOB = 1002 };
-
-static struct {
-	char home[64];
-	struct ev_loop *loop;
-	struct engine *engine;
-	struct tree *tree;
-	struct request request;
-	uint64_t stale[256];
-	size_t stale_count;
-	ssize_t answered;
-	int answers;
-} world;
-
-static void answered(struct request *request, ssize_t result)
-{
-	world.answered = result;
-	world.answers++;
-}
-
-/* A new request of this user. */
-static struct request *as(uid_t uid)
-{
-	caller_done(&world.request.caller);
-	world.request = (struct request){ .tree = world.tree,
-		.done = answered,
-		.caller = { .uid = uid, .gid = uid, .pid = getpid(), .groups_known = true } };
-	return &world.request;
-}
-
-static int walk(uid_t uid, const char *path, struct attr *ret_attr)
-{
-	return tree_walk(world.tree, as(uid), path, ret_attr);
-}
-
-static int make_stack(uid_t uid, const char *name, mode_t mode)
-{
-	struct attr folder, attr;
-
-	assert_int_equal(walk(uid, "/stacks", &folder), 0);
-	return tree_mkdir(world.tree, as(uid), folder.number, name, mode, &attr);
-}
-
-static int open_path(uid_t uid, const char *path, int flags, struct handle **ret_handle)
-{
-	struct attr attr;
-	int r = walk(uid, path, &attr);
-
-	return r < 0 ? r : tree_open(world.tree, as(uid), attr.number, flags, ret_handle);
-}
-
-static const char *read_path(uid_t uid, const char *path)
-{
-	static char text[4096];
-	struct handle *handle;
-	ssize_t n;
-	int r = open_path(uid, path, O_RDONLY, &handle);
-
-	if (r < 0)
-		return strerror(-r);
-	n = tree_read(world.tree, as(uid), handle, 0, text, sizeof(text) - 1);
-	tree_release(world.tree, &world.request, handle);
-	assert_true(n >= 0);
-	text[n] = '\0';
-	return text;
-}
-
-static int write_path(uid_t uid, const char *path, const char *content)
-{
-	struct handle *handle;
-	ssize_t n;
-	int r = open_path(uid, path, O_WRONLY | O_TRUNC, &handle);
-
-	if (r < 0)
-		return r;
-	n = tree_write(world.tree, as(uid), handle, 0, content, strlen(content));
-	r = n < 0 ? (int)n : tree_flush(world.tree, &world.request, handle);
-	tree_release(world.tree, &world.request, handle);
-	return r;
-}
-
-static int create(uid_t uid, const char *folder_path, const char *name, struct handle **ret_handle)
-{
-	struct attr folder, attr;
-	int r = walk(uid, folder_path, &folder);
-
-	return r < 0 ? r
-		     : tree_create(world.tree, as(uid), folder.number, name, 0644, O_WRONLY | O_CREAT,
-			       ret_handle, &attr);
-}
-
-static int remove_name(uid_t uid, const char *folder_path, const char *name)
-{
-	struct attr folder;
-	int r = walk(uid, folder_path, &folder);
-
-	return r < 0 ? r : tree_unlink(world.tree, as(uid), folder.number, name);
-}
-
-static int rename_name(uid_t uid, const char *folder_path, const char *name, const char *new_name)
-{
-	struct attr folder;
-	int r = walk(uid, folder_path, &folder);
-
-	return r < 0 ? r
-		     : tree_rename(world.tree, as(uid), folder.number, name, folder.number, new_name, false);
-}
 
 /* Every row of every table: a name or the functions that find names, help, and somebody who owns it. */
 static void test_tables_are_complete(void **state)
@@ -539,113 +423,6 @@ static void test_renaming_gives_no_rights(void **state)
 	assert_string_equal(read_path(0, "/stacks/box/mine"), "a: secret\n");
 }
 
-/* The keys of a private namespace, and a run that is bound to a private stack after it was submitted. */
-static void test_events_without_stack_are_private(void **state)
-{
-	struct attr folder, attr;
-	struct stack stack;
-	struct run run;
-
-	assert_int_equal(walk(0, "/state", &folder), 0);
-	assert_int_equal(tree_mkdir(world.tree, as(0), folder.number, "vault", 0700, &attr), 0);
-	assert_int_equal(make_stack(0, "secret", 0700), 0);
-	assert_int_equal(stack_find(world.engine, "secret", &stack), 0);
-	assert_int_equal(run_create(world.engine, &as(0)->caller, "hush.sloth", 0, "", 0, &run), 0);
-	assert_int_equal(run_set_stack(world.engine, run.id, stack.id), 0);
-	assert_int_equal(engine_turn_end(world.engine), 0);
-	assert_non_null(strstr(read_path(0, "/events"), "namespace.created"));
-	assert_non_null(strstr(read_path(0, "/events"), "hush.sloth"));
-	assert_null(strstr(read_path(BOB, "/events"), "vault"));
-	assert_null(strstr(read_path(BOB, "/events"), "hush"));
-	assert_int_equal(walk(BOB, "/events", &attr), 0);
-	assert_int_equal(attr.size, strlen(read_path(BOB, "/events")));
-	/* Runs have their stack's mode: what the kernel knows of them is out of date when that changes. */
-	world.stale_count = 0;
-	assert_int_equal(stack_chmod(world.engine, NULL, stack.id, 0755, NULL), 0);
-	assert_int_equal(engine_turn_end(world.engine), 0);
-	assert_int_equal(walk(0, "/runs/1", &attr), 0);
-	for (size_t i = 0; i <= world.stale_count; i++) {
-		assert_int_not_equal(i, world.stale_count);
-		if (world.stale[i] == attr.number)
-			break;
-	}
-}
-
-/* Events of a stack that one may not read are not there for him; sizes are true for everybody. */
-static void test_events_are_private(void **state)
-{
-	char all[4096];
-	struct attr attr;
-
-	assert_int_equal(make_stack(0, "public", 0755), 0);
-	assert_int_equal(make_stack(0, "secret", 0700), 0);
-	snprintf(all, sizeof(all), "%s", read_path(0, "/events"));
-	assert_non_null(strstr(all, "stack=secret"));
-	assert_int_equal(walk(0, "/events", &attr), 0);
-	assert_int_equal(attr.size, strlen(all));
-	assert_null(strstr(read_path(BOB, "/events"), "secret"));
-	assert_non_null(strstr(read_path(BOB, "/events"), "stack=public"));
-	assert_int_equal(walk(BOB, "/events", &attr), 0);
-	assert_int_equal(attr.size, strlen(read_path(BOB, "/events")));
-	assert_int_equal(walk(0, "/stacks/secret", &attr), 0);
-	assert_int_equal(tree_chmod(world.tree, as(0), attr.number, 0755), 0);
-	assert_int_equal(engine_turn_end(world.engine), 0);
-	assert_non_null(strstr(read_path(BOB, "/events"), "secret"));
-}
-
-/* The trail begins later when its beginning is archived: also for those who see a part of it. */
-static void test_events_after_archiving(void **state)
-{
-	struct handle *handle;
-	struct attr attr;
-	ssize_t n;
-
-	assert_int_equal(make_stack(0, "public", 0755), 0);
-	assert_int_equal(make_stack(0, "secret", 0700), 0);
-	assert_non_null(strstr(read_path(BOB, "/events"), "stack=public"));
-	assert_int_equal(write_path(BOB, "/archives", "archive\n"), -EACCES);
-	assert_int_equal(write_path(0, "/archives", "burn\n"), -EINVAL);
-	assert_int_equal(open_path(0, "/archives", O_WRONLY, &handle), 0);
-	n = tree_write(world.tree, as(0), handle, 0, "archive\n", 8);
-	assert_int_equal(n, LATER);
-	while (!world.answers)
-		ev_run(world.loop, EVRUN_ONCE);
-	assert_int_equal(world.answered, 8);
-	assert_int_equal(engine_turn_end(world.engine), 0);
-	tree_release(world.tree, &world.request, handle);
-	assert_null(strstr(read_path(0, "/events"), "stack=public"));
-	assert_non_null(strstr(read_path(BOB, "/events"), "events.archived"));
-	assert_null(strstr(read_path(BOB, "/events"), "stack=public"));
-	assert_int_equal(walk(BOB, "/events", &attr), 0);
-	assert_int_equal(attr.size, strlen(read_path(BOB, "/events")));
-	assert_string_equal(read_path(0, "/stacks/public/activity"), "");
-	assert_non_null(strstr(read_path(0, "/archives"), ".jsonl.zst events="));
-}
-
-/* Reading verifies: the content comes when that is done, and a reader may leave before. */
-static void test_audit_is_read(void **state)
-{
-	struct handle *handle;
-	char text[256];
-
-	assert_int_equal(make_stack(0, "public", 0755), 0);
-	assert_int_equal(open_path(BOB, "/audit", O_RDONLY, &handle), 0);
-	assert_int_equal(tree_read(world.tree, as(BOB), handle, 0, text, sizeof(text)), LATER);
-	world.answers = 0;
-	tree_cancel(&world.request);
-	assert_int_equal(world.answers, 1);
-	assert_int_equal(world.answered, -EINTR);
-	assert_int_equal(tree_read(world.tree, as(BOB), handle, 2, text, sizeof(text)), LATER);
-	world.answers = 0;
-	while (!world.answers)
-		ev_run(world.loop, EVRUN_ONCE);
-	assert_true(world.answered > 0);
-	text[world.answered] = '\0';
-	assert_ptr_equal(strstr(text, "events, chain intact, head "), text);
-	assert_int_equal(tree_read(world.tree, as(BOB), handle, 0, text, 1), 1);
-	tree_release(world.tree, &world.request, handle);
-}
-
 static int list_name(void *userdata, const char *name, uint64_t child, enum kind kind)
 {
 	strcat(userdata, name);
@@ -679,44 +456,6 @@ static void test_names_from_outside(void **state)
 	assert_int_equal(name_decode("%", decoded), -ENOENT);
 }
 
-static void note_stale(void *userdata, uint64_t number)
-{
-	if (world.stale_count < sizeof(world.stale) / sizeof(world.stale[0]))
-		world.stale[world.stale_count++] = number;
-}
-
-static int setup(void **state)
-{
-	struct fault fault = { 0 };
-
-	memset(&world, 0, sizeof(world));
-	strcpy(world.home, "/tmp/sloth-tree-XXXXXX");
-	if (!mkdtemp(world.home))
-		return -1;
-	world.loop = ev_default_loop(EVFLAG_NOENV);
-	if (engine_new(world.home, world.loop, &fault, &world.engine) < 0 ||
-		tree_new(world.engine, &world.tree) < 0) {
-		fprintf(stderr, "%s\n", fault.text);
-		return -1;
-	}
-	world.tree->stale = note_stale;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-
-	caller_done(&world.request.caller);
-	engine_turn_end(world.engine);
-	tree_free(world.tree);
-	engine_free(world.engine);
-	snprintf(command, sizeof(command), "rm -rf %s", world.home);
-	return system(command);
-}
-
-#define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -737,10 +476,6 @@ int main(void)
 		TREE_TEST(test_closing_ends_waits),
 		TREE_TEST(test_renaming_drafts),
 		TREE_TEST(test_renaming_gives_no_rights),
-		TREE_TEST(test_events_are_private),
-		TREE_TEST(test_events_without_stack_are_private),
-		TREE_TEST(test_events_after_archiving),
-		TREE_TEST(test_audit_is_read),
 		TREE_TEST(test_list),
 		TREE_TEST(test_names_from_outside),
 	};

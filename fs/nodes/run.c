@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in a run: runs/7/. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "engine/event.h"
+#include "engine/runner.h"
+#include "fs/nodes/nodes.h"
+
+static int status_show(struct view *view, FILE *out)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r == 0)
+		fprintf(out, "%s\n", run_status_name(run.status));
+	return r;
+}
+
+static int wait_done(struct view *view)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	return r < 0 ? r : run_status_final(run.status);
+}
+
+static json_t *duration_or_null(int64_t from_ms, int64_t to_ms)
+{
+	return from_ms && to_ms ? json_integer(to_ms - from_ms) : json_null();
+}
+
+static int add_task(void *userdata, const struct task *task)
+{
+	json_t *list = userdata;
+
+	json_array_append_new(
+		list, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", task->name, "status",
+			      task_status_name(task->status), "tries", task->tries, "started",
+			      time_json(task->started_ms), "finished", time_json(task->finished_ms),
+			      "duration_ms", duration_or_null(task->started_ms, task->finished_ms)));
+	return 0;
+}
+
+static int add_error(void *userdata, const struct task *task)
+{
+	return task->status == TASK_FAILED || task->status == TASK_TIMED_OUT;
+}
+
+/* Task errors are few: read one by one, for those that can have one. */
+static void add_errors(struct view *view, json_t *tasks)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (tasks, i, row) {
+		CLEANUP(buffer_done) struct buffer text = { 0 };
+		struct task task;
+
+		if (task_find(view->engine, view->id, json_string_value(json_object_get(row, "name")),
+			    &task) == 0 &&
+			add_error(NULL, &task) && task_error(view->engine, task.id, &text) == 0)
+			json_object_set_new(row, "error", json_stringn(buffer_text(&text), text.size));
+	}
+}
+
+static int status_json_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer error = { 0 };
+	json_auto_t *value = NULL;
+	json_t *tasks = json_array();
+	char user[128];
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r == 0)
+		r = task_each(view->engine, view->id, add_task, tasks);
+	if (r < 0) {
+		json_decref(tasks);
+		return r;
+	}
+	add_errors(view, tasks);
+	run_text(view->engine, view->id, RUN_ERROR, &error);
+	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+		(json_int_t)run.id, "status", run_status_name(run.status), "stack", run.stack, "file",
+		run.file, "user", caller_user_name(run.uid, user, sizeof(user)), "uid", (int)run.uid,
+		"created", time_json(run.created_ms), "started", time_json(run.started_ms), "finished",
+		time_json(run.finished_ms), "duration_ms", duration_or_null(run.started_ms, run.finished_ms),
+		"error", error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
+	return value ? show_json(out, value) : -ENOMEM;
+}
+
+static int stack_link_show(struct view *view, FILE *out)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	/* A workflow that was refused before it named a stack has none; the link leads nowhere then. */
+	if (r == 0)
+		fprintf(out, "../../stacks/%s", *run.stack ? run.stack : "-");
+	return r;
+}
+
+static const struct {
+	const char *name;
+	enum run_text which;
+} text_rows[] = {
+	{ "error", RUN_ERROR },
+	{ "workflow", RUN_WORKFLOW },
+};
+
+static int text_show(struct view *view, FILE *out)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	const char *name = node_entry(view->node)->name;
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < sizeof(text_rows) / sizeof(text_rows[0]); i++)
+		if (!strcmp(text_rows[i].name, name))
+			r = run_text(view->engine, view->id, text_rows[i].which, &text);
+	if (r < 0)
+		return r;
+	fwrite(buffer_text(&text), 1, text.size, out);
+	if (!strcmp(name, "error") && text.size && text.data[text.size - 1] != '\n')
+		fputc('\n', out);
+	return 0;
+}
+
+/* A text of the run that is JSON; an empty object when there is none yet. New reference. */
+static json_t *run_json(struct view *view, enum run_text which)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	json_t *value = NULL;
+
+	if (run_text(view->engine, view->id, which, &text) == 0 && text.size)
+		value = json_loadb(text.data, text.size, JSON_DECODE_ANY, NULL);
+	return value ? value : json_object();
+}
+
+static int show_run_json(struct view *view, enum run_text which, FILE *out)
+{
+	json_auto_t *value = run_json(view, which);
+
+	return value ? show_json(out, value) : -ENOMEM;
+}
+
+/* JSON is YAML. */
+static int values_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_VALUES, out);
+}
+
+static int plan_json_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_PLAN, out);
+}
+
+static int result_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_RESULT, out);
+}
+
+static int outputs_json_show(struct view *view, FILE *out)
+{
+	return show_run_json(view, RUN_OUTPUTS, out);
+}
+
+static int outputs_show(struct view *view, FILE *out)
+{
+	json_auto_t *outputs = run_json(view, RUN_OUTPUTS);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (outputs, key, value) {
+		CLEANUP(cleanup_free)
+		char *text =
+			json_is_string(value) ? NULL : json_dumps(value, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+		fprintf(out, "%s=", key);
+		text_write_safe(out, text ? text : json_string_value(value));
+		fputc('\n', out);
+	}
+	return 0;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+/* A line a task: what it is, and what it waits for. */
+static int plan_show(struct view *view, FILE *out)
+{
+	json_auto_t *plan = run_json(view, RUN_PLAN);
+	json_t *task, *name;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
+		json_t *depends = json_object_get(task, "depends");
+
+		fprintf(out, "%zu. ", i + 1);
+		text_write_safe(out, text_of(task, "name"));
+		if (*text_of(task, "description")) {
+			fputs(": ", out);
+			text_write_safe(out, text_of(task, "description"));
+		}
+		json_array_foreach (depends, j, name) {
+			fputs(j ? ", " : " (after ", out);
+			text_write_safe(out, json_string_value(name) ? json_string_value(name) : "");
+		}
+		fputs(json_array_size(depends) ? ")\n" : "\n", out);
+	}
+	return 0;
+}
+
+/* Graphviz' quoted strings: only the quote and the backslash are special. */
+static void write_dot(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
+	}
+	fputc('"', out);
+}
+
+static int plan_dot_show(struct view *view, FILE *out)
+{
+	json_auto_t *plan = run_json(view, RUN_PLAN);
+	json_t *task, *name;
+	size_t i, j;
+
+	fputs("digraph plan {\n\trankdir=LR;\n\tnode [shape=box];\n", out);
+	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
+		fputc('\t', out);
+		write_dot(out, text_of(task, "name"));
+		fputs(";\n", out);
+		json_array_foreach (json_object_get(task, "depends"), j, name) {
+			fputc('\t', out);
+			write_dot(out, json_string_value(name) ? json_string_value(name) : "");
+			fputs(" -> ", out);
+			write_dot(out, text_of(task, "name"));
+			fputs(";\n", out);
+		}
+	}
+	fputs("}\n", out);
+	return 0;
+}
+
+static int times_show(struct view *view, FILE *out)
+{
+	const char *name = node_entry(view->node)->name;
+	struct run run;
+	char text[32];
+	int64_t end;
+	int r = run_get(view->engine, view->id, &run);
+
+	if (r < 0)
+		return r;
+	end = run.finished_ms ? run.finished_ms : time_now_ms();
+	if (!strcmp(name, "started") && run.started_ms)
+		fprintf(out, "%s\n", time_format(run.started_ms, text));
+	else if (!strcmp(name, "finished") && run.finished_ms)
+		fprintf(out, "%s\n", time_format(run.finished_ms, text));
+	else if (!strcmp(name, "duration") && run.started_ms)
+		fprintf(out, "%s\n", duration_format(end - run.started_ms, text));
+	return 0;
+}
+
+static int64_t log_size(struct view *view)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	return r < 0 ? r : run.log_size;
+}
+
+static ssize_t log_read_node(struct view *view, int64_t offset, char *data, size_t size)
+{
+	return log_read(view->engine, view->id, 0, offset, data, size);
+}
+
+static bool run_ended(struct view *view)
+{
+	return wait_done(view) != 0;
+}
+
+static const struct stream log_stream = { log_size, log_read_node, run_ended };
+
+static int ctl_cancel(struct view *view)
+{
+	return runner_cancel(view->tree->runners, view->caller, view->id, view->fault);
+}
+
+static void retried(void *userdata, int result, const struct fault *fault)
+{
+	struct request *request = userdata;
+
+	if (fault && result < 0)
+		request->fault = *fault;
+	request_finish(request, result < 0 ? result : (ssize_t)request->size);
+}
+
+static void retry_taken_back(struct request *request)
+{
+	runner_forget(request->tree->runners, request->started_run);
+}
+
+static int retry(struct view *view, bool only_failed)
+{
+	int r = runner_retry(view->tree->runners, view->caller, view->id, only_failed, view->fault, retried,
+		view->request, &view->request->started_run);
+
+	return r < 0 ? r : request_later(view->request, retry_taken_back, NULL);
+}
+
+static int ctl_retry(struct view *view)
+{
+	return retry(view, false);
+}
+
+static int ctl_retry_failed(struct view *view)
+{
+	return retry(view, true);
+}
+
+static const struct {
+	const char *verb;
+	int (*run)(struct view *view);
+} verbs[] = {
+	{ "cancel", ctl_cancel },
+	{ "retry", ctl_retry },
+	{ "retry failed", ctl_retry_failed },
+};
+
+static int ctl_show(struct view *view, FILE *out)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(out, "%s\n", verbs[i].verb);
+	return 0;
+}
+
+static int ctl_write(struct view *view, const char *line, size_t size)
+{
+	const char *words[sizeof(verbs) / sizeof(verbs[0])];
+	char word[64];
+
+	while (size && (line[size - 1] == ' ' || line[size - 1] == '\r'))
+		size--;
+	snprintf(word, sizeof(word), "%.*s", (int)(size < 63 ? size : 63), line);
+	if (!view->tree->runners)
+		return -ENOTSUP;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcmp(verbs[i].verb, word))
+			return verbs[i].run(view);
+		words[i] = verbs[i].verb;
+	}
+	const char *near = text_nearest(word, words, sizeof(words) / sizeof(words[0]));
+	return fault_set(view->fault, EINVAL,
+		"\"%s\" is no command for a run: cancel, retry, retry failed%s%s%s", word,
+		near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+/* clang-format off */
+static const struct entry run_entries[] = {
+	{ .name = "status", .help = "queued, waiting, running, success, failed …", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run,
+	  .show = status_show },
+	{ .name = "status.json", .help = "the run and its tasks as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run,
+	  .show = status_json_show },
+	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = text_show },
+	{ .name = "stack", .help = "link to its stack", .kind = KIND_LINK, .mode = 0777, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META, .object = object_run, .show = stack_link_show },
+	{ .name = "workflow", .help = "the text that runs", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run, .show = text_show },
+	{ .name = "values.yaml", .help = "the values that it sees", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run,
+	  .show = values_show },
+	{ .name = "plan", .help = "its tasks, and what each waits for", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_show },
+	{ .name = "plan.json", .help = "the plan as JSON", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_json_show },
+	{ .name = "plan.dot", .help = "the plan for Graphviz", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run,
+	  .show = plan_dot_show },
+	{ .name = "log", .help = "what its tasks print; grows while it goes on", .kind = KIND_STREAM, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_LOG | ASPECT_STATUS, .object = object_run,
+	  .stream = &log_stream },
+	{ .name = "wait", .help = "reading blocks until it ends, then gives its status", .kind = KIND_WAIT,
+	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
+	  .show = status_show, .done = wait_done },
+	{ .name = "ctl", .help = "commands: cancel, retry, retry failed", .kind = KIND_CONTROL, .mode = 0666,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META, .object = object_run, .show = ctl_show,
+	  .write = ctl_write },
+	{ .name = "outputs", .help = "what it set, key=value lines", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
+	  .show = outputs_show },
+	{ .name = "outputs.json", .help = "what it set, as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
+	  .show = outputs_json_show },
+	{ .name = "result.json", .help = "its result", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = result_show },
+	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
+	  .show = times_show },
+	{ .name = "started", .help = "when it started", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
+	{ .name = "finished", .help = "when it ended", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
+	{ .name = "tasks", .help = "its tasks", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_RUN,
+	  .aspects = ASPECT_META | ASPECT_PLAN, .directory = &tasks_directory, .object = object_run },
+};
+/* clang-format on */
+
+const struct directory run_directory = DIRECTORY(run_entries);
