@@ -141,13 +141,31 @@ static void stop_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* A signal that asks us to end while we start anew is for the program that comes: it stays pending over
+ * execve(2), until that has its watchers. */
+static void hold_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(how, &set, NULL);
+}
+
+static void start_anew(struct daemon *daemon)
+{
+	hold_signals(SIG_BLOCK);
+	daemon->again = true;
+	ev_break(daemon->loop, EVBREAK_ALL);
+}
+
 static void restart_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 {
 	struct daemon *daemon = signal->data;
 
 	log_info("starting anew");
-	daemon->again = true;
-	ev_break(loop, EVBREAK_ALL);
+	start_anew(daemon);
 }
 
 static void spawner_died(void *userdata)
@@ -156,8 +174,7 @@ static void spawner_died(void *userdata)
 
 	/* A new one must be forked from a process that has nothing yet. */
 	log_error("starting anew, because no run can be started without the spawner");
-	daemon->again = true;
-	ev_break(daemon->loop, EVBREAK_ALL);
+	start_anew(daemon);
 }
 
 static void keep_mount(void *userdata, const char *directory)
@@ -230,9 +247,9 @@ static void start_idle_timer(struct daemon *daemon)
 	ev_timer_start(daemon->loop, &daemon->idle);
 }
 
-static void end_now(struct ev_loop *loop, ev_timer *timer, int revents)
+static void anew_now(struct ev_loop *loop, ev_timer *timer, int revents)
 {
-	ev_break(loop, EVBREAK_ALL);
+	start_anew(timer->data);
 }
 
 /* After the turn, so that whoever asked for it still gets the answer. */
@@ -241,8 +258,8 @@ static void restored(void *userdata)
 	struct daemon *daemon = userdata;
 
 	log_info("starting anew with what was restored");
-	daemon->again = true;
-	ev_timer_init(&daemon->ending, end_now, 0, 0);
+	ev_timer_init(&daemon->ending, anew_now, 0, 0);
+	daemon->ending.data = daemon;
 	ev_timer_start(daemon->loop, &daemon->ending);
 }
 
@@ -354,6 +371,7 @@ static int run(struct daemon *daemon)
 	ev_signal_init(&daemon->on_hup, restart_signal, SIGHUP);
 	daemon->on_hup.data = daemon;
 	ev_signal_start(daemon->loop, &daemon->on_hup);
+	hold_signals(SIG_UNBLOCK);
 	runners_on_death(daemon->runners, spawner_died, daemon);
 	start_idle_timer(daemon);
 	log_info("slothd %s: %s, %s", SLOTH_VERSION, daemon->place.home, daemon->place.socket);

@@ -218,15 +218,21 @@ X
 	eventually bash -c "[ -z \"\$(ls '$SLOTH_HOME/work')\" ]"
 }
 
+times()
+{
+	[ "$(grep -c "$2" "$3")" -eq "$1" ]
+}
+
 @test "SIGHUP, or the end of the spawner: the daemon starts anew, its mounts are there, and runs go on" {
 	script slow.sloth "echo begun; until [ -e $T/go ]; do sleep 0.05; done; echo end"
 	cp slow.sloth "$M/runs/"
 	eventually grep -q begun "$M/runs/1/log"
 	kill -HUP "$daemon"
-	eventually grep -q 'starting anew' slothd.log
+	eventually times 2 'mounted at' slothd.log
 	eventually test -e "$M/stacks/slow/status"
 	pkill -KILL -P "$daemon" -x sloth-spawner
-	eventually grep -q 'without the spawner' slothd.log
+	eventually times 3 'mounted at' slothd.log
+	grep -q 'without the spawner' slothd.log
 	eventually test -e "$M/stacks/slow/status"
 	touch go
 	[ "$(cat "$M/runs/1/wait")" = success ]
