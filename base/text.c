@@ -172,21 +172,19 @@ int duration_parse(const char *text, int64_t *ret_ms)
 
 int past_parse(const char *text, int64_t *ret_ms)
 {
-	struct tm tm = { 0 };
-	const char *rest;
+	static const char *const ends[] = { "", "Z", ":00Z", "T00:00:00Z" };
+	char whole[64];
 	int64_t ms;
 
 	if (duration_parse(*text == '-' ? text + 1 : text, &ms) == 0) {
 		*ret_ms = time_now_ms() - ms;
 		return 0;
 	}
-	if (time_parse(text, ret_ms) == 0)
-		return 0;
-	rest = strptime(text, "%Y-%m-%d", &tm);
-	if (!rest || *rest)
-		return -EINVAL;
-	*ret_ms = (int64_t)timegm(&tm) * 1000;
-	return 0;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (snprintf(whole, sizeof(whole), "%s%s", text, ends[i]) < (int)sizeof(whole) &&
+			time_parse(whole, ret_ms) == 0)
+			return 0;
+	return -EINVAL;
 }
 
 char *duration_format(int64_t ms, char ret_text[32])
@@ -331,14 +329,14 @@ char *name_encode(const char *name, char ret_name[ENCODED_SIZE])
 	return name_escape(name, ret_name, ENCODED_SIZE - 1);
 }
 
-int name_decode(const char *name, char ret_name[NAME_SIZE])
+int name_unescape(const char *name, char *ret_text, size_t size)
 {
 	size_t n = 0;
 
 	for (; *name; name++) {
 		unsigned int c = (unsigned char)*name;
 
-		if (n + 1 >= NAME_SIZE)
+		if (n + 1 >= size)
 			return -ENOENT;
 		if (c == '%') {
 			if (!isxdigit((unsigned char)name[1]) || !isxdigit((unsigned char)name[2]) ||
@@ -346,8 +344,13 @@ int name_decode(const char *name, char ret_name[NAME_SIZE])
 				return -ENOENT;
 			name += 2;
 		}
-		ret_name[n++] = (char)c;
+		ret_text[n++] = (char)c;
 	}
-	ret_name[n] = '\0';
+	ret_text[n] = '\0';
 	return 0;
+}
+
+int name_decode(const char *name, char ret_name[NAME_SIZE])
+{
+	return name_unescape(name, ret_name, NAME_SIZE);
 }

@@ -15,11 +15,14 @@ int name_check(const char *name);
 /* Any text as such a name: other bytes are %XX. Cut off, never within a %XX, where `size` bytes don't
  * suffice; the buffer has size + 1. Returns it. */
 char *name_escape(const char *text, char *ret_name, size_t size);
+/* The text of an escaped name, in a buffer of `size` bytes; -ENOENT: nothing, or nothing so short, is escaped
+ * like this. */
+int name_unescape(const char *name, char *ret_text, size_t size);
 /* The name as it stands in the tree: bytes that names don't have are %XX. The buffer must have 3 × NAME_SIZE.
  */
 enum { ENCODED_SIZE = 3 * NAME_SIZE };
 char *name_encode(const char *name, char ret_name[ENCODED_SIZE]);
-/* -ENOENT: nothing is encoded like this. */
+/* 0 or -ENOENT. */
 int name_decode(const char *name, char ret_name[NAME_SIZE]);
 
 /* Milliseconds since 1970, by the wall clock. */
@@ -39,9 +42,8 @@ int parse_int64(const char *text, int64_t *ret_value);
  * milliseconds and below 100 years. */
 int duration_parse(const char *text, int64_t *ret_ms);
 
-/* A moment in the past: as time_parse() takes it, a day (2026-11-21, UTC), or how long ago ("30d", "-2h"). 0
- * or -EINVAL.
- */
+/* A moment in the past: as time_parse() takes it, the beginning of that (2026-11-21, 2026-11-21T14:03;
+ * without a zone it is UTC), or how long ago ("30d", "-2h"). 0 or -EINVAL. */
 int past_parse(const char *text, int64_t *ret_ms);
 
 /* "71ms", "1.5s", "5m 23s", "1h 30m": for people. The buffer must have 32 bytes. Returns it. */

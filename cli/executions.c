@@ -376,22 +376,6 @@ static json_int_t version_before(const json_t *history, json_int_t first)
 	return 0;
 }
 
-/* As it is called; in the tree, what a file's name can't have is %XX. */
-static void decode(const char *name, char *ret_name, size_t size)
-{
-	size_t n = 0;
-
-	for (; *name && n + 1 < size; name++) {
-		unsigned int byte = (unsigned char)*name;
-
-		if (byte == '%' && isxdigit((unsigned char)name[1]) && isxdigit((unsigned char)name[2]) &&
-			sscanf(name + 1, "%2X", &byte) == 1)
-			name += 2;
-		ret_name[n++] = (char)byte;
-	}
-	ret_name[n] = '\0';
-}
-
 static json_t *resource_row(const char *key, const char *action, const json_t *now)
 {
 	const char *slash = strchr(key, '/');
@@ -401,8 +385,8 @@ static json_t *resource_row(const char *key, const char *action, const json_t *n
 	json_t *resource;
 	size_t i;
 
-	decode(slash ? slash + 1 : "", name, sizeof(name));
-
+	if (name_unescape(slash ? slash + 1 : "", name, sizeof(name)) < 0)
+		*name = '\0';
 	json_array_foreach (now, i, resource)
 		if (!strncmp(print_text(resource, "type"), key, type_size) &&
 			print_text(resource, "type")[type_size] == '\0' &&

@@ -2,8 +2,10 @@
 /* Lines of control files, word by word. */
 #include "engine/words.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 bool words_assign(const char *line)
 {
@@ -21,25 +23,15 @@ bool words_assign(const char *line)
 
 int words_next(const char **line, char ret_word[WORDS_LINE_MAX])
 {
-	const char *p = *line + strspn(*line, " \t");
-	size_t n = 0;
-	char quote = 0;
+	char *next = ret_word, *word;
+	int r;
 
-	if (!*p)
-		return 0;
-	for (; *p && (quote || (*p != ' ' && *p != '\t')); p++) {
-		if (quote ? *p == quote : *p == '"' || *p == '\'') {
-			quote = quote ? 0 : *p;
-			continue;
-		}
-		if (*p == '\\' && quote != '\'' && p[1])
-			p++;
-		ret_word[n++] = *p;
-	}
-	if (quote)
-		return -EINVAL;
-	ret_word[n] = '\0';
-	*line = p;
+	snprintf(ret_word, WORDS_LINE_MAX, "%s", *line);
+	r = text_next_word(&next, &word);
+	if (r <= 0)
+		return r;
+	*line += next - ret_word;
+	memmove(ret_word, word, strlen(word) + 1);
 	return 1;
 }
 

@@ -130,6 +130,9 @@ struct attribute {
 	int (*set)(struct view *view, const char *value, size_t size);
 };
 
+/* Takes one name of a listing and the id behind it; what is not 0 ends the listing, which gives it on. */
+typedef int node_emit(void *userdata, const char *name, int64_t id);
+
 struct entry {
 	const char *name; /* NULL: see find and each */
 	const char *help; /* a few words, for README and the manual's test */
@@ -176,8 +179,7 @@ struct entry {
 
 	/* Rows without a name. The view is of the folder; ids are of what is in it. */
 	int (*find)(struct view *folder, const char *name, int64_t *ret_id); /* -ENOENT: not one of mine */
-	int (*each)(struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id),
-		void *userdata);
+	int (*each)(struct view *folder, node_emit *emit, void *userdata);
 	/* mkdir(2); of a row that is no folder, open(2) with O_CREAT: the file is there at once. */
 	int (*make)(struct view *folder, const char *name, mode_t mode, int64_t *ret_id);
 	/* symlink(2). The target as it was given: what it means is for the row to find out. */

@@ -256,11 +256,6 @@ static int file_find(struct view *folder, const char *name, int64_t *ret_id)
 	return 0;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_backup(void *userdata, int64_t number)
 {
 	struct emitter *emitter = userdata;
@@ -269,8 +264,7 @@ static int emit_backup(void *userdata, int64_t number)
 	return emitter->emit(emitter->userdata, backup_name(number, name), number);
 }
 
-static int file_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int file_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return backup_each(folder->engine->home, emit_backup, &(struct emitter){ emit, userdata });
 }
@@ -289,8 +283,7 @@ static int latest_find(struct view *folder, const char *name, int64_t *ret_id)
 	return 0;
 }
 
-static int latest_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int latest_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return backup_newest(folder->engine->home) ? emit(userdata, "latest", 0) : 0;
 }

@@ -118,8 +118,7 @@ static int json_find(struct view *folder, const char *name, int64_t *ret_id)
 	return is_json(name, size) ? pair_find(folder, name, size - 5, ret_id) : -ENOENT;
 }
 
-static int pair_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int pair_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return 0; /* found, not listed */
 }

@@ -45,11 +45,6 @@ static int dep_object(struct view *view, struct object *ret_object)
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 /* deps/ */
 
 static int dep_find_node(struct view *folder, const char *name, int64_t *ret_id)
@@ -69,8 +64,7 @@ static int emit_dep(void *userdata, const struct dep *dep)
 	return emitter->emit(emitter->userdata, dep->on, dep->id);
 }
 
-static int dep_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int dep_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return deps_each(folder->engine, NULL, folder->id, emit_dep, &(struct emitter){ emit, userdata });
 }
@@ -140,8 +134,7 @@ static int emit_dependent(void *userdata, const struct dep *dep)
 	return emitter->emit(emitter->userdata, dep->stack, dep->id);
 }
 
-static int dependent_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int dependent_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return deps_dependents_each(folder->engine, folder->caller, folder->id, emit_dependent,
 		&(struct emitter){ emit, userdata });

@@ -35,11 +35,6 @@ static int destroyed_find(struct view *folder, const char *name, int64_t *ret_id
 	return 0;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_destroyed(void *userdata, const struct destroyed *destroyed)
 {
 	struct emitter *emitter = userdata;
@@ -49,8 +44,7 @@ static int emit_destroyed(void *userdata, const struct destroyed *destroyed)
 	return emitter->emit(emitter->userdata, name, destroyed->id);
 }
 
-static int destroyed_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int destroyed_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return destroyed_each(folder->engine, emit_destroyed, &(struct emitter){ emit, userdata });
 }

@@ -120,31 +120,29 @@ static int json_find(struct view *folder, const char *name, int64_t *ret_id)
 	return name_find(folder, stem, ret_id);
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
+struct lock_emitter {
+	node_emit *emit;
 	void *userdata;
 	const char *end;
 };
 
 static int emit_name(void *userdata, const struct named_lock *named)
 {
-	struct emitter *emitter = userdata;
+	struct lock_emitter *emitter = userdata;
 	char name[NAME_SIZE + 8];
 
 	snprintf(name, sizeof(name), "%s%s", named->name, emitter->end);
 	return emitter->emit(emitter->userdata, name, named->id);
 }
 
-static int name_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int name_each(struct view *folder, node_emit *emit, void *userdata)
 {
-	return named_lock_each(folder->engine, emit_name, &(struct emitter){ emit, userdata, "" });
+	return named_lock_each(folder->engine, emit_name, &(struct lock_emitter){ emit, userdata, "" });
 }
 
-static int json_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int json_each(struct view *folder, node_emit *emit, void *userdata)
 {
-	return named_lock_each(folder->engine, emit_name, &(struct emitter){ emit, userdata, ".json" });
+	return named_lock_each(folder->engine, emit_name, &(struct lock_emitter){ emit, userdata, ".json" });
 }
 
 static int name_make(struct view *folder, const char *name, mode_t mode, int64_t *ret_id)

@@ -7,6 +7,12 @@
 #include "engine/stack.h"
 #include "fs/tree.h"
 
+/* For callbacks of the engine that go on with a name in a listing. */
+struct emitter {
+	node_emit *emit;
+	void *userdata;
+};
+
 int object_system(struct view *view, struct object *ret_object);
 int object_stack(struct view *view, struct object *ret_object);
 int object_output(struct view *view, struct object *ret_object);
@@ -32,14 +38,12 @@ int show_json(FILE *out, const json_t *value);
 
 /* The runs of a folder: of all stacks (stack 0) or of one. */
 int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *ret_id);
-int runs_each(struct view *folder, int64_t stack_id,
-	int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
+int runs_each(struct view *folder, int64_t stack_id, node_emit *emit, void *userdata);
 int runs_show_latest(struct view *view, int64_t stack_id, FILE *out);
 
 /* Shared by runs/ and stacks/S/runs/: the rows for NAME.sloth and for the links NAME. */
 int workflow_find(struct view *folder, const char *name, int64_t *ret_id);
-int workflow_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
+int workflow_each(struct view *folder, node_emit *emit, void *userdata);
 int workflow_put(struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id);
 bool workflow_takes(const char *name);
 int workflow_show(struct view *view, FILE *out);
@@ -50,8 +54,7 @@ int workflow_set_option(
 void workflow_forget_options(struct view *view, const char *file);
 int64_t workflow_stamp(struct view *view);
 int workflow_link_find(struct view *folder, const char *name, int64_t *ret_id);
-int workflow_link_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata);
+int workflow_link_each(struct view *folder, node_emit *emit, void *userdata);
 int workflow_link_show(struct view *view, FILE *out);
 
 /* stacks/S/depends and depends.json: deps.c */

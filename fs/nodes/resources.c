@@ -50,23 +50,22 @@ static int type_find_node(struct view *folder, const char *name, int64_t *ret_id
 	return 0;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
+struct resource_emitter {
+	node_emit *emit;
 	void *userdata;
 	int64_t stack_id;
 };
 
 static int emit_type(void *userdata, unsigned type, const char *name)
 {
-	struct emitter *emitter = userdata;
+	struct resource_emitter *emitter = userdata;
 
 	return emitter->emit(emitter->userdata, name, node_pack(emitter->stack_id, type));
 }
 
-static int type_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int type_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
-	struct emitter emitter = { emit, userdata, folder->id };
+	struct resource_emitter emitter = { emit, userdata, folder->id };
 
 	return resource_type_each(folder->engine, folder->id, emit_type, &emitter);
 }
@@ -77,8 +76,7 @@ static int resource_find_node(struct view *folder, const char *name, int64_t *re
 		folder->engine, node_packed_id(folder->id), node_packed_part(folder->id), name, ret_id);
 }
 
-static int resource_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int resource_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return resource_entry_each(
 		folder->engine, node_packed_id(folder->id), node_packed_part(folder->id), emit, userdata);

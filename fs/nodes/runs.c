@@ -27,15 +27,15 @@ int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *
 	return 0;
 }
 
-struct emitter {
+struct run_emitter {
 	struct view *folder;
-	int (*emit)(void *userdata, const char *name, int64_t id);
+	node_emit *emit;
 	void *userdata;
 };
 
 static int emit_run(void *userdata, const struct run *run)
 {
-	struct emitter *emitter = userdata;
+	struct run_emitter *emitter = userdata;
 	char name[32];
 
 	if (!run_visible(emitter->folder, run))
@@ -44,10 +44,9 @@ static int emit_run(void *userdata, const struct run *run)
 	return emitter->emit(emitter->userdata, name, run->id);
 }
 
-int runs_each(struct view *folder, int64_t stack_id,
-	int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+int runs_each(struct view *folder, int64_t stack_id, node_emit *emit, void *userdata)
 {
-	struct emitter emitter = { folder, emit, userdata };
+	struct run_emitter emitter = { folder, emit, userdata };
 
 	return run_each(folder->engine, stack_id, 0, emit_run, &emitter);
 }
@@ -83,8 +82,7 @@ static int latest_find(struct view *folder, const char *name, int64_t *ret_id)
 	return 0;
 }
 
-static int latest_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int latest_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return latest_run(folder, folder->id) ? emit(userdata, "latest", folder->id) : 0;
 }
@@ -104,8 +102,7 @@ static int all_find(struct view *folder, const char *name, int64_t *ret_id)
 	return runs_find(folder, 0, name, ret_id);
 }
 
-static int all_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int all_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return runs_each(folder, 0, emit, userdata);
 }
@@ -156,8 +153,7 @@ static int own_find(struct view *folder, const char *name, int64_t *ret_id)
 	return runs_find(folder, folder->id, name, ret_id);
 }
 
-static int own_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int own_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return runs_each(folder, folder->id, emit, userdata);
 }

@@ -29,11 +29,6 @@ static int secret_find_node(struct view *folder, const char *name, int64_t *ret_
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_secret(void *userdata, const struct secret *secret)
 {
 	struct emitter *emitter = userdata;
@@ -41,8 +36,7 @@ static int emit_secret(void *userdata, const struct secret *secret)
 	return emitter->emit(emitter->userdata, secret->name, secret->id);
 }
 
-static int secret_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int secret_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return secret_each(folder->engine, emit_secret, &(struct emitter){ emit, userdata });
 }

@@ -93,11 +93,6 @@ static int version_find_node(struct view *folder, const char *name, int64_t *ret
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_version(void *userdata, const struct version *version)
 {
 	struct emitter *emitter = userdata;
@@ -107,8 +102,7 @@ static int emit_version(void *userdata, const struct version *version)
 	return emitter->emit(emitter->userdata, name, version->id);
 }
 
-static int version_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int version_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return version_each(
 		folder->engine, folder->id, INT64_MAX, emit_version, &(struct emitter){ emit, userdata });
@@ -138,8 +132,7 @@ static int emit_name(void *userdata, const struct snapshot_name *name)
 	return emitter->emit(emitter->userdata, name->name, name->id);
 }
 
-static int name_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int name_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return snapshot_name_each(folder->engine, folder->id, emit_name, &(struct emitter){ emit, userdata });
 }
@@ -233,34 +226,14 @@ const struct directory snapshots_directory = DIRECTORY(snapshots_entries);
 
 /* at/TIME */
 
-/* RFC 3339, or the beginning of one (a day, a minute; without a zone: UTC), or how long ago: -2h. */
-static int moment_parse(const char *text, int64_t *ret_ms)
-{
-	static const char *const ends[] = { "", "Z", ":00Z", "T00:00:00Z" };
-	char whole[64];
-	int64_t ago;
-
-	if (*text == '-') {
-		if (duration_parse(text + 1, &ago) < 0)
-			return -EINVAL;
-		*ret_ms = time_now_ms() - ago;
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		snprintf(whole, sizeof(whole), "%.48s%s", text, ends[i]);
-		if (time_parse(whole, ret_ms) == 0)
-			return 0;
-	}
-	return -EINVAL;
-}
-
 static int at_find(struct view *folder, const char *name, int64_t *ret_id)
 {
 	struct version version;
 	int64_t time_ms;
 	int r;
 
-	if (moment_parse(name, &time_ms) < 0)
+	/* Every time has a dash, and a bare number is none. */
+	if (!strchr(name, '-') || past_parse(name, &time_ms) < 0)
 		return fault_set(folder->fault, ENOENT,
 			"at/%.100s: this is no time: 2026-11-21, 2026-11-21T14:03:05Z, -2h, -3d", name);
 	r = version_at(folder->engine, folder->id, time_ms, &version);
@@ -272,8 +245,7 @@ static int at_find(struct view *folder, const char *name, int64_t *ret_id)
 	return r;
 }
 
-static int at_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int at_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return 0; /* no end of times: they are found, not listed */
 }

@@ -27,11 +27,6 @@ static int stack_find_node(struct view *folder, const char *name, int64_t *ret_i
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_stack(void *userdata, const struct stack *stack)
 {
 	struct emitter *emitter = userdata;
@@ -39,8 +34,7 @@ static int emit_stack(void *userdata, const struct stack *stack)
 	return emitter->emit(emitter->userdata, stack->name, stack->id);
 }
 
-static int stack_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int stack_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return stack_each(folder->engine, "", emit_stack, &(struct emitter){ emit, userdata });
 }
@@ -364,8 +358,7 @@ static int emit_output(void *userdata, const struct output *output)
 	return emitter->emit(emitter->userdata, output->name, output->id);
 }
 
-static int output_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int output_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return output_each(folder->engine, folder->id, emit_output, &(struct emitter){ emit, userdata });
 }

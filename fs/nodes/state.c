@@ -69,11 +69,6 @@ static int key_find(struct view *folder, const char *file, int64_t *ret_id)
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_key(void *userdata, const struct kv *kv, const char *value)
 {
 	struct emitter *emitter = userdata;
@@ -82,8 +77,7 @@ static int emit_key(void *userdata, const struct kv *kv, const char *value)
 	return emitter->emit(emitter->userdata, name_encode(kv->name, file), kv->id);
 }
 
-static int key_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int key_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return kv_each(folder->engine, folder_scope(folder), emit_key, &(struct emitter){ emit, userdata });
 }
@@ -313,8 +307,7 @@ static int emit_namespace(void *userdata, const struct kv_namespace *ns)
 	return emitter->emit(emitter->userdata, ns->name, ns->id);
 }
 
-static int namespace_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int namespace_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return kv_namespace_each(folder->engine, emit_namespace, &(struct emitter){ emit, userdata });
 }

@@ -32,11 +32,6 @@ static int tag_find_node(struct view *folder, const char *name, int64_t *ret_id)
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_tag(void *userdata, const struct tag *tag)
 {
 	struct emitter *emitter = userdata;
@@ -44,8 +39,7 @@ static int emit_tag(void *userdata, const struct tag *tag)
 	return emitter->emit(emitter->userdata, tag->name, tag->id);
 }
 
-static int tag_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int tag_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	return tag_each(folder->engine, folder->id, emit_tag, &(struct emitter){ emit, userdata });
 }
@@ -80,8 +74,7 @@ static int word_find(struct view *folder, const char *name, int64_t *ret_id)
 	return tag_word_find(folder->engine, folder->caller, name, ret_id);
 }
 
-static int word_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int word_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return tag_word_each(folder->engine, folder->caller, emit, userdata);
 }
@@ -120,8 +113,7 @@ static int emit_bearer(void *userdata, const struct tag *tag)
 	return emitter->emit(emitter->userdata, tag->stack, tag->id);
 }
 
-static int bearer_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int bearer_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	return tag_bearer_each(
 		folder->engine, folder->caller, folder->id, emit_bearer, &(struct emitter){ emit, userdata });

@@ -7,11 +7,6 @@
 #include "engine/run.h"
 #include "fs/nodes/nodes.h"
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int task_find_node(struct view *folder, const char *name, int64_t *ret_id)
 {
 	char plain[NAME_SIZE];
@@ -33,8 +28,7 @@ static int emit_task(void *userdata, const struct task *task)
 	return emitter->emit(emitter->userdata, name_encode(task->name, name), task->id);
 }
 
-static int task_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int task_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	struct emitter emitter = { emit, userdata };
 

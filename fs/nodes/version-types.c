@@ -12,8 +12,8 @@
 #define SUFFIX ".json"
 enum { FILE_NAME_LIMIT = 255, SUFFIX_SIZE = sizeof(SUFFIX) - 1 };
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
+struct type_emitter {
+	node_emit *emit;
 	void *userdata;
 	size_t skip; /* of each name */
 };
@@ -42,8 +42,7 @@ static int type_find(struct view *folder, const char *name, int64_t *ret_id)
 	return r;
 }
 
-static int type_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int type_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	char from[NAME_SIZE + 1] = "";
 	struct version version;
@@ -118,7 +117,7 @@ static int resource_find_node(struct view *folder, const char *name, int64_t *re
 
 static int emit_resource(void *userdata, const struct version_item *item)
 {
-	struct emitter *emitter = userdata;
+	struct type_emitter *emitter = userdata;
 	const char *entry = item->name + emitter->skip;
 	char name[VERSION_NAME_SIZE + SUFFIX_SIZE];
 	bool fits = strlen(entry) + SUFFIX_SIZE <= FILE_NAME_LIMIT;
@@ -127,8 +126,7 @@ static int emit_resource(void *userdata, const struct version_item *item)
 	return emitter->emit(emitter->userdata, name, item->id);
 }
 
-static int resource_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int resource_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	char prefix[NAME_SIZE + 1];
 	struct version version;
@@ -136,7 +134,8 @@ static int resource_each_node(
 
 	return r < 0 ? r
 		     : version_item_each(folder->engine, version.stack_id, version.number, VERSION_RESOURCE,
-			       prefix, emit_resource, &(struct emitter){ emit, userdata, strlen(prefix) });
+			       prefix, emit_resource,
+			       &(struct type_emitter){ emit, userdata, strlen(prefix) });
 }
 
 /* clang-format off */

@@ -103,8 +103,7 @@ static int file_find(struct view *folder, const char *name, int64_t *ret_id)
 	return -ENOENT;
 }
 
-static int file_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int file_each(struct view *folder, node_emit *emit, void *userdata)
 {
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		int64_t id;
@@ -209,11 +208,6 @@ static int item_find_node(struct view *folder, const char *name, int64_t *ret_id
 	return r;
 }
 
-struct emitter {
-	int (*emit)(void *userdata, const char *name, int64_t id);
-	void *userdata;
-};
-
 static int emit_item(void *userdata, const struct version_item *item)
 {
 	struct emitter *emitter = userdata;
@@ -224,8 +218,7 @@ static int emit_item(void *userdata, const struct version_item *item)
 	return emitter->emit(emitter->userdata, name, item->id);
 }
 
-static int item_each_node(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+static int item_each_node(struct view *folder, node_emit *emit, void *userdata)
 {
 	struct version version;
 	int r = version_get(folder->engine, folder->id, &version);

@@ -295,16 +295,16 @@ int workflow_find(struct view *folder, const char *name, int64_t *ret_id)
 	return r;
 }
 
-struct emitter {
+struct workflow_emitter {
 	struct view *folder;
-	int (*emit)(void *userdata, const char *name, int64_t id);
+	node_emit *emit;
 	void *userdata;
 	bool stems;
 };
 
 static int emit_file(void *userdata, const struct workflow_file *file)
 {
-	struct emitter *emitter = userdata;
+	struct workflow_emitter *emitter = userdata;
 	char name[NAME_SIZE + 8];
 
 	if (!file_visible(emitter->folder, file))
@@ -314,10 +314,9 @@ static int emit_file(void *userdata, const struct workflow_file *file)
 	return emitter->emit(emitter->userdata, name, file->id);
 }
 
-int workflow_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+int workflow_each(struct view *folder, node_emit *emit, void *userdata)
 {
-	struct emitter emitter = { folder, emit, userdata, false };
+	struct workflow_emitter emitter = { folder, emit, userdata, false };
 
 	return workflow_file_each(folder->engine, folder->id, emit_file, &emitter);
 }
@@ -381,7 +380,7 @@ int workflow_link_find(struct view *folder, const char *name, int64_t *ret_id)
 
 static int emit_stem(void *userdata, const struct workflow_file *file)
 {
-	struct emitter *emitter = userdata;
+	struct workflow_emitter *emitter = userdata;
 	struct workflow_file newest;
 	char stem[NAME_SIZE + 8];
 
@@ -391,10 +390,9 @@ static int emit_stem(void *userdata, const struct workflow_file *file)
 	return emit_file(userdata, file);
 }
 
-int workflow_link_each(
-	struct view *folder, int (*emit)(void *userdata, const char *name, int64_t id), void *userdata)
+int workflow_link_each(struct view *folder, node_emit *emit, void *userdata)
 {
-	struct emitter emitter = { folder, emit, userdata, true };
+	struct workflow_emitter emitter = { folder, emit, userdata, true };
 
 	return workflow_file_each(folder->engine, folder->id, emit_stem, &emitter);
 }
