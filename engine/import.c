@@ -130,30 +130,49 @@ static bool list_has(const json_t *list, const json_t *value)
 	return false;
 }
 
-/* The document has the names of sensitive outputs, and not their values. */
-static bool left_out(struct import *import, const char *name)
+/* The document has the names of sensitive outputs, and not their values. As a set, because there may be as
+ * many as there are outputs. */
+static int left_out(struct import *import, json_t *ret_set)
 {
-	json_auto_t *value = json_string(name);
+	json_t *name;
+	size_t i;
 
-	return list_has(json_object_get(import->document, "sensitive"), value);
+	json_array_foreach (json_object_get(import->document, "sensitive"), i, name) {
+		if (!json_is_string(name))
+			return wrong(import, "sensitive", "must be names of outputs");
+		if (json_object_set_new(ret_set, json_string_value(name), json_true()) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static int import_outputs(struct import *import)
 {
 	json_t *wanted = json_object_get(import->document, "outputs"),
 	       *now = json_object_get(import->now, "outputs"), *value;
+	json_auto_t *sensitive = json_object();
 	const char *name;
-	int r = 0;
+	int r = sensitive ? left_out(import, sensitive) : -ENOMEM;
 
 	json_object_foreach (now, name, value)
 		if (r == 0 && !json_object_get(wanted, name))
 			r = output_delete(
 				import->engine, import->caller, import->stack.id, name, import->fault);
 	json_object_foreach (wanted, name, value)
-		if (r == 0 && !left_out(import, name) && !json_equal(value, json_object_get(now, name)))
+		if (r == 0 && !json_object_get(sensitive, name) &&
+			!json_equal(value, json_object_get(now, name)))
 			r = output_set(
 				import->engine, import->caller, import->stack.id, name, value, import->fault);
 	return r;
+}
+
+/* Lists are looked through for each of their items: none is longer than a stack may have them. */
+static int list_fits(struct import *import, const char *name, const json_t *list, size_t limit)
+{
+	if (json_array_size(list) > limit)
+		return fault_set(import->fault, EDQUOT, "the document has %zu %s, and the limit is %zu",
+			json_array_size(list), name, limit);
+	return 0;
 }
 
 static int import_tags(struct import *import)
@@ -162,7 +181,7 @@ static int import_tags(struct import *import)
 	       *now = json_object_get(import->now, "tags"), *tag;
 	int64_t id;
 	size_t i;
-	int r = 0;
+	int r = list_fits(import, "tags", wanted, TAGS_MAX);
 
 	json_array_foreach (now, i, tag)
 		if (r == 0 && !list_has(wanted, tag))
@@ -198,7 +217,7 @@ static int import_depends(struct import *import)
 	       *now = json_object_get(import->now, "depends"), *dep;
 	int64_t id;
 	size_t i;
-	int r = 0;
+	int r = list_fits(import, "dependencies", wanted, DEPS_MAX);
 
 	json_array_foreach (wanted, i, dep)
 		r = r < 0 ? r : check_members(import, "depends", dep, members);

@@ -264,6 +264,45 @@ static void test_what_was_over(void **state)
 	assert_int_equal(kv_find(f->engine, (struct kv_scope){ .stack_id = id }, "k", &kv, NULL), -ENOENT);
 }
 
+/* A document of `count` items, each with its number between two texts. malloc'ed. */
+static char *list_document(
+	const char *start, const char *before, const char *after, int count, const char *end)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs(start, out);
+	for (int i = 0; i < count; i++)
+		fprintf(out, "%s%s%d%s", i ? ", " : "", before, i, after);
+	fputs(end, out);
+	fclose(out);
+	return text;
+}
+
+static void test_many(void **state)
+{
+	enum { MANY = 50000, SECONDS = 20 };
+	struct fixture *f = *state;
+	int64_t id = fixture_stack(f, "a"), start = time_now_ms();
+	CLEANUP(cleanup_free)
+	char *tags = list_document(HEAD ", \"tags\": [", "\"t", "\"", TAGS_MAX + 1, "]}");
+	CLEANUP(cleanup_free)
+	char *deps = list_document(HEAD ", \"depends\": [", "{\"name\": \"b", "\"}", DEPS_MAX + 1, "]}");
+	CLEANUP(cleanup_free)
+	char *outputs = list_document(HEAD ", \"outputs\": {", "\"k", "\": 1", MANY, "}, ");
+	CLEANUP(cleanup_free)
+	char *sensitive = list_document("\"sensitive\": [", "\"k", "\"", MANY, "]}"), *both = NULL;
+
+	assert_int_equal(import(f, &f->alice, id, tags), -EDQUOT);
+	assert_int_equal(import(f, &f->alice, id, deps), -EDQUOT);
+	/* Each is looked up among all: with a search through the list it takes minutes. */
+	assert_true(asprintf(&both, "%s%s", outputs, sensitive) > 0);
+	assert_int_equal(import(f, &f->alice, id, both), 0);
+	assert_true(time_now_ms() - start < SECONDS * 1000);
+	assert_int_equal(import(f, &f->alice, id, HEAD ", \"sensitive\": [1]}"), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +312,7 @@ int main(void)
 		TEST(test_refusals),
 		TEST(test_sensitive),
 		TEST(test_what_was_over),
+		TEST(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
