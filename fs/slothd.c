@@ -50,7 +50,8 @@ struct daemon {
 	struct mount_context mounts;
 	struct door *door;
 	ev_signal on_term, on_int, on_hup;
-	bool again; /* end, and begin as a new program: see restart() */
+	bool again;   /* end, and begin as a new program: see restart() */
+	bool stopped; /* end, whatever else: somebody said so */
 	ev_timer idle, ending;
 	ev_tstamp idle_since;
 };
@@ -137,12 +138,15 @@ static void tell_ready(struct daemon *daemon, const char *text)
 
 static void stop_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 {
+	struct daemon *daemon = signal->data;
+
 	log_info("stopping");
+	daemon->stopped = true;
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* A signal that asks us to end while we start anew is for the program that comes: it stays pending over
- * execve(2), until that has its watchers. */
+/* A signal that asks us to end while we start waits for its watchers, so that it never finds us half made.
+ * One that comes while we start anew stays pending over execve(2), for the program that comes. */
 static void hold_signals(int how)
 {
 	sigset_t set;
@@ -334,6 +338,7 @@ static void prepare_process(void)
 	struct rlimit files;
 
 	umask(0);
+	hold_signals(SIG_BLOCK);
 	signal(SIGPIPE, SIG_IGN);
 	/* Every client, runner and waiting process is a descriptor. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -366,6 +371,7 @@ static int run(struct daemon *daemon)
 		return give_up(daemon, r, &fault);
 	ev_signal_init(&daemon->on_term, stop_signal, SIGTERM);
 	ev_signal_init(&daemon->on_int, stop_signal, SIGINT);
+	daemon->on_term.data = daemon->on_int.data = daemon;
 	ev_signal_start(daemon->loop, &daemon->on_term);
 	ev_signal_start(daemon->loop, &daemon->on_int);
 	ev_signal_init(&daemon->on_hup, restart_signal, SIGHUP);
@@ -377,6 +383,8 @@ static int run(struct daemon *daemon)
 	log_info("slothd %s: %s, %s", SLOTH_VERSION, daemon->place.home, daemon->place.socket);
 	tell_ready(daemon, "1\n");
 	ev_run(daemon->loop, 0);
+	if (daemon->stopped)
+		daemon->again = false;
 	if (daemon->again) {
 		daemon->mount_count = 0;
 		mount_each(&daemon->mounts, keep_mount, daemon);

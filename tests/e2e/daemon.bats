@@ -241,3 +241,19 @@ times()
 	eventually cp after.sloth "$M/runs/"
 	[ "$(cat "$M/runs/latest/wait")" = success ]
 }
+
+@test "SIGTERM while the daemon starts anew: it ends, and nothing is left mounted" {
+	stop_daemon
+	for ((i = 0; i < 10; i++)); do
+		start_daemon
+		kill -HUP "$daemon"
+		# Together with it, and at any moment of the new start.
+		((i == 0)) || eventually grep -q 'starting anew' slothd.log
+		((i < 2)) || sleep "0.0$i"
+		kill -TERM "$daemon"
+		wait "$daemon"
+		! mountpoint -q "$M"
+		: >slothd.log
+	done
+	daemon=''
+}
