@@ -189,15 +189,3 @@ size_t conn_pending(const struct conn *conn)
 {
 	return conn->out.size;
 }
-
-void conn_pause(struct conn *conn)
-{
-	if (!conn->dead)
-		ev_io_stop(conn->loop, &conn->readable);
-}
-
-void conn_resume(struct conn *conn)
-{
-	if (!conn->dead)
-		ev_io_start(conn->loop, &conn->readable);
-}

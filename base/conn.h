@@ -46,7 +46,3 @@ void conn_flush(struct conn *conn);
 
 /* Bytes that are queued and not yet taken by the kernel. */
 size_t conn_pending(const struct conn *conn);
-
-/* Stops and resumes reading, for back pressure. */
-void conn_pause(struct conn *conn);
-void conn_resume(struct conn *conn);

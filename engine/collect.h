@@ -20,7 +20,7 @@ void collector_free(struct collector *collector);
 /* Something was deleted: there is work. */
 void collector_wake(struct collector *collector);
 
-/* Deletes what is to be deleted of all stacks now. One slice: 1: there is more, 0: all is done, or -errno. */
+/* Deletes what is to be deleted of all stacks, now and at once. 0 or -errno. */
 int collect_retention(struct engine *engine);
-/* Removes what deleted versions have left. One slice. */
+/* Removes what deleted versions have left. One slice: 1: there is more, 0: all is done, or -errno. */
 int collect_rest(struct engine *engine);

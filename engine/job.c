@@ -54,11 +54,6 @@ void jobs_done(struct jobs *jobs)
 	}
 }
 
-void job_forget(struct job *job)
-{
-	job->done = NULL;
-}
-
 static void job_finish(struct job *job)
 {
 	json_auto_t *answer = json_loadb(buffer_text(&job->answer), job->answer.size, 0, NULL);

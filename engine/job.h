@@ -37,6 +37,3 @@ void jobs_done(struct jobs *jobs);
 /* `arguments` are copied by the system; NULL ends them. -EBUSY: JOBS_MAX are under way. */
 int job_start(struct jobs *jobs, const char *const *arguments, job_done *done, void *userdata,
 	struct fault *fault, struct job **ret_job);
-
-/* done() is not called any more; the job goes on. */
-void job_forget(struct job *job);

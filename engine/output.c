@@ -356,15 +356,6 @@ void output_show_json(struct engine *engine, int64_t stack_id, FILE *out)
 	fputs("}\n", out);
 }
 
-void output_write_stored(const char *stored, size_t size, FILE *out)
-{
-	json_auto_t *value = seal_is(stored, size) ? json_string(SEAL_SHOWN)
-						   : json_loadb(stored, size, JSON_DECODE_ANY, NULL);
-
-	if (value)
-		output_write_raw(value, out);
-}
-
 int output_restore(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
 	const char *stored, size_t size, struct fault *fault)
 {

@@ -53,9 +53,8 @@ int output_delete(struct engine *engine, struct caller *caller, int64_t stack_id
 void output_show(struct engine *engine, int64_t stack_id, FILE *out);
 void output_show_json(struct engine *engine, int64_t stack_id, FILE *out);
 
-/* For versions, which hold what is stored. Shows it as outputs.d/KEY would, a sensitive one as "<sensitive>";
- * and makes it the output's value again, sealed as it is (`version_put` included). */
-void output_write_stored(const char *stored, size_t size, FILE *out);
+/* For versions, which hold what is stored: makes it the output's value again, sealed as it is (`version_put`
+ * included). */
 int output_restore(struct engine *engine, struct caller *caller, int64_t stack_id, const char *name,
 	const char *stored, size_t size, struct fault *fault);
 

@@ -22,11 +22,6 @@ static const char *const trigger_names[SNAPSHOT_TRIGGER_COUNT] = {
 	[SNAPSHOT_BEFORE_RESTORE] = "before_restore",
 };
 
-const char *snapshot_trigger_name(enum snapshot_trigger trigger)
-{
-	return trigger_names[trigger];
-}
-
 static const struct {
 	const char *name;
 	size_t offset;

@@ -42,8 +42,6 @@ struct snapshot_name {
 	int64_t version_id, number, created_ms;
 };
 
-const char *snapshot_trigger_name(enum snapshot_trigger trigger);
-
 /* A description as it stands, or words: description= creator= tags= name=. -EINVAL. */
 int snapshot_parse(const char *line, size_t size, struct fault *fault, struct snapshot_request *ret_request);
 

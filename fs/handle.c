@@ -468,11 +468,6 @@ int64_t handle_polled_offset(const struct handle *handle)
 	return handle->read_end;
 }
 
-uint64_t handle_serial(const struct handle *handle)
-{
-	return handle->serial;
-}
-
 struct watch *tree_find_watch(struct tree *tree, struct handle *handle, void (*wake)(struct watch *watch))
 {
 	struct watch *watch;

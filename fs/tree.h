@@ -180,7 +180,6 @@ const struct buffer *handle_answer(const struct handle *handle);
 bool handle_dirty(const struct handle *handle);
 void handle_discard(struct handle *handle);
 uint64_t handle_number(const struct handle *handle);
-uint64_t handle_serial(const struct handle *handle);
 int64_t handle_polled_offset(const struct handle *handle);
 
 /* Calls `wake` (from the loop, after a commit) whenever the stream behind a handle may have grown or ended,

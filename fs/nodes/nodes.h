@@ -39,7 +39,6 @@ int show_json(FILE *out, const json_t *value);
 /* The runs of a folder: of all stacks (stack 0) or of one. */
 int runs_find(struct view *folder, int64_t stack_id, const char *name, int64_t *ret_id);
 int runs_each(struct view *folder, int64_t stack_id, node_emit *emit, void *userdata);
-int runs_show_latest(struct view *view, int64_t stack_id, FILE *out);
 
 /* Shared by runs/ and stacks/S/runs/: the rows for NAME.sloth and for the links NAME. */
 int workflow_find(struct view *folder, const char *name, int64_t *ret_id);
