@@ -340,7 +340,7 @@ int name_unescape(const char *name, char *ret_text, size_t size)
 			return -ENOENT;
 		if (c == '%') {
 			if (!isxdigit((unsigned char)name[1]) || !isxdigit((unsigned char)name[2]) ||
-				sscanf(name + 1, "%2X", &c) != 1)
+				sscanf(name + 1, "%2X", &c) != 1 || !c)
 				return -ENOENT;
 			name += 2;
 		}
@@ -353,4 +353,14 @@ int name_unescape(const char *name, char *ret_text, size_t size)
 int name_decode(const char *name, char ret_name[NAME_SIZE])
 {
 	return name_unescape(name, ret_name, NAME_SIZE);
+}
+
+char *name_readable(const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *text = malloc(size);
+
+	if (text && (name_unescape(name, text, size) < 0 || !text_is_utf8(text, strlen(text))))
+		memcpy(text, name, size);
+	return text;
 }

@@ -24,6 +24,9 @@ enum { ENCODED_SIZE = 3 * NAME_SIZE };
 char *name_encode(const char *name, char ret_name[ENCODED_SIZE]);
 /* 0 or -ENOENT. */
 int name_decode(const char *name, char ret_name[NAME_SIZE]);
+/* For people: %XX decoded where the whole is a text then, else as it stands. Control characters are as they
+ * are: see text_write_safe(). malloc'ed; NULL without memory. */
+char *name_readable(const char *name);
 
 /* Milliseconds since 1970, by the wall clock. */
 int64_t time_now_ms(void);

@@ -94,6 +94,16 @@ static void print_part(const json_t *change)
 	print_side(json_object_get(change, "to"), duration);
 }
 
+/* As people write it: resources are called after files, packages … */
+static void print_name(const json_t *change)
+{
+	const char *name = print_text(change, "name");
+	CLEANUP(cleanup_free)
+	char *readable = strcmp(print_text(change, "kind"), "resource") ? NULL : name_readable(name);
+
+	text_write_safe(stdout, readable ? readable : name);
+}
+
 static bool same_thing(const json_t *a, const json_t *b)
 {
 	return a && b && !strcmp(print_text(a, "kind"), print_text(b, "kind")) &&
@@ -131,7 +141,7 @@ static size_t print_changes(const json_t *changes, bool tasks)
 			printf("%s ", words[word].verb);
 		else
 			printf("%s %s: ", words[word].verb, kind);
-		text_write_safe(stdout, print_text(change, "name"));
+		print_name(change);
 		open = json_object_get(change, "from") && json_object_get(change, "to");
 		if (open) {
 			fputs(" (", stdout);

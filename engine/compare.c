@@ -222,7 +222,7 @@ void compare_show(const json_t *changes, FILE *out)
 
 		fprintf(out, "%s %s%s", text_of(change, "op"), text ? "" : text_of(change, "kind"),
 			text ? "" : " ");
-		text_write_safe(out, text_of(change, "name"));
+		version_write_name(text_of(change, "kind"), text_of(change, "name"), out);
 		if (*text_of(change, "attribute")) {
 			fputs(": ", out);
 			text_write_safe(out, text_of(change, "attribute"));

@@ -177,7 +177,7 @@ static int kept_json(struct engine *engine, int64_t version_id, json_t *object)
 	return r;
 }
 
-static json_t *version_json(const struct version *version)
+json_t *version_json(const struct version *version)
 {
 	char time[32];
 
@@ -222,11 +222,38 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static void show_run(const json_t *object, FILE *out)
+void version_write_run(const json_t *object, FILE *out)
 {
 	if (json_is_integer(json_object_get(object, "run")))
 		fprintf(out, "  run %" JSON_INTEGER_FORMAT,
 			json_integer_value(json_object_get(object, "run")));
+}
+
+void version_write_origin(const json_t *object, FILE *out)
+{
+	fprintf(out, "v%-6" JSON_INTEGER_FORMAT " %s  %s  ",
+		json_integer_value(json_object_get(object, "version")), text_of(object, "time"),
+		text_of(object, "user"));
+}
+
+void version_write_name(const char *kind, const char *name, FILE *out)
+{
+	CLEANUP(cleanup_free)
+	char *readable = strcmp(kind, version_kind_name(VERSION_RESOURCE)) ? NULL : name_readable(name);
+
+	text_write_safe(out, readable ? readable : name);
+}
+
+/* "resource file/%2Fetc%2Fmotd": other things have names without anything encoded. */
+static void show_what(const char *what, FILE *out)
+{
+	static const char prefix[] = "resource ";
+	size_t n = sizeof(prefix) - 1;
+
+	if (strncmp(what, prefix, n) != 0)
+		n = 0;
+	fwrite(what, 1, n, out);
+	version_write_name(n ? version_kind_name(VERSION_RESOURCE) : "", what + n, out);
 }
 
 static void show_names(const json_t *object, FILE *out)
@@ -242,10 +269,11 @@ static void show_names(const json_t *object, FILE *out)
 
 static void show_version(const json_t *object, FILE *out)
 {
-	fprintf(out, "v%" JSON_INTEGER_FORMAT "  %s  %s  %s",
+	fprintf(out, "v%" JSON_INTEGER_FORMAT "  %s  %s  ",
 		json_integer_value(json_object_get(object, "version")), text_of(object, "time"),
-		text_of(object, "user"), text_of(object, "what"));
-	show_run(object, out);
+		text_of(object, "user"));
+	show_what(text_of(object, "what"), out);
+	version_write_run(object, out);
 	if (*text_of(object, "trigger")) {
 		fprintf(out, "  [%s", text_of(object, "trigger"));
 		if (*text_of(object, "description"))
@@ -311,11 +339,10 @@ int version_show_blame(struct engine *engine, int64_t stack_id, FILE *out)
 	if (r < 0)
 		return r;
 	json_array_foreach (list, i, object) {
-		fprintf(out, "v%-6" JSON_INTEGER_FORMAT " %s  %s  %s ",
-			json_integer_value(json_object_get(object, "version")), text_of(object, "time"),
-			text_of(object, "user"), text_of(object, "kind"));
-		text_write_safe(out, text_of(object, "name"));
-		show_run(object, out);
+		version_write_origin(object, out);
+		fprintf(out, "%s ", text_of(object, "kind"));
+		version_write_name(text_of(object, "kind"), text_of(object, "name"), out);
+		version_write_run(object, out);
 		fputc('\n', out);
 	}
 	return 0;

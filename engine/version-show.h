@@ -15,6 +15,16 @@ int version_item_show(struct engine *engine, const struct version_item *item, st
 int version_item_value(
 	struct engine *engine, const struct version_item *item, struct fault *fault, json_t **ret_value);
 
+/* Writes the name of an item for people: that of a resource decoded, control characters escaped. */
+void version_write_name(const char *kind, const char *name, FILE *out);
+
+/* Number, time, who, run and what of a version as JSON: new reference. */
+json_t *version_json(const struct version *version);
+/* The beginning of a line of blame: number, time and who of such an object. */
+void version_write_origin(const json_t *object, FILE *out);
+/* "  run 7" where one made it. */
+void version_write_run(const json_t *object, FILE *out);
+
 /* Outputs of a version, as outputs and outputs.json of a stack. */
 int version_show_outputs(
 	struct engine *engine, int64_t stack_id, int64_t number, struct fault *fault, FILE *out);

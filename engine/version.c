@@ -350,6 +350,11 @@ int version_item_find(struct engine *engine, int64_t stack_id, enum version_kind
 	return r;
 }
 
+int version_item_before(struct engine *engine, const struct version_item *item, struct version_item *ret_item)
+{
+	return item_last(engine, item->stack_id, item->kind, item->name, item->from - 1, ret_item);
+}
+
 int version_item_read(struct engine *engine, const struct version_item *item, struct fault *fault,
 	struct buffer *ret_content)
 {

@@ -96,6 +96,9 @@ void version_row(struct query *query, struct version *ret_version);
 int version_item_find(struct engine *engine, int64_t stack_id, enum version_kind kind, const char *name,
 	int64_t number, struct version_item *ret_item);
 int version_item_get(struct engine *engine, int64_t id, struct version_item *ret_item);
+/* What the item was before it became this, also if there was none in between. -ENOENT. */
+int version_item_before(
+	struct engine *engine, const struct version_item *item, struct version_item *ret_item);
 
 /* The items of a kind in a version, by name, until `each` returns non-zero. With `within`: only names that
  * begin with it. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/blame.h"
 #include "engine/resource.h"
 #include "fs/nodes/nodes.h"
 
@@ -192,6 +193,25 @@ static int needed_by_show(struct view *view, FILE *out)
 	return r < 0 ? r : resource_dependent_each(view->engine, &resource, edge_line, out);
 }
 
+static int blame_lines_show(struct view *view, FILE *out)
+{
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	int r = resource_get(view->engine, view->id, &resource);
+
+	return r < 0 ? r : resource_blame_show(view->engine, &resource, view->fault, out);
+}
+
+static int blame_list_show(struct view *view, FILE *out)
+{
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	json_auto_t *list = NULL;
+	int r = resource_get(view->engine, view->id, &resource);
+
+	if (r == 0)
+		r = resource_blame_json(view->engine, &resource, view->fault, &list);
+	return r < 0 ? r : show_json(out, list);
+}
+
 static int protect_show(struct view *view, FILE *out)
 {
 	CLEANUP(resource_done) struct resource resource = { 0 };
@@ -280,6 +300,10 @@ static const struct entry resource_entries[] = {
 	{ .name = "protect", .help = "1: it can't be destroyed", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_RESOURCE, .aspects = ASPECT_RESOURCES, .object = object_resource,
 	  .show = protect_show, .write = protect_write },
+	{ RESOURCE_FILE("blame", "which version, who and when, for each desired attribute"), .kind = KIND_TEXT,
+	  .fleeting = true, .show = blame_lines_show },
+	{ RESOURCE_FILE("blame.json", "the same as JSON"), .kind = KIND_TEXT, .fleeting = true,
+	  .show = blame_list_show },
 	{ RESOURCE_FILE("module", "the module that looks after it"), .kind = KIND_TEXT, .show = text_show },
 	{ RESOURCE_FILE("action", "create or update: what made it as it is desired"), .kind = KIND_TEXT,
 	  .show = text_show },

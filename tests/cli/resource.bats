@@ -44,6 +44,30 @@ two_resources()
 	[[ $output == *'resource.created stack=web run=1'*'resource.changed'*'resource.deleted'* ]]
 }
 
+@test "blame, attribute by attribute, by the name that people write" {
+	two_resources
+	task 'stack.register_resource{ type = "file", name = "/etc/motd", module = "file_ops", properties = { mode = "0600" },
+		dependencies = { "package/nginx" } }'
+	[[ $(sloth cat $R/file/%2Fetc%2Fmotd/blame) == *'  module  run 1'*'  properties.mode  run 2'* ]]
+	run sloth stack blame web
+	[[ $output == *'resource file//etc/motd '* && $output != *%2F* ]]
+	for item in file//etc/motd file/%2Fetc%2Fmotd resource/file//etc/motd; do
+		run sloth stack blame web "$item"
+		[ "$status" -eq 0 ]
+		[[ ${lines[0]} == ATTRIBUTE*VERSION*TIME*USER*RUN && $output == *module*' 1'*properties.mode*' 2'* ]]
+	done
+	run sloth stack blame web file//etc/motd --json
+	[[ $output == *'"attribute": "properties.mode"'*'"run": 2'* ]]
+	run sloth stack blame web file//etc/nothing
+	[ "$status" -eq 4 ]
+	run sloth stack history web
+	[[ $output == *'resource file//etc/motd'* ]]
+	run sloth stack snapshot compare web v1 current
+	[[ $output == *'Added resource: file//etc/motd'* ]]
+	run sloth stack snapshot compare web v1 current --json
+	[[ $output == *'"name": "file/%2Fetc%2Fmotd"'* ]]
+}
+
 @test "a long list comes whole" {
 	sloth stack new web
 	run task '

@@ -454,6 +454,7 @@ static void test_names_from_outside(void **state)
 	assert_string_equal(name_encode(".hidden a\nb", encoded), "%2Ehidden%20a%0Ab");
 	assert_int_equal(name_decode("%zz", decoded), -ENOENT);
 	assert_int_equal(name_decode("%", decoded), -ENOENT);
+	assert_int_equal(name_decode("a%00b", decoded), -ENOENT);
 }
 
 int main(void)
