@@ -217,9 +217,20 @@ static void work_done(struct work *work)
 	free(work->list);
 }
 
+/* As it stands in the tree, or as a comparison shows it to people. */
+static bool is_named(const char *wanted, enum version_kind kind, const char *name)
+{
+	CLEANUP(cleanup_free) char *readable = NULL;
+
+	if (!strcmp(wanted, name))
+		return true;
+	readable = kind == VERSION_RESOURCE ? name_readable(name) : NULL;
+	return readable && !strcmp(wanted, readable);
+}
+
 static bool wanted(const struct restore *restore, enum version_kind kind, const char *name)
 {
-	if (!(restore->kinds & 1U << kind) || (restore->name[0] && strcmp(restore->name, name) != 0))
+	if (!(restore->kinds & 1U << kind) || (restore->name[0] && !is_named(restore->name, kind, name)))
 		return false;
 	if (kind != VERSION_TEXT || !restore->texts)
 		return true;

@@ -117,8 +117,8 @@ static void test_all_kinds(void **state)
 		"~ output url: http://a -> http://b\n"
 		"~ resource service/cache: dependencies: [\"service/web/1\"] -> []\n"
 		"+ resource service/db\n"
-		"~ resource service/web%2F1: dependencies: [] -> [\"service/cache\"]\n"
-		"~ resource service/web%2F1: properties.replicas: 2 -> 4\n"
+		"~ resource service/web/1: dependencies: [] -> [\"service/cache\"]\n"
+		"~ resource service/web/1: properties.replicas: 2 -> 4\n"
 		"+ state m: 1\n"
 		"- state n: 1\n"
 		"- tag prod\n"
@@ -137,6 +137,11 @@ static void test_all_kinds(void **state)
 	/* And forward again. */
 	assert_int_equal(restore(f, &f->alice, id, "undo", &count), 0);
 	assert_compared(f, id, now, now + 2, "");
+	/* One thing, called as people call it and as the tree does. */
+	assert_int_equal(restore(f, &f->alice, id, "9 only=resource/service/web/1", &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(restore(f, &f->alice, id, "9 only=resource/service/web%2F1", &count), 0);
+	assert_int_equal(count, 0);
 }
 
 static int snapshots_seen(void *userdata, const struct snapshot *snapshot)
