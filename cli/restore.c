@@ -17,14 +17,16 @@ const struct option restore_options[] = {
 	{ "dry-run", 'n', NULL, "only show what would change" },
 	{ "only", 0, "WHAT,...",
 		"a part: resources, outputs, state, tags, deps, config, values, workflow, KIND/NAME" },
-	{ "force", 'f', NULL, "do not ask" },
-	{ "yes", 'y', NULL, "do not ask" },
+	{ "verbose", 'v', NULL, "say item by item what was restored" },
+	CONFIRM_OPTIONS,
 	{ NULL },
 };
 
 const struct option undo_options[] = {
 	{ "dry-run", 'n', NULL, "only check whether it could be" },
 	{ "only", 0, "WHAT,...", "a part: as of snapshot restore" },
+	{ "verbose", 'v', NULL, "say item by item what was undone" },
+	CONFIRM_OPTIONS,
 	{ NULL },
 };
 
@@ -201,24 +203,42 @@ static int restore_line(struct command *command, const char *start, bool dry_run
 	return r < 0 ? r : control_word(command, line, "only", command_option(command, "only"));
 }
 
+/* From what it was to what it has become: what was restored and nothing else, also of a part. NULL without
+ * --verbose. */
+static int restored_changes(
+	struct command *command, const char *stack, int64_t before, int64_t number, json_t **ret_changes)
+{
+	char from[32], to[32];
+
+	if (!command_flag(command, "verbose"))
+		return 0;
+	snprintf(from, sizeof(from), "v%" PRId64, before);
+	snprintf(to, sizeof(to), "v%" PRId64, number);
+	return compare_json(command, stack, from, to, ret_changes);
+}
+
 /* What it has become. */
 static int restored(struct command *command, const char *stack, int64_t before, const char *what)
 {
+	json_auto_t *changes = NULL;
 	int64_t number;
 	char text[32];
 	int r = latest_version(command, stack, &number);
 
+	r = r < 0 ? r : restored_changes(command, stack, before, number, &changes);
 	if (r < 0)
 		return r;
 	if (command->format != FORMAT_TEXT)
-		return print_value(
-			command, json_pack("{sssssIsb}", "stack", stack, "restored", what, "version",
-					 (json_int_t)number, "changed", number != before));
+		return print_value(command,
+			json_pack("{sssssIsbsO*}", "stack", stack, "restored", what, "version",
+				(json_int_t)number, "changed", number != before, "changes", changes));
 	if (number == before) {
 		print_done("Stack '%s' is what it was then: nothing to do", stack);
 		return 0;
 	}
 	print_done("Snapshot restored successfully");
+	if (changes)
+		compare_print(changes);
 	print_heading("Current State");
 	snprintf(text, sizeof(text), "v%" PRId64, number);
 	print_detail("Version", text);
@@ -233,6 +253,18 @@ static int ask(struct command *command, const char *stack, const char *version)
 	char question[2 * NAME_SIZE + 64];
 
 	snprintf(question, sizeof(question), "This will restore stack %s to snapshot %s", stack, version);
+	return confirm(command, question);
+}
+
+static int ask_undo(struct command *command, const char *stack, int64_t count)
+{
+	char question[NAME_SIZE + 64];
+
+	if (count == 1)
+		snprintf(question, sizeof(question), "This will undo the last change of stack %s", stack);
+	else
+		snprintf(question, sizeof(question),
+			"This will undo the last %" PRId64 " changes of stack %s", count, stack);
 	return confirm(command, question);
 }
 
@@ -269,6 +301,7 @@ int undo_run(struct command *command)
 	const char *stack = command->operands[0];
 	const char *count = command->operand_count > 1 ? command->operands[1] : "1";
 	CLEANUP(buffer_done) struct buffer line = { 0 };
+	bool dry_run = command_flag(command, "dry-run");
 	char start[64];
 	int64_t number, before;
 	int r = latest_version(command, stack, &before);
@@ -278,11 +311,13 @@ int undo_run(struct command *command)
 	if (r < 0)
 		return r;
 	snprintf(start, sizeof(start), "undo %" PRId64, number);
-	r = restore_line(command, start, command_flag(command, "dry-run"), &line);
+	r = restore_line(command, start, dry_run, &line);
+	if (r == 0 && !dry_run)
+		r = ask_undo(command, stack, number);
 	r = r < 0 ? r : control_write(command, stack, "snapshots/restore", buffer_text(&line));
 	if (r < 0)
 		return r;
-	if (!command_flag(command, "dry-run"))
+	if (!dry_run)
 		return restored(command, stack, before, start);
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, json_pack("{sssb}", "stack", stack, "changed", 0));

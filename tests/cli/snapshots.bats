@@ -78,15 +78,19 @@ Changes:
 	[ "$status" -eq 0 ]
 	[[ $output == *'✓ Snapshot restored successfully'*'Version:'*v7*'Before:'*v6* ]]
 	[ "$(sloth stack output web url)" = http://a ]
-	run sloth stack undo web --json
+	run sloth stack undo web </dev/null
+	[ "$status" -eq 11 ]
+	[[ $output == *'undo the last change of stack web'*'--force'* ]]
+	[ "$(sloth stack output web url)" = http://a ]
+	run sloth stack undo web --json --yes
 	[[ $output == *'"version": 8'*'"changed": true'* ]]
 	[ "$(sloth stack output web url)" = http://b ]
 	sloth stack snapshot restore web v1 --only outputs --yes
 	[ -z "$(sloth stack output web)" ]
 	[ "$(sloth cat /stacks/web/values.yaml)" = 'replicas: 4' ]
-	sloth stack undo web 2 >/dev/null
+	sloth stack undo web 2 --force >/dev/null
 	[ "$(sloth stack output web url)" = http://a ]
-	run sloth stack undo web 99
+	run sloth stack undo web 99 --yes
 	[ "$status" -eq 4 ]
 	run sloth stack undo web x
 	[ "$status" -eq 10 ]
@@ -94,6 +98,18 @@ Changes:
 	[ "$status" -eq 10 ]
 	run sloth stack snapshot restore web v99 --force
 	[ "$status" -eq 4 ]
+}
+
+@test "restore and undo say item by item what they did" {
+	prepare
+	run sloth stack snapshot restore web good --only outputs --yes --verbose
+	[ "$status" -eq 0 ]
+	[[ $output == *'restored successfully'*'~ Modified output: url (http://b -> http://a)'* ]]
+	[[ ${output#*successfully} != *values* ]]
+	run sloth stack undo web -y -v --json
+	[[ $output == *'"changes": ['*'"name": "url"'*'"to": "http://b"'* ]]
+	run sloth stack undo web -y --json
+	[[ $output != *'"changes"'* ]]
 }
 
 @test "delete, pin, unpin" {
