@@ -121,6 +121,7 @@ int handle_open(
 	handle->flags = flags;
 	handle->door = request->door;
 	handle->opener = request->caller.pid;
+	handle->uid = request->caller.uid;
 	handle->serial = ++tree->last_handle;
 	r = tell_opened(tree, request, handle);
 	if (r == 0)

@@ -12,13 +12,14 @@ struct handle {
 	int flags;	  /* of open(2) */
 	const void *door; /* through which it was opened */
 	pid_t opener;
+	uid_t uid;	    /* the opener's */
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */
 	bool same;	    /* … and has it already from an open before */
 	bool secret;	    /* … which it never may: see struct entry, opened */
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
 	struct stream_mark mark;
-	int64_t read_end;   /* stream: where the last read ended; poll(2) is about what comes after */
+	int64_t read_end; /* stream: where the last read ended; poll(2) is about what comes after */
 	/* What it asked session locks for, at some time. */
 	struct lock_target *targets;
 	size_t target_count;
@@ -69,7 +70,7 @@ int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);
 
 /* opened.c: the instance of a row that waits, for who looks it up now. */
-uint8_t handle_free_instance(struct tree *tree, struct node node, pid_t pid);
+uint8_t handle_free_instance(struct tree *tree, struct node node, const struct caller *caller);
 
 /* Renders a row; the buffer is the caller's. */
 int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content);

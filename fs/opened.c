@@ -66,9 +66,33 @@ static bool same_row(struct node a, struct node b)
 	return a.id == b.id && a.table == b.table && a.row == b.row;
 }
 
+/* Of the numbers of one file: which are taken, and which of them by the user who asks. */
+struct numbers {
+	bool used[256], own[256];
+	unsigned own_count;
+	uint8_t last_own;
+};
+
+/* Nobody takes so many that others have to stand behind him: who has his share gets a number of his own
+ * again, and a few are kept for root, who may have to end it all. */
+enum { OF_ONE_USER = 128, OF_ALL_USERS = 240 };
+
+static void number_use(struct numbers *numbers, const struct handle *handle, const struct caller *caller)
+{
+	uint8_t instance = handle->node.instance;
+
+	numbers->used[instance] = true;
+	if (handle->uid != caller->uid || numbers->own[instance])
+		return;
+	numbers->own[instance] = true;
+	numbers->own_count++;
+	numbers->last_own = instance;
+}
+
 /* Marks the numbers on which a write waits, or may begin to wait, and those that others were given just now.
  * What this process was given before is what it means to open: 1, with that. */
-static int used_instances(struct tree *tree, struct node node, pid_t pid, bool used[256], uint8_t *ret_before)
+static int numbers_used(struct tree *tree, struct node node, const struct caller *caller,
+	struct numbers *numbers, uint8_t *ret_before)
 {
 	int64_t now = time_now_ms();
 	struct request *request;
@@ -77,18 +101,18 @@ static int used_instances(struct tree *tree, struct node node, pid_t pid, bool u
 
 	TAILQ_FOREACH (request, &tree->waits, waiting)
 		if (request->handle && request->data && same_row(request->handle->node, node))
-			used[request->handle->node.instance] = true;
+			number_use(numbers, request->handle, caller);
 	TAILQ_FOREACH (handle, &tree->handles, handles)
 		if (handle_writes(handle) && same_row(handle->node, node))
-			used[handle->node.instance] = true;
+			number_use(numbers, handle, caller);
 	for (size_t i = 0; i < LOOKED_UP; i++) {
 		const struct looked_up *one = &tree->looked_up[i];
 
 		if (!same_row(one->node, node) || now - one->ms >= LOOKUP_TO_OPEN_MS)
 			continue;
-		if (one->pid != pid) {
-			used[one->node.instance] = true;
-		} else if (!used[one->node.instance]) {
+		if (one->pid != caller->pid) {
+			numbers->used[one->node.instance] = true;
+		} else if (!numbers->used[one->node.instance]) {
 			*ret_before = one->node.instance;
 			r = 1;
 		}
@@ -96,20 +120,28 @@ static int used_instances(struct tree *tree, struct node node, pid_t pid, bool u
 	return r;
 }
 
+static uint8_t number_free(const struct numbers *numbers, const struct caller *caller)
+{
+	unsigned first = 0, last = caller->uid == 0 ? 255 : OF_ALL_USERS - 1;
+
+	if (caller->uid != 0 && numbers->own_count >= OF_ONE_USER)
+		return numbers->last_own;
+	while (first < last && numbers->used[first])
+		first++;
+	return (uint8_t)first;
+}
+
 /* A number of a lock file on which no write waits, and may begin to wait: the kernel holds an inode's lock
  * while a write waits for its answer, so whoever comes next must be given another inode. Between a look-up
  * and its open nothing is known: who comes within that time is given another one, but for the same process,
  * which looks (stat) before it opens (cp -a). */
-uint8_t handle_free_instance(struct tree *tree, struct node node, pid_t pid)
+uint8_t handle_free_instance(struct tree *tree, struct node node, const struct caller *caller)
 {
-	bool used[256] = { false };
-	unsigned first = 0;
+	struct numbers numbers = { 0 };
 
-	if (used_instances(tree, node, pid, used, &node.instance) == 0) {
-		while (first < 255 && used[first])
-			first++;
-		node.instance = (uint8_t)first;
-	}
-	tree->looked_up[tree->next_looked_up++ % LOOKED_UP] = (struct looked_up){ node, pid, time_now_ms() };
+	if (numbers_used(tree, node, caller, &numbers, &node.instance) == 0)
+		node.instance = number_free(&numbers, caller);
+	tree->looked_up[tree->next_looked_up++ % LOOKED_UP] =
+		(struct looked_up){ node, caller->pid, time_now_ms() };
 	return node.instance;
 }

@@ -240,7 +240,7 @@ int tree_find_child(struct tree *tree, struct view *folder, const struct entry *
 		if (child->unlinkable && scratch_hidden(tree->scratch, node_number(node)))
 			continue;
 		if (child->waits)
-			node.instance = handle_free_instance(tree, node, folder->caller->pid);
+			node.instance = handle_free_instance(tree, node, folder->caller);
 		*ret_node = node;
 		return 0;
 	}

@@ -353,6 +353,26 @@ static void test_lock_waits_and_interrupts(void **state)
 	tree_release(world.tree, &world.request, other);
 }
 
+/* A user whose writes wait on all numbers of a lock file that he can get does not stand in the way of others.
+ */
+static void test_many_writers(void **state)
+{
+	enum { MANY = 300 };
+	struct handle *handles[MANY];
+	struct attr alice, root;
+
+	assert_int_equal(make_stack(0, "prod", 0777), 0);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(open_path(BOB, "/stacks/prod/lock", O_WRONLY, &handles[i]), 0);
+	assert_int_equal(walk(ALICE, "/stacks/prod/lock", &alice), 0);
+	assert_int_equal(walk(0, "/stacks/prod/lock", &root), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_not_equal(alice.number, handle_number(handles[i]));
+		assert_int_not_equal(root.number, handle_number(handles[i]));
+		tree_release(world.tree, &world.request, handles[i]);
+	}
+}
+
 /* Who closes the file on whose lock or content he waits is told so, and is given nothing later. */
 static void test_closing_ends_waits(void **state)
 {
@@ -474,6 +494,7 @@ int main(void)
 		TREE_TEST(test_files_that_become),
 		TREE_TEST(test_changes_tell_what_is_stale),
 		TREE_TEST(test_lock_waits_and_interrupts),
+		TREE_TEST(test_many_writers),
 		TREE_TEST(test_closing_ends_waits),
 		TREE_TEST(test_renaming_drafts),
 		TREE_TEST(test_renaming_gives_no_rights),
