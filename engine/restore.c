@@ -98,23 +98,36 @@ static int only_parse(const char *value, struct fault *fault, struct restore *re
 	return r;
 }
 
-/* Counts back over versions that changed something. */
+/* Counts back over versions that changed something, beside the numbers at which items came and went: one pass
+ * over each, however many there are. */
 struct steps {
-	struct engine *engine;
-	int64_t stack_id, above, left, number;
+	struct query *points; /* descending */
+	int64_t point;	      /* the newest that was not passed yet, 0: none is left */
+	int64_t above, left, number;
 };
+
+static int next_point(struct steps *steps)
+{
+	int r = query_step(steps->points);
+
+	steps->point = r > 0 ? query_int(steps->points, 0) : 0;
+	return r < 0 ? r : 0;
+}
 
 static int step_back(void *userdata, const struct version *version)
 {
 	struct steps *steps = userdata;
+	bool differs = false;
 	int r = 0;
 
-	if (steps->above)
-		r = version_differs(steps->engine, steps->stack_id, version->number, steps->above);
+	while (r == 0 && steps->point > version->number) {
+		differs |= steps->above && steps->point <= steps->above;
+		r = next_point(steps);
+	}
 	if (r < 0)
 		return r;
 	steps->above = version->number;
-	if (r > 0 && --steps->left == 0) {
+	if (differs && --steps->left == 0) {
 		steps->number = version->number;
 		return 1;
 	}
@@ -124,9 +137,13 @@ static int step_back(void *userdata, const struct version *version)
 static int undo_resolve(
 	struct engine *engine, int64_t stack_id, int64_t count, struct fault *fault, int64_t *ret_number)
 {
-	struct steps steps = { engine, stack_id, 0, count, 0 };
-	int r = version_each(engine, stack_id, INT64_MAX, step_back, &steps);
+	CLEANUP(query_endp)
+	struct query *points = query_begin(engine->store, SQL_ITEM_POINTS, "i", stack_id);
+	struct steps steps = { .points = points, .left = count };
+	int r = next_point(&steps);
 
+	if (r == 0)
+		r = version_each(engine, stack_id, INT64_MAX, step_back, &steps);
 	if (r < 0)
 		return r;
 	if (!steps.number)

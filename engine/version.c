@@ -315,14 +315,6 @@ int version_changed_each(struct engine *engine, int64_t stack_id, int64_t low, i
 	return r;
 }
 
-int version_differs(struct engine *engine, int64_t stack_id, int64_t low, int64_t high)
-{
-	int64_t id;
-	int r = store_get_int(engine->store, &id, SQL_ITEM_ANY_CHANGED, "iii", stack_id, low, high);
-
-	return r == -ENOENT ? 0 : r < 0 ? r : 1;
-}
-
 int version_item_get(struct engine *engine, int64_t id, struct version_item *ret_item)
 {
 	return item_one(query_begin(engine->store, SQL_ITEM_GET, "i", id), ret_item);

@@ -110,8 +110,6 @@ int version_item_next(struct engine *engine, int64_t stack_id, int64_t number, e
 /* Kinds and names that may differ between two versions. */
 int version_changed_each(struct engine *engine, int64_t stack_id, int64_t low, int64_t high,
 	int (*each)(void *userdata, enum version_kind kind, const char *name), void *userdata);
-/* 1: something differs between the two versions that follow each other, or 0. */
-int version_differs(struct engine *engine, int64_t stack_id, int64_t low, int64_t high);
 
 /* Its bytes. -EBADMSG when they are damaged, with a sentence that names stack, version and item. */
 int version_item_read(struct engine *engine, const struct version_item *item, struct fault *fault,

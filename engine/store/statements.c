@@ -543,9 +543,9 @@ const char *const statements[SQL_COUNT] = {
 		"SELECT DISTINCT kind, name FROM items WHERE stack_id = $1 "
 		"AND ((from_version > $2 AND from_version <= $3) "
 		"OR (to_version > 0 AND to_version > $2 AND to_version <= $3)) ORDER BY kind, name",
-	[SQL_ITEM_ANY_CHANGED] = "SELECT id FROM items WHERE stack_id = $1 "
-				 "AND ((from_version > $2 AND from_version <= $3) "
-				 "OR (to_version > 0 AND to_version > $2 AND to_version <= $3)) LIMIT 1",
+	[SQL_ITEM_POINTS] =
+		"SELECT from_version AS point FROM items WHERE stack_id = $1 UNION "
+		"SELECT to_version FROM items WHERE stack_id = $1 AND to_version > 0 ORDER BY point DESC",
 
 	[SQL_SNAPSHOT_ADD] =
 		"INSERT INTO snapshots (version_id, stack_id, trigger_name, description, creator, tags) "
