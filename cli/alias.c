@@ -31,6 +31,7 @@ static const struct alias {
 	{ "stack state activity", "stack activity" },
 	{ "stack state tags add", "stack tags add" },
 	{ "stack state tags list", "stack tags list" },
+	{ "stack state tags remove", "stack tags remove" },
 };
 
 static const struct alias *find(const char *title)
@@ -148,12 +149,24 @@ static int call(struct command *command, int count, char **words)
 	return r;
 }
 
+/* The target would ask for operands, which are options here. */
+static int check_operands(const struct alias *alias, struct command *command)
+{
+	for (const struct spelling *s = alias->spellings; s->option; s++)
+		if (!s->to && !command_option(command, s->option))
+			return fault_set(
+				&command->fault, EINVAL, "%s: --%s is missing", alias->title, s->option);
+	return 0;
+}
+
 int alias_run(struct command *command)
 {
 	CLEANUP(words_done) struct words words = { 0 };
 	const struct alias *alias = find(command->title);
 
 	assert(alias);
+	if (check_operands(alias, command) < 0)
+		return -EINVAL;
 	if (respell(alias, command, &words) < 0)
 		return fault_set(&command->fault, ENOMEM, "no memory");
 	return call(command, words.count, words.words);
@@ -206,6 +219,8 @@ static const struct option lock_options[] = {
 static const struct verb tags_verbs_of_state[] = {
 	{ "add", .operands = "NAME TAG...", .help = "The same as stack tags add", .run = alias_run },
 	{ "list", .operands = "NAME", .help = "The same as stack tags list", .run = alias_run },
+	{ "remove", .alias = "rm", .operands = "NAME TAG...", .help = "The same as stack tags remove",
+		.run = alias_run },
 	{ NULL },
 };
 

@@ -18,6 +18,7 @@ static const struct option verify_options[] = {
 static void report_print(const json_t *report)
 {
 	json_t *misfit = json_object_get(report, "misfit");
+	long long events = json_integer_value(json_object_get(report, "events"));
 	long long archives = json_integer_value(json_object_get(report, "archives"));
 
 	if (json_is_object(misfit)) {
@@ -25,8 +26,7 @@ static void report_print(const json_t *report)
 			print_text(misfit, "message"));
 		return;
 	}
-	print_done("%lld events, chain intact",
-		(long long)json_integer_value(json_object_get(report, "events")));
+	print_done("%lld event%s, chain intact", events, events == 1 ? "" : "s");
 	if (archives)
 		printf("  Archives:     %lld\n", archives);
 	printf("  Head:         %s (event %lld)\n", print_text(report, "head"),

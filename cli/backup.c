@@ -76,15 +76,6 @@ static int find_entry(struct command *command, const char *name, json_t **ret_en
 	return 0;
 }
 
-static const char *size_text(int64_t size, char ret_text[32])
-{
-	if (size < 10 << 20)
-		snprintf(ret_text, 32, "%lld KB", (long long)(size + 1023) >> 10);
-	else
-		snprintf(ret_text, 32, "%lld MB", (long long)size >> 20);
-	return ret_text;
-}
-
 static int create_run(struct command *command)
 {
 	const char *reason = command_option(command, "reason");
@@ -105,7 +96,7 @@ static int create_run(struct command *command)
 	if (command->format != FORMAT_TEXT)
 		return print_value(command, entry);
 	print_done("Backup '%s' created and verified (%s)", buffer_text(&name),
-		size_text(json_integer_value(json_object_get(entry, "size")), size));
+		print_size(json_integer_value(json_object_get(entry, "size")), size));
 	puts("  It has no keys: keep the folder keys/ of Sloth's home safe separately");
 	json_decref(entry);
 	return 0;
@@ -118,7 +109,7 @@ static int list_row(struct table *table, const json_t *entry)
 	return table_row(table,
 		(const char *[]){ print_text(entry, "name"),
 			print_time(print_ms(json_object_get(entry, "created")), time),
-			size_text(json_integer_value(json_object_get(entry, "size")), size),
+			print_size(json_integer_value(json_object_get(entry, "size")), size),
 			print_text(entry, "kind"), print_text(entry, "user"), print_text(entry, "reason") });
 }
 
@@ -214,26 +205,45 @@ static int restore_run(struct command *command)
 	return 0;
 }
 
+/* The file of a backup: the name may lack ".db", or be "latest". */
+static int backup_path(struct command *command, const char *name, char **ret_path)
+{
+	CLEANUP(cleanup_free) char *target = NULL;
+	size_t n = strlen(name);
+
+	if (!strcmp(name, "latest")) {
+		int r = client_readlink(&command->client, "/backups/latest", &command->fault, &target);
+
+		if (r < 0)
+			return r == -ENOENT ? fault_set(&command->fault, ENOENT, "there is no backup") : r;
+		name = target;
+		n = strlen(name);
+	}
+	if (asprintf(ret_path, "/backups/%s%s", name, n > 3 && !strcmp(name + n - 3, ".db") ? "" : ".db") <
+		0) {
+		*ret_path = NULL;
+		return fault_set(&command->fault, ENOMEM, "no memory");
+	}
+	return 0;
+}
+
 static int delete_run(struct command *command)
 {
 	const char *given = command->operands[0];
 	CLEANUP(cleanup_free) char *path = NULL;
-	size_t n = strlen(given);
 	int r;
 
 	if (name_check(given) < 0)
 		return fault_set(&command->fault, EINVAL, "\"%s\" is no name of a backup", given);
-	if (asprintf(&path, "/backups/%s%s", given, n > 3 && !strcmp(given + n - 3, ".db") ? "" : ".db") <
-		0) {
-		path = NULL;
-		return fault_set(&command->fault, ENOMEM, "no memory");
-	}
 	r = confirm_word(command, "This removes a backup", given);
 	if (r == 0 && !command_client(command))
 		r = -command->fault.code;
+	r = r < 0 ? r : backup_path(command, given, &path);
 	if (r == 0)
 		r = client_call(&command->client, "unlink", json_pack("{ss}", "path", path), NULL, 0,
 			&command->fault, NULL);
+	if (r == -ENOENT)
+		return fault_set(&command->fault, ENOENT, "there is no backup \"%s\"", given);
 	if (r < 0)
 		return r;
 	if (command->format != FORMAT_TEXT)

@@ -32,6 +32,7 @@ static const struct source {
 	const char *title;	  /* a group that it counts in, "" for all */
 	const char *name;	  /* the operand, or the option's value, as the tables call it */
 	const char *folder, *end; /* end: only names with it, which are shown without */
+	bool versions;		  /* not the files that stand beside them */
 } sources[] = {
 	{ "secrets", "NAME", "/secrets", "" },
 	{ "backup", "NAME", "/backups", ".db" },
@@ -40,8 +41,8 @@ static const struct source {
 	{ "with-lock", "NAME", "/stacks", "" },
 	{ "stack deps", "ON", "/stacks", "" },
 	{ "stack", "KEY", "/stacks/%s/outputs.d", "" },
-	{ "stack", "VERSION", "/stacks/%s/snapshots", "" },
-	{ "stack", "LABEL", "/stacks/%s/snapshots", "" },
+	{ "stack", "VERSION", "/stacks/%s/snapshots", "", .versions = true },
+	{ "stack", "LABEL", "/stacks/%s/snapshots", "", .versions = true },
 	{ "", "TAG", "/tags", "" },
 	{ "", "RUN", "/runs", "" },
 	{ "state workflow", "WORKFLOW", "/runs", "" },
@@ -108,7 +109,14 @@ static json_t *list_folder(const struct line *line, const char *folder)
 	return client_list(&command->client, folder, false, &fault, &entries) < 0 ? NULL : entries;
 }
 
-static void names_in(const struct line *line, const char *folder, const char *end)
+static bool is_version(const json_t *entry, const char *name)
+{
+	const char *type = json_string_value(json_object_get(entry, "type"));
+
+	return (type && !strcmp(type, "link")) || (name[0] == 'v' && name[1] >= '0' && name[1] <= '9');
+}
+
+static void names_in(const struct line *line, const char *folder, const char *end, bool versions)
 {
 	json_t *entries = list_folder(line, folder), *entry;
 	size_t i;
@@ -119,7 +127,7 @@ static void names_in(const struct line *line, const char *folder, const char *en
 
 		if (i >= SHOWN_MAX)
 			break;
-		if (n > tail && !strcmp(name + n - tail, end))
+		if (n > tail && !strcmp(name + n - tail, end) && (!versions || is_version(entry, name)))
 			candidate(line, name, n - tail, NULL);
 	}
 	json_decref(entries);
@@ -132,7 +140,7 @@ static void names_of(const struct line *line, const struct source *source)
 	CLEANUP(cleanup_free) char *folder = NULL;
 
 	if (!hole) {
-		names_in(line, source->folder, source->end);
+		names_in(line, source->folder, source->end, source->versions);
 		return;
 	}
 	if (!first || name_check(first) < 0)
@@ -140,7 +148,7 @@ static void names_of(const struct line *line, const struct source *source)
 	if (asprintf(&folder, "%.*s%s%s", (int)(hole - source->folder), source->folder, first, hole + 2) < 0)
 		folder = NULL;
 	else
-		names_in(line, folder, source->end);
+		names_in(line, folder, source->end, source->versions);
 }
 
 /* Paths of the tree, a part at a time. */
@@ -198,7 +206,7 @@ static void option_values(const struct line *line, const struct option *option)
 {
 	for (size_t i = 0; i < sizeof(option_sources) / sizeof(option_sources[0]); i++)
 		if (!strcmp(option_sources[i].option, option->name)) {
-			names_in(line, option_sources[i].folder, "");
+			names_in(line, option_sources[i].folder, "", false);
 			return;
 		}
 	values(line, option->value, strlen(option->value));

@@ -132,7 +132,7 @@ static int form_get(struct command *command, const struct form **ret_form)
 	if (!name && command->format == FORMAT_JSON)
 		name = "json";
 	for (size_t i = 0; i < FORMS; i++)
-		if (name && !strcmp(forms[i].name, name)) {
+		if (name && !strcasecmp(forms[i].name, name)) {
 			*ret_form = &forms[i];
 			return 0;
 		}

@@ -31,10 +31,14 @@ static int list_json(struct command *command, json_t **ret_list)
 	int r = command_client(command) ? 0 : -command->fault.code;
 
 	r = r < 0 ? r : client_list(&command->client, "/destroyed", true, &command->fault, &entries);
-	json_array_foreach (entries, i, entry)
+	json_array_foreach (entries, i, entry) {
+		const json_t *attr = json_object_get(entry, "attr");
+		char time[32];
+
 		json_array_append_new(
-			list, json_pack("{s:s, s:O?}", "name", print_text(entry, "name"), "destroyed",
-				      json_object_get(json_object_get(entry, "attr"), "mtime")));
+			list, json_pack("{s:s, s:s}", "name", print_text(entry, "name"), "destroyed",
+				      time_format(json_integer_value(json_object_get(attr, "mtime")), time)));
+	}
 	if (r < 0) {
 		json_decref(list);
 		return r;

@@ -10,6 +10,7 @@
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/stack.h"
+#include "cli/yaml-out.h"
 
 /* clang-format off */
 #define FILTERS                                                                                              \
@@ -101,12 +102,23 @@ static void print_line(const json_t *event)
 	json_decref(rest);
 }
 
-/* JSON: a line each, as in the file, so that --follow has the same form as without. */
+static void print_item(const json_t *event)
+{
+	json_auto_t *list = json_pack("[O]", event);
+
+	if (list)
+		yaml_write(stdout, list);
+}
+
+/* JSON: a line each, as in the file, so that --follow has the same form as without; YAML: an item of a list.
+ */
 static void print_event(struct reader *reader, const json_t *event)
 {
 	reader->printed = true;
 	if (reader->command->format == FORMAT_TEXT)
 		print_line(event);
+	else if (reader->command->format == FORMAT_YAML)
+		print_item(event);
 	else
 		print_json_line((json_t *)event);
 }

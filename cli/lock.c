@@ -294,6 +294,9 @@ static int acquire_run(struct command *command)
 		line = NULL;
 		return -ENOMEM;
 	}
+	if (maintenance && !command_option(command, "reason"))
+		return fault_set(&command->fault, EINVAL,
+			"say what is being done: --reason TEXT. Others will read it");
 	if (maintenance && command->operand_count == 1) {
 		CLEANUP(cleanup_free) char *plain = TAKE(line);
 

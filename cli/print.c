@@ -202,6 +202,17 @@ const char *print_duration(int64_t ms, char ret_text[32])
 	return ms < 0 ? "-" : duration_format(ms, ret_text);
 }
 
+const char *print_size(int64_t size, char ret_text[32])
+{
+	if (size < 1 << 10)
+		snprintf(ret_text, 32, "%lld bytes", (long long)size);
+	else if (size < 10 << 20)
+		snprintf(ret_text, 32, "%lld KB", (long long)(size + 1023) >> 10);
+	else
+		snprintf(ret_text, 32, "%lld MB", (long long)size >> 20);
+	return ret_text;
+}
+
 const char *print_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));

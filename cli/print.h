@@ -61,6 +61,9 @@ const char *print_local_time(int64_t ms, char ret_text[32]);
 /* "71ms", or "-" below 0. */
 const char *print_duration(int64_t ms, char ret_text[32]);
 
+/* "340 KB", "12 MB". */
+const char *print_size(int64_t size, char ret_text[32]);
+
 /* Member of an object as text: "" where it is missing or null; borrowed. */
 const char *print_text(const json_t *object, const char *key);
 

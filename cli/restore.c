@@ -2,8 +2,10 @@
 /* stack snapshot restore, stack snapshot compare, stack undo. */
 #include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -221,6 +223,7 @@ static int restored_changes(
 static int restored(struct command *command, const char *stack, int64_t before, const char *what)
 {
 	json_auto_t *changes = NULL;
+	const struct passwd *user;
 	int64_t number;
 	char text[32];
 	int r = latest_version(command, stack, &number);
@@ -245,6 +248,9 @@ static int restored(struct command *command, const char *stack, int64_t before, 
 	snprintf(text, sizeof(text), "v%" PRId64, before);
 	print_detail("Before", text);
 	print_detail("Restored At", print_local_time(time_now_ms(), text));
+	user = getpwuid(geteuid());
+	snprintf(text, sizeof(text), "%ld", (long)geteuid());
+	print_detail("Restored By", user ? user->pw_name : text);
 	return 0;
 }
 

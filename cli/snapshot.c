@@ -311,6 +311,7 @@ static int show_run(struct command *command)
 	const char *stack = command->operands[0];
 	json_auto_t *object = NULL;
 	int64_t number;
+	char size[32];
 	int r = version_find(command, stack, command->operands[1], &number);
 
 	r = r < 0 ? r : version_json(command, stack, number, &object);
@@ -325,7 +326,7 @@ static int show_run(struct command *command)
 	print_detail("Stack", stack);
 	print_snapshot(object);
 	detail("Change", print_text(object, "what"));
-	print_count("Size", object, "size");
+	print_detail("Size", print_size(json_integer_value(json_object_get(object, "size")), size));
 	print_heading("State Summary");
 	print_count("Resources", object, "resources");
 	print_count("Outputs", object, "outputs");

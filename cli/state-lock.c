@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/control.h"
 #include "cli/print.h"
 #include "cli/state.h"
 
@@ -49,12 +50,11 @@ int state_lock_run(struct command *command)
 	int r = lock_path(command, path);
 
 	/* An empty line is no command: without a reason, an empty one. */
-	r = r < 0 ? r : line_add_option(command, &line, "reason", reason ? reason : "");
+	r = r < 0 ? r : control_word(command, &line, "reason", reason ? reason : "");
 	for (size_t i = 0; r == 0 && i < sizeof(durations) / sizeof(durations[0]); i++) {
 		r = command_duration(command, durations[i], &ms);
 		r = r < 0 ? r
-			  : line_add_option(
-				    command, &line, durations[i], command_option(command, durations[i]));
+			  : control_word(command, &line, durations[i], command_option(command, durations[i]));
 	}
 	r = r < 0 ? r : client_write(&command->client, path, line.data, line.size, &command->fault, NULL);
 	return r < 0 ? r : say(command, true);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What an operation of the socket is asked with, and how it says what something is. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "fs/socket-internal.h"
 
 int op_text(struct op *op, const char *key, const char **ret_text)
@@ -35,6 +37,42 @@ int op_file(struct op *op, struct open_file **ret_file)
 	return fault_set(&op->request.fault, EBADF, "there is no handle %lld", (long long)id);
 }
 
+/* The folder of the stack that a path is in; false where it is in none. */
+static bool stack_folder(const char *path, char *ret_folder, size_t size)
+{
+	static const char prefix[] = "/stacks/";
+	size_t length = strlen(prefix);
+
+	if (strncmp(path, prefix, length) || !path[length])
+		return false;
+	snprintf(ret_folder, size, "%.*s", (int)(length + strcspn(path + length, "/")), path);
+	return true;
+}
+
+void op_explain(struct op *op, int code, const char *path)
+{
+	struct request *request = &op->request;
+	char folder[sizeof("/stacks/") + NAME_SIZE], owner[128];
+	const char *name = folder + strlen("/stacks/");
+	bool in_stack = stack_folder(path, folder, sizeof(folder));
+	struct attr attr;
+	int r;
+
+	if (*request->fault.text)
+		return;
+	r = in_stack ? tree_walk(request->tree, request, folder, &attr) : 0;
+	if (r == -ENOENT && (code != EACCES || strchr(path + strlen("/stacks/"), '/')))
+		fault_default(&request->fault, ENOENT, "there is no stack %s", name);
+	else if (code == ENOENT)
+		fault_default(&request->fault, ENOENT, "there is no %s", path);
+	else if (in_stack && r == 0)
+		fault_default(&request->fault, EACCES, "stack %s is of %s, mode %04o: you may not do that",
+			name, caller_user_name(attr.uid, owner, sizeof(owner)),
+			(unsigned)(attr.mode & 07777));
+	else
+		fault_default(&request->fault, EACCES, "you may not use %s", path);
+}
+
 int op_node(struct op *op, struct attr *ret_attr)
 {
 	const char *path;
@@ -42,10 +80,8 @@ int op_node(struct op *op, struct attr *ret_attr)
 
 	if (r == 0)
 		r = tree_walk(op->request.tree, &op->request, path, ret_attr);
-	if (r == -ENOENT)
-		fault_default(&op->request.fault, ENOENT, "there is no %s", path);
-	else if (r == -EACCES)
-		fault_default(&op->request.fault, EACCES, "you may not use %s", path);
+	if (r == -ENOENT || r == -EACCES)
+		op_explain(op, -r, path);
 	return r;
 }
 
@@ -57,8 +93,8 @@ int op_place(struct op *op, const char *key, uint64_t *ret_parent, char ret_name
 
 	if (r == 0)
 		r = tree_walk_parent(op->request.tree, &op->request, path, ret_parent, &name);
-	if (r == -ENOENT)
-		fault_default(&op->request.fault, ENOENT, "there is no folder for %s", path);
+	if (r == -ENOENT || r == -EACCES)
+		op_explain(op, -r, path);
 	if (r < 0)
 		return r;
 	size = strcspn(name, "/");

@@ -68,6 +68,9 @@ struct op {
  * NULL, is the one that goes on. */
 void client_leave(struct client *client, struct op *last);
 
+/* Says why a path can't be used, where nobody has said it yet. code: ENOENT or EACCES. */
+void op_explain(struct op *op, int code, const char *path);
+
 /* One operation of the protocol: the result, or LATER. */
 struct operation {
 	const char *name;

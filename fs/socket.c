@@ -101,6 +101,8 @@ static ssize_t op_run(struct op *op, const struct frame *frame)
 {
 	const char *name = json_string_value(json_object_get(op->head, "op"));
 	const struct operation *operation = name ? operation_find(name) : NULL;
+	const char *path = json_string_value(json_object_get(op->head, "path"));
+	ssize_t result;
 
 	if (op->client->op_count > PENDING_MAX)
 		return fault_set(&op->request.fault, EAGAIN, "%d requests of this connection are waiting",
@@ -110,7 +112,10 @@ static ssize_t op_run(struct op *op, const struct frame *frame)
 	if (!operation)
 		return fault_set(
 			&op->request.fault, ENOSYS, "the operation \"%s\" is unknown to this daemon", name);
-	return operation->run(op, frame);
+	result = operation->run(op, frame);
+	if ((result == -EACCES || result == -ENOENT) && path)
+		op_explain(op, (int)-result, path);
+	return result;
 }
 
 static struct op *op_new(struct client *client, json_t *head)

@@ -59,7 +59,8 @@ static int tag_remove_node(struct view *view)
 
 /* clang-format off */
 static const struct entry stack_tags_entries[] = {
-	{ .help = "a tag: an empty file", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_TAG,
+	/* w, though nothing can be written: else touch(1) by a member of the group fails when it sets the time. */
+	{ .help = "a tag: an empty file", .kind = KIND_TEXT, .mode = 0666, .subject = SUBJECT_TAG,
 	  .aspects = ASPECT_TAGS, .object = object_tag, .find = tag_find_node, .each = tag_each_node,
 	  .make = tag_make, .remove = tag_remove_node },
 };

@@ -219,7 +219,7 @@ local function new(namespace)
 	-- Seconds, or nil: for ever.
 	function state.get_ttl(...)
 		local ms = call("get_ttl", words("get_ttl", key_only, string_only, ...))
-		return ms and ms / 1000
+		return ms and (ms % 1000 == 0 and ms // 1000 or ms / 1000)
 	end
 
 	function state.stats()

@@ -20,6 +20,8 @@ load common
 	[ "${#lines[@]}" -eq 3 ]
 	[[ ${lines[0]} == '{"id":1,'* ]]
 	[ "$(sloth events list --user nobody)" = "" ]
+	run sloth events list --format yaml --limit 2
+	[[ $output == '- id: 2'*$'\n- data:'*$'\n  id: 3\n'*'type: lock.acquired'* ]]
 	[ "$(sloth events list --until 1h)" = "" ]
 	[ "$(sloth events list --since 2099-01-01)" = "" ]
 	[ "$(sloth events list --run 7)" = "" ]

@@ -213,9 +213,12 @@ db.commit()' "$1" "$SLOTH_SOURCE/tests/engine/schema-1.sql"
 	[ "$status" -eq 0 ]
 	[ -z "$(ls "$SLOTH_HOME/backups")" ]
 	run -4 sloth backup delete --force "$name"
+	run -4 sloth backup delete --force latest
+	sloth backup create
+	sloth backup delete --force latest
 	[ -z "$(sloth backup list)" ]
 	[ "$(sloth backup list --json)" = '[]' ]
-	[ "$(sloth events --type backup.deleted | wc -l)" -eq 1 ]
+	[ "$(sloth events --type backup.deleted | wc -l)" -eq 2 ]
 }
 
 @test "check: quick, deep, and what is damaged" {

@@ -95,7 +95,7 @@ try()
 	[ "$(try sloth stack list --format = y)" = yaml ]
 	[ "$(try sloth stack list --status = '=')" = 'created running completed failed' ]
 	[ "$(try sloth stack list -o js)" = json ]
-	[ "$(try sloth stack state tags '')" = 'add list' ]
+	[ "$(try sloth stack state tags '')" = 'add list remove' ]
 	[ "$(try sloth no such verb '')" = '' ]
 	[ "$(try sloth stack show '')" = '' ]
 	[ ! -e "$SLOTH_HOME" ]
@@ -114,6 +114,8 @@ try()
 	[ "$(try sloth stack show p)" = 'probe prod' ]
 	[ "$(try sloth stack lock acquire pro)" = 'probe prod' ]
 	[ "$(try sloth stack output prod '')" = url ]
+	sloth stack snapshot pin prod v1 first
+	[ "$(try sloth stack snapshot restore prod '')" = 'latest v3 v2 v1 first' ]
 	[ "$(try sloth stack state tags list pro)" = 'probe prod' ]
 	[ "$(try sloth stack tags remove prod w)" = web ]
 	[ "$(try sloth run --stack prod)" = prod ]
@@ -198,7 +200,7 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))' "$@" </dev/n
 	run -2 sloth stack state diff prod --from "$kept" --to current
 	[[ $output == *version*one*two* ]]
 	run -10 sloth stack state diff prod --from "$kept"
-	[[ $output == *'stack snapshot compare'* ]]
+	[ "$output" = 'sloth: stack state diff: --to is missing' ]
 	run -11 sloth stack state rollback prod --version "$kept"
 	sloth stack state rollback prod --version "$kept" --force
 	[ "$(sloth cat /stacks/prod/version)" = one ]

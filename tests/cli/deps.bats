@@ -179,5 +179,5 @@ setup_stacks()
 	grep -q '>database<' deps.svg
 	sloth stack deps graph backend --full-tree --output deps.png
 	[ "$(head -c 8 deps.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]
-	sloth stack deps graph backend --format svg | grep -q '</svg>'
+	sloth stack deps graph backend --format SVG | grep -q '</svg>'
 }

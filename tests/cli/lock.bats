@@ -40,6 +40,7 @@ load common
 @test "maintenance, a process, force" {
 	sloth stack new web
 	run -10 sloth stack lock acquire web --maintenance
+	[[ $output == *'--reason TEXT'* ]]
 	run sloth stack lock acquire web --maintenance --reason 'disk swap'
 	[ "$status" -eq 0 ]
 	run sloth stack lock status web

@@ -76,7 +76,7 @@ Changes:
 	[ "$(sloth stack output web url)" = http://b ]
 	run sloth stack snapshot restore web good --force
 	[ "$status" -eq 0 ]
-	[[ $output == *'✓ Snapshot restored successfully'*'Version:'*v7*'Before:'*v6* ]]
+	[[ $output == *'✓ Snapshot restored successfully'*'Version:'*v7*'Before:'*v6*"Restored By:      $(id -un)" ]]
 	[ "$(sloth stack output web url)" = http://a ]
 	run sloth stack undo web </dev/null
 	[ "$status" -eq 11 ]
@@ -159,7 +159,7 @@ Changes:
 	run sloth stack destroyed list
 	[ "$output" = web.1 ]
 	run sloth stack destroyed list --json
-	[[ $output == *'"name": "web.1"'* ]]
+	[[ $output == *'"name": "web.1"'*'"destroyed": "20'*'Z"'* ]]
 	run sloth stack destroyed restore nothing
 	[ "$status" -eq 4 ]
 	run sloth stack destroyed restore web --name again

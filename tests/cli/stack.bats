@@ -24,7 +24,13 @@ load common
 	run -4 sloth stack new web
 	[[ $output == sloth:* ]]
 	run -4 sloth stack show nothing
+	[ "$output" = 'sloth: there is no stack nothing' ]
+	run -4 sloth stack lock acquire nothing
+	[ "$output" = 'sloth: there is no stack nothing' ]
 	run -4 sloth stack delete nothing --yes
+	[ "$output" = 'sloth: there is no stack nothing' ]
+	run -4 sloth cat /stacks/web/nothing
+	[ "$output" = 'sloth: there is no /stacks/web/nothing' ]
 	run -10 sloth stack new 'a b'
 }
 

@@ -133,7 +133,10 @@ load common
 	run -4 sloth state unlock db
 	[[ $output == *'nobody holds'* ]]
 	[ "$(sloth state lock db --reason 'dump "it"' --ttl 1h)" = "✓ Locked 'db'" ]
-	[[ $(sloth cat /locks/db) == *'dump "it"'* ]]
+	[[ $(sloth cat /locks/db) == *$'\nreason: dump "it"\n'* ]]
+	run sloth state lock db --ttl 2d
+	[[ $(sloth cat /locks/db.json) == *'"reason":""'* ]]
+	[[ $(sloth cat /locks/db.json) == *"\"expires\":\"$(date -ud '2 days' +%Y-%m-%d)"* ]]
 	run -10 sloth state lock db --ttl soon
 	run -10 sloth state lock 'a b'
 	if [ "$(id -u)" -eq 0 ]; then

@@ -31,6 +31,10 @@ load lib
 	refused 'Operation not permitted' mkdir "$M/tags/x"
 	refused 'Operation not permitted' touch "$M/tags/x"
 	touch "$M/stacks/web/tags/x"
+	mkdir -m 777 "$M/stacks/team"
+	as $nobody touch "$M/stacks/team/tags/y"
+	refused 'Permission denied' as $nobody bash -c "echo z >'$M/stacks/team/tags/y'"
+	rmdir "$M/stacks/team"
 	refused 'Permission denied' as $nobody rm -f "$M/stacks/web/tags/x"
 	chmod 700 "$M/stacks/web"
 	[ -z "$(as $nobody ls "$M/tags")" ]

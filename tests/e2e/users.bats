@@ -65,6 +65,11 @@ setup_stacks()
 	mkdir -m 770 "$M/stacks/team"
 	chgrp 4242 "$M/stacks/team"
 	refused 'Permission denied' as $nobody cat "$M/stacks/team/status"
+	sloth=$(command -v sloth)
+	run -12 as $nobody "$sloth" stack lock acquire team
+	[ "$output" = 'sloth: stack team is of root (uid 0), mode 0770: you may not do that' ]
+	run -12 as $nobody "$sloth" backup create
+	[ "$output" = 'sloth: you may not use /backups/new' ]
 	member() { setpriv --reuid $nobody --regid $nobody --groups 4242 -- "$@"; }
 	[ "$(member cat "$M/stacks/team/status")" = created ]
 	member bash -c "echo ours > '$M/stacks/team/description'"
