@@ -109,11 +109,17 @@ int lock_drafts_make(struct engine *engine, struct caller *caller, const struct 
 	return 0;
 }
 
+/* Two jobs of one account keep each other out when both say who they are. */
+static bool names_agree(const struct lock *row, const struct lock *draft)
+{
+	return !row->by[0] || !draft->by[0] || !strcmp(row->by, draft->by);
+}
+
 bool lock_row_is_mine(const struct lock *row, const struct lock *draft)
 {
 	if (lock_is_users(row) || lock_is_users(draft))
 		/* Maintenance is not ended by a script of the same user that locks as ever. */
-		return row->uid == draft->uid &&
+		return row->uid == draft->uid && names_agree(row, draft) &&
 		       (row->kind == draft->kind ||
 			       (row->kind == LOCK_DURABLE && draft->kind == LOCK_MAINTENANCE));
 	if (row->kind == LOCK_RUN || draft->kind == LOCK_RUN)

@@ -81,6 +81,13 @@ static void test_durable(void **state)
 	assert_int_equal(lock_get(f->engine, lock_of_stack(id), &lock), 1);
 	assert_in_range(lock.expires_ms - lock.since_ms, 3600000, 3700000);
 	assert_string_equal(lock.reason, "v3");
+	/* Two jobs of his account that say who they are. */
+	strcpy(request.by, "ci-1");
+	assert_int_equal(lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), 0);
+	strcpy(request.by, "ci-2");
+	assert_int_equal(
+		lock_acquire(f->engine, &f->bob, lock_of_stack(id), &request, &f->fault, &token), -EBUSY);
+	assert_contains(f->fault.text, "as \"ci-1\"");
 	fixture_restart(f);
 	assert_int_equal(token_of(f, id), 1);
 	assert_int_equal(lock_release(f->engine, &f->alice, lock_of_stack(id), 0, &f->fault), -EPERM);
