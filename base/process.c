@@ -220,23 +220,25 @@ static bool environment_has(pid_t pid, const char *marker)
 	return false;
 }
 
-int process_variable(pid_t pid, const char *name, char *ret_value, size_t size)
+int process_variables(pid_t pid, const struct process_variable *variables, size_t count)
 {
 	static char text[256 << 10]; /* one thread reads */
-	size_t length = strlen(name);
 	char path[64];
 	ssize_t n;
 
+	for (size_t k = 0; k < count; k++)
+		variables[k].value[0] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	n = process_read_file(path, text, sizeof(text));
-	if (n < 0)
-		return (int)n;
 	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(text + i) + 1)
-		if (!strncmp(text + i, name, length) && text[i + (ssize_t)length] == '=') {
-			snprintf(ret_value, size, "%s", text + i + length + 1);
-			return 0;
+		for (size_t k = 0; k < count; k++) {
+			size_t length = strlen(variables[k].name);
+
+			if (!variables[k].value[0] && !strncmp(text + i, variables[k].name, length) &&
+				text[i + (ssize_t)length] == '=')
+				snprintf(variables[k].value, variables[k].size, "%s", text + i + length + 1);
 		}
-	return -ENOENT;
+	return n < 0 ? (int)n : 0;
 }
 
 int process_user(pid_t pid, uid_t *ret_uid)

@@ -45,9 +45,15 @@ int process_boot_id(char ret_id[37]);
  * and `spare` (0: none). How many were signalled; what we may not look into is left out. */
 int process_signal_marked(const char *marker, int signal, pid_t spare);
 
-/* A variable of the environment that a process was started with (proc(5), environ), cut to the size: 0,
- * -ENOENT or what open(2) gives. The process itself decides what stands there. */
-int process_variable(pid_t pid, const char *name, char *ret_value, size_t size);
+/* Variables of the environment that a process was started with (proc(5), environ), cut to their sizes; "" for
+ * those that it does not have. One read, since every change of a stack asks. 0 or what open(2) gives. The
+ * process itself decides what stands there. */
+struct process_variable {
+	const char *name;
+	char *value;
+	size_t size;
+};
+int process_variables(pid_t pid, const struct process_variable *variables, size_t count);
 
 /* The real user of a process: 0 or -ESRCH. */
 int process_user(pid_t pid, uid_t *ret_uid);

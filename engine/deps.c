@@ -158,15 +158,6 @@ static int dep_changed(struct engine *engine, struct caller *caller, const struc
 	return r;
 }
 
-static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id,
-	struct fault *fault, struct stack *ret_stack)
-{
-	int r = stack_get(engine, stack_id, ret_stack);
-
-	return r < 0 ? fault_set(fault, -r, "the stack is gone")
-		     : stack_may_change(engine, caller, ret_stack, fault);
-}
-
 /* Cycles. */
 
 /* A search for a way from one stack to another. */
@@ -319,7 +310,7 @@ int deps_set(struct engine *engine, struct caller *caller, int64_t stack_id, con
 	struct stack stack, other = { 0 };
 	struct dep dep;
 	bool known;
-	int r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	int r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 
 	if (r == 0 && requires)
 		r = constraint_parse(requires, fault, constraint);
@@ -350,7 +341,7 @@ int deps_restore(struct engine *engine, struct caller *caller, int64_t stack_id,
 
 	if (r != -ENOENT)
 		return r < 0 ? r : deps_set(engine, caller, stack_id, on, requires, fault, NULL);
-	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 	if (r == 0)
 		r = constraint_parse(requires, fault, constraint);
 	if (r == 0 && name_check(on) < 0)
@@ -364,7 +355,7 @@ int deps_remove(
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct stack stack;
 	struct dep dep;
-	int r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	int r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 
 	if (r < 0)
 		return r;
@@ -389,7 +380,7 @@ int deps_release(struct engine *engine, struct caller *caller, int64_t id, struc
 	int r = deps_get(engine, NULL, id, &dep);
 
 	if (r == 0)
-		r = stack_for_change(engine, caller, dep.on_id, fault, &on);
+		r = stack_get_for_change(engine, caller, dep.on_id, fault, &on);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)

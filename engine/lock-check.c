@@ -68,17 +68,19 @@ static int64_t token_of_list(const char *list, const char *stack)
 static int64_t token_of_environment(pid_t pid, const char *stack)
 {
 	char name[NAME_SIZE], token[32], list[LOCK_TARGETS_MAX * (NAME_SIZE + 32)];
+	const struct process_variable variables[] = {
+		{ "SLOTH_LOCKS", list, sizeof(list) },
+		{ "SLOTH_LOCK_TOKEN", token, sizeof(token) },
+		{ "SLOTH_STACK", name, sizeof(name) },
+	};
 	int64_t value;
 
-	if (pid > 0 && process_variable(pid, "SLOTH_LOCKS", list, sizeof(list)) == 0) {
-		value = token_of_list(list, stack);
-		if (value)
-			return value;
-	}
-	if (pid <= 0 || process_variable(pid, "SLOTH_LOCK_TOKEN", token, sizeof(token)) < 0 || !*token ||
-		process_variable(pid, "SLOTH_STACK", name, sizeof(name)) < 0 || strcmp(name, stack) != 0)
+	if (process_variables(pid, variables, sizeof(variables) / sizeof(variables[0])) < 0)
 		return 0;
-	return parse_int64(token, &value) == 0 ? value : 0;
+	value = token_of_list(list, stack);
+	if (value)
+		return value;
+	return !strcmp(name, stack) && parse_int64(token, &value) == 0 ? value : 0;
 }
 
 struct searching {
@@ -157,10 +159,12 @@ static int find_run_of(void *userdata, const struct run *run)
 /* Whether it is a workflow's doing, and no person's. */
 static bool is_automation(struct engine *engine, struct caller *caller)
 {
-	char run[32];
+	char run[32] = "";
 
-	return caller->pid > 0 && (process_variable(caller->pid, "SLOTH_RUN", run, sizeof(run)) == 0 ||
-					  run_each_unfinished(engine, find_run_of, caller) > 0);
+	if (caller->pid <= 0)
+		return false;
+	process_variables(caller->pid, &(struct process_variable){ "SLOTH_RUN", run, sizeof(run) }, 1);
+	return run[0] || run_each_unfinished(engine, find_run_of, caller) > 0;
 }
 
 int lock_check(struct engine *engine, struct caller *caller, int64_t stack_id, struct fault *fault)

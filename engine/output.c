@@ -177,15 +177,6 @@ static int output_changed(struct engine *engine, struct caller *caller, const st
 	return 0;
 }
 
-static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id,
-	struct fault *fault, struct stack *ret_stack)
-{
-	int r = stack_get(engine, stack_id, ret_stack);
-
-	return r < 0 ? fault_set(fault, -r, "the stack is gone")
-		     : stack_may_change(engine, caller, ret_stack, fault);
-}
-
 static int check_value(struct engine *engine, const char *name, const char *text, struct fault *fault)
 {
 	int r = name_check(name);
@@ -260,7 +251,7 @@ int output_set_as(struct engine *engine, struct caller *caller, int64_t stack_id
 	int r = check_value(engine, name, text, fault);
 
 	if (r == 0)
-		r = stack_for_change(engine, caller, stack_id, fault, &stack);
+		r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
@@ -297,7 +288,7 @@ int output_delete(
 	int64_t id;
 	int r;
 
-	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 	if (r < 0)
 		return r;
 	r = output_find(engine, stack_id, name, &id);
@@ -362,7 +353,7 @@ int output_restore(struct engine *engine, struct caller *caller, int64_t stack_i
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	CLEANUP(cleanup_free) char *text = strndup(stored, size);
 	struct stack stack;
-	int r = text ? stack_for_change(engine, caller, stack_id, fault, &stack) : -ENOMEM;
+	int r = text ? stack_get_for_change(engine, caller, stack_id, fault, &stack) : -ENOMEM;
 
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);

@@ -424,15 +424,6 @@ static int put_store(struct put *put, bool desired)
 	return r < 0 ? r : store_change_end(&change);
 }
 
-static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id,
-	struct fault *fault, struct stack *ret_stack)
-{
-	int r = stack_get(engine, stack_id, ret_stack);
-
-	return r < 0 ? fault_set(fault, -r, "the stack is gone")
-		     : stack_may_change(engine, caller, ret_stack, fault);
-}
-
 int resource_put(struct engine *engine, struct caller *caller, int64_t stack_id,
 	const struct resource_draft *draft, struct fault *fault, enum resource_result *ret_result,
 	int64_t *ret_id)
@@ -444,7 +435,7 @@ int resource_put(struct engine *engine, struct caller *caller, int64_t stack_id,
 	if (r == 0)
 		r = check_states(draft, fault);
 	if (r == 0)
-		r = stack_for_change(engine, caller, stack_id, fault, &put.stack);
+		r = stack_get_for_change(engine, caller, stack_id, fault, &put.stack);
 	if (r == 0)
 		r = put_load(&put, draft);
 	if (r == 0)
@@ -471,7 +462,7 @@ int resource_delete(struct engine *engine, struct caller *caller, int64_t id, st
 
 	if (r < 0)
 		return fault_set(fault, -r, "the resource is gone");
-	r = stack_for_change(engine, caller, resource.stack_id, fault, &stack);
+	r = stack_get_for_change(engine, caller, resource.stack_id, fault, &stack);
 	if (r < 0)
 		return r;
 	if (resource.protect)

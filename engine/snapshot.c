@@ -122,16 +122,9 @@ static int line_check(const char *name, const char *text, struct fault *fault)
 static int may_write(struct engine *engine, struct caller *caller, int64_t stack_id, struct fault *fault,
 	struct stack *ret_stack)
 {
-	char owner[128];
 	int r = stack_get(engine, stack_id, ret_stack);
 
-	if (r < 0)
-		return fault_set(fault, -r, "the stack is gone");
-	if (stack_access(caller, ret_stack, MAY_WRITE | MAY_EXECUTE) < 0)
-		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it",
-			ret_stack->name, caller_user_name(ret_stack->uid, owner, sizeof(owner)),
-			(unsigned)ret_stack->mode);
-	return 0;
+	return r < 0 ? fault_set(fault, -r, "the stack is gone") : stack_may_write(caller, ret_stack, fault);
 }
 
 /* Ends a change of what is kept: event, commit, notice. */

@@ -136,10 +136,7 @@ int stack_set_text(struct engine *engine, struct caller *caller, int64_t id, enu
 	struct stack stack;
 	int r;
 
-	r = stack_get(engine, id, &stack);
-	if (r < 0)
-		return fault_set(fault, -r, "the stack is gone");
-	r = stack_may_change(engine, caller, &stack, fault);
+	r = stack_get_for_change(engine, caller, id, fault, &stack);
 	if (r < 0)
 		return r;
 	if (row->line && size > 0 && text[size - 1] == '\n')
@@ -163,11 +160,8 @@ int stack_remove_text(
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	const struct row *row = &rows[which];
 	struct stack stack;
-	int r = stack_get(engine, id, &stack);
+	int r = stack_get_for_change(engine, caller, id, fault, &stack);
 
-	if (r < 0)
-		return fault_set(fault, -r, "the stack is gone");
-	r = stack_may_change(engine, caller, &stack, fault);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)

@@ -372,16 +372,31 @@ bool stack_visible(struct engine *engine, struct caller *caller, int64_t id)
 	       stack_access(caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
 }
 
-int stack_may_change(
-	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault)
+int stack_may_write(struct caller *caller, const struct stack *stack, struct fault *fault)
 {
 	char owner[128];
 
-	if (stack_access(caller, stack, MAY_WRITE | MAY_EXECUTE) < 0)
-		return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it",
-			stack->name, caller_user_name(stack->uid, owner, sizeof(owner)),
-			(unsigned)stack->mode);
-	return lock_check(engine, caller, stack->id, fault);
+	if (stack_access(caller, stack, MAY_WRITE | MAY_EXECUTE) == 0)
+		return 0;
+	return fault_set(fault, EACCES, "stack %s is of %s, mode %04o: you may not write to it", stack->name,
+		caller_user_name(stack->uid, owner, sizeof(owner)), (unsigned)stack->mode);
+}
+
+int stack_may_change(
+	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault)
+{
+	int r = stack_may_write(caller, stack, fault);
+
+	return r < 0 ? r : lock_check(engine, caller, stack->id, fault);
+}
+
+int stack_get_for_change(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault,
+	struct stack *ret_stack)
+{
+	int r = stack_get(engine, id, ret_stack);
+
+	return r < 0 ? fault_set(fault, -r, "the stack is gone")
+		     : stack_may_change(engine, caller, ret_stack, fault);
 }
 
 int stack_set_status(struct engine *engine, int64_t id, enum stack_status status)

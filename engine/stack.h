@@ -100,9 +100,15 @@ int stack_access(struct caller *caller, const struct stack *stack, int want);
 /* Whether the caller (NULL: the daemon) may look into it: list it and read what it shows. */
 bool stack_visible(struct engine *engine, struct caller *caller, int64_t id);
 
+/* Write permission: -EACCES with the sentence. */
+int stack_may_write(struct caller *caller, const struct stack *stack, struct fault *fault);
+
 /* The check that stands before every change: write permission, and nobody else's lock. */
 int stack_may_change(
 	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault);
+/* The stack, if it is there and the caller may change it: what every change of it begins with. */
+int stack_get_for_change(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault,
+	struct stack *ret_stack);
 
 /* Set by runs, no permission asked. */
 int stack_set_status(struct engine *engine, int64_t id, enum stack_status status);

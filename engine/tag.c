@@ -168,15 +168,6 @@ static int tag_changed(struct engine *engine, struct caller *caller, const struc
 	return 0;
 }
 
-static int stack_for_change(struct engine *engine, struct caller *caller, int64_t stack_id,
-	struct fault *fault, struct stack *ret_stack)
-{
-	int r = stack_get(engine, stack_id, ret_stack);
-
-	return r < 0 ? fault_set(fault, -r, "the stack is gone")
-		     : stack_may_change(engine, caller, ret_stack, fault);
-}
-
 static int check_new(struct engine *engine, const struct stack *stack, const char *name, struct fault *fault)
 {
 	int64_t count;
@@ -203,7 +194,7 @@ int tag_add(struct engine *engine, struct caller *caller, int64_t stack_id, cons
 	int64_t word_id, id;
 	int r;
 
-	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 	if (r < 0)
 		return r;
 	if (tag_find(engine, stack_id, name, &tag) == 0) {
@@ -238,7 +229,7 @@ int tag_remove(
 	struct tag tag;
 	int r;
 
-	r = stack_for_change(engine, caller, stack_id, fault, &stack);
+	r = stack_get_for_change(engine, caller, stack_id, fault, &stack);
 	if (r < 0)
 		return r;
 	r = tag_find(engine, stack_id, name, &tag);

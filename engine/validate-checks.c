@@ -297,7 +297,7 @@ static void check_modules(struct validation *v)
 	size_t i;
 
 	if (v->runners && !v->has_workflow) {
-		validate_say(v, VALIDATE_SKIP, NULL, "No workflow has run here yet");
+		validate_say(v, VALIDATE_SKIP, NULL, "No workflow, so no modules");
 		return;
 	}
 	if (!was_seen(v))
