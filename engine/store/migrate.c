@@ -14,14 +14,18 @@ static const char schema_sql[] =
 static const char migration_2_sql[] =
 #include "engine/migration-2.inc"
 	;
+static const char migration_3_sql[] =
+#include "engine/migration-3.inc"
+	;
 
 /* A new version is: the change in schema.sql, the same as a file migration-N.sql, and its row here. */
 static const struct migration migrations[] = {
 	{ 2, migration_2_sql },
+	{ 3, migration_3_sql },
 };
 
 const struct schema store_schema = {
-	.version = 2,
+	.version = 3,
 	.sql = schema_sql,
 	.migrations = migrations,
 	.migration_count = sizeof(migrations) / sizeof(migrations[0]),

@@ -38,7 +38,7 @@ newest()
 	sha=$(sha256sum <"$SLOTH_HOME/backups/$name")
 	[ "$(sloth backup list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["sha256"])')" = "${sha%% *}" ]
 	run sloth backup create --json
-	[[ $output == *'"name": "sloth-'*'"schema": 2'* ]]
+	[[ $output == *'"name": "sloth-'*'"schema": '[1-9]* ]]
 	[ "$(sloth backup list --json | grep -c '"name"')" -eq 2 ]
 	[ "$(sloth events --type backup.created | wc -l)" -eq 2 ]
 	run -10 sloth backup create --reason $'two\nlines'

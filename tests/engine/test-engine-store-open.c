@@ -169,29 +169,36 @@ static char *columns(const char *path)
 	return text;
 }
 
-static void test_migration_from_1(void **state)
-{
-	static const char first[] =
+static const char schema_1[] =
 #include "tests/engine/schema-1.inc"
-		;
-	const struct schema schema_1 = { .version = 1, .sql = first };
-	struct fixture *f = *state;
-	CLEANUP(cleanup_free) char *migrated = NULL, *fresh = NULL;
-	struct store *store;
-	sqlite3 *db;
+	;
+static const char schema_2[] =
+#include "tests/engine/schema-2.inc"
+	;
+static const struct schema older[] = { { .version = 1, .sql = schema_1 }, { .version = 2, .sql = schema_2 } };
 
-	fresh = columns(f->database);
+static void test_migration_from_older(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cleanup_free) char *fresh = columns(f->database);
+
 	close_engine(f);
-	assert_int_equal(unlink(f->database), 0);
-	/* By hand: today's statements, which opening prepares, are not those of an old schema. */
-	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
-	assert_int_equal(store_migrate(db, f->database, &schema_1, NULL, &f->fault), 0);
-	sqlite3_close(db);
-	if (store_open(f->database, &f->fault, &store) < 0)
-		fail_msg("%s", f->fault.text);
-	store_close(store);
-	migrated = columns(f->database);
-	assert_string_equal(migrated, fresh);
+	for (size_t i = 0; i < sizeof(older) / sizeof(older[0]); i++) {
+		CLEANUP(cleanup_free) char *migrated = NULL;
+		struct store *store;
+		sqlite3 *db;
+
+		assert_int_equal(unlink(f->database), 0);
+		/* By hand: today's statements, which opening prepares, are not those of an old schema. */
+		assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
+		assert_int_equal(store_migrate(db, f->database, &older[i], NULL, &f->fault), 0);
+		sqlite3_close(db);
+		if (store_open(f->database, &f->fault, &store) < 0)
+			fail_msg("%s", f->fault.text);
+		store_close(store);
+		migrated = columns(f->database);
+		assert_string_equal(migrated, fresh);
+	}
 }
 
 static int keep_copy(const char *path, int64_t version, struct fault *fault)
@@ -302,7 +309,7 @@ int main(void)
 		TEST(test_no_database),
 		TEST(test_damaged_schema),
 		TEST(test_foreign_database),
-		TEST(test_migration_from_1),
+		TEST(test_migration_from_older),
 		TEST(test_migration),
 		TEST(test_migration_that_fails),
 		TEST(test_settings),

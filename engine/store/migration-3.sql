@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+-- From version 2 to 3: runs with all that the language has. The columns and tables are explained in schema.sql.
+-- New columns stand at the end of their tables there, too, with the same DEFAULT: that is where ALTER TABLE puts them.
