@@ -187,7 +187,8 @@ int command_spawn(struct scope *scope, const struct command *command, const stru
 		if (!words)
 			return fault_set(fault, ENOMEM, "not enough memory");
 	}
-	envp = environment_make(&runner->environment, scope->env, command->env, scope->task, scope->try);
+	envp = environment_make(
+		&runner->environment, scope->env, command->env, scope->task, scope->try, scope->output);
 	if (!envp)
 		return fault_set(fault, ENOMEM, "not enough memory");
 	if (argv) {

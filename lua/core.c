@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "lua/coroutines.h"
 #include "lua/module.h"
+#include "lua/output.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
 #include "lua/task.h"
@@ -316,6 +317,7 @@ static const luaL_Reg functions[] = {
 	{ "now", core_now },
 	{ "protect_strings", core_protect_strings },
 	{ "run", core_run },
+	{ "take_output", output_take },
 	{ "task", core_task },
 	{ "traceback", core_traceback },
 	{ "was_raised", core_was_raised },

@@ -88,10 +88,11 @@ static size_t count_strings(const char *const *strings)
 }
 
 const char **environment_make(const struct environment *environment, const char *const *outer,
-	const char *const *inner, const char *task, int try)
+	const char *const *inner, const char *task, int try, const char *output)
 {
-	size_t slots = environment->count + count_strings(outer) + count_strings(inner) + 3, n = 0;
-	const char **strings = malloc(slots * sizeof(*strings) + 64 + (task ? strlen(task) : 0));
+	size_t slots = environment->count + count_strings(outer) + count_strings(inner) + 4, n = 0;
+	const char **strings = malloc(
+		slots * sizeof(*strings) + 80 + (task ? strlen(task) : 0) + (output ? strlen(output) : 0));
 	char *text = (char *)(strings + slots);
 
 	if (!strings)
@@ -109,7 +110,11 @@ const char **environment_make(const struct environment *environment, const char 
 		strings[n++] = text;
 		text += sprintf(text, "SLOTH_TASK=%s", task) + 1;
 		strings[n++] = text;
-		sprintf(text, "SLOTH_TRY=%d", try);
+		text += sprintf(text, "SLOTH_TRY=%d", try) + 1;
+	}
+	if (output) {
+		strings[n++] = text;
+		sprintf(text, "SLOTH_OUTPUT=%s", output);
 	}
 	strings[n] = NULL;
 	return strings;

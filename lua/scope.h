@@ -22,6 +22,7 @@ struct scope {
 	int try;
 	const char *workdir;	/* borrowed: where its commands start */
 	const char *const *env; /* borrowed: "NAME=value" for its commands, NULL at the end; or NULL */
+	const char *output;	/* borrowed: the file SLOTH_OUTPUT, NULL: none */
 	TAILQ_HEAD(, fiber) fibers;
 	LIST_HEAD(, exec) execs;
 	pid_t *groups; /* process groups that its commands had */

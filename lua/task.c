@@ -7,9 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "lua/output.h"
 #include "lua/runner.h"
 #include "lua/tree.h"
 #include "lua/value.h"
@@ -242,6 +244,8 @@ static void task_finish(struct task *task, enum task_status status)
 	ev_timer_stop(runner->loop, &task->retry);
 	task->status = status;
 	task->ended = ev_time();
+	if (task->output && !statuses[status].satisfied)
+		unlink(task->output);
 	if (statuses[status].satisfied && task->home && !task->leaves)
 		workdir_close(&runner->workdirs, TAKE(task->home));
 	task_report(task);
@@ -298,6 +302,7 @@ static void task_scope_open(struct task *task)
 	scope_init(&task->scope, runner_of_task(task), task->name, task->try, task);
 	task->scope.workdir = task->workdir ? task->workdir : task->home;
 	task->scope.env = (const char *const *)task->env;
+	task->scope.output = task->output;
 }
 
 /* Calls a C function with the task on the main thread; a failure there (memory) is the task's. */
@@ -474,6 +479,15 @@ static void push_deps(lua_State *L, struct task *task)
 	}
 }
 
+/* Of a shell task. What an earlier try left there is not this one's. */
+static void open_output(struct task *task)
+{
+	if (task->output)
+		unlink(task->output);
+	else if (task->command)
+		task->output = output_path(runner_of_task(task)->workdir, task->name);
+}
+
 static int start_try(lua_State *L)
 {
 	struct task *task = lua_touserdata(L, 1);
@@ -485,6 +499,7 @@ static int start_try(lua_State *L)
 	if (open_directories(task, lua_tostring(L, -1)) < 0)
 		return luaL_error(L, "%s", task->outcome.error ? task->outcome.error : "not enough memory");
 	lua_pop(L, 1);
+	open_output(task);
 	task_scope_open(task);
 	lua_pushinteger(L, task->try);
 	if (task->depends_count)
@@ -564,6 +579,7 @@ void task_done(struct task *task)
 	free(task->env);
 	free(task->home);
 	free(task->workdir);
+	free(task->output);
 	free(task->name);
 	free(task->description);
 	free(task->command);

@@ -53,6 +53,7 @@ struct task {
 	char *workdir; /* where its commands start; NULL: at home */
 	bool leaves;   /* processes that may be in there */
 	char **env;    /* of its commands */
+	char *output;  /* its file SLOTH_OUTPUT; NULL: a function's task has none */
 	ev_timer deadline, total, retry;
 	ev_tstamp started, ended; /* of the first try, of all; 0: not yet */
 	char reason[80];	  /* of a timeout */

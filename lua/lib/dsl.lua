@@ -45,6 +45,7 @@ local words = {
 	sensitive = { kind = kinds.flag },
 	always = { kind = kinds.flag },
 	params = { kind = kinds.table },
+	outputs = { kind = kinds.strings },
 	tags = { kind = kinds.strings },
 	priority = { kind = kinds.number },
 	delegate_to = { kind = kinds.host },

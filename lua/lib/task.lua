@@ -129,11 +129,25 @@ local function last_line(text)
 	return text:match("([^\n]+)\n*$")
 end
 
+-- What the script wrote to $SLOTH_OUTPUT.
+local function with_outputs(outcome)
+	local text, problem = core.take_output()
+	if text then
+		outcome.outputs, problem = core.library("outputs").parse(text)
+	end
+	if problem then
+		return { status = "failed", error = problem }
+	elseif text and outcome.outputs.changed == "false" then
+		outcome.status = "unchanged"
+	end
+	return outcome
+end
+
 -- A shell script: success when it exits with 0.
 local function run_script(spec, script)
 	local raw = core.exec({ command = script, stdin = spec.stdin })
 	if raw.exit_code == 0 then
-		return { status = "success" }
+		return with_outputs({ status = "success" })
 	end
 	local text = raw.signal and "ended by signal " .. raw.signal or "exit status " .. raw.exit_code
 	local last = last_line(raw.stderr)
@@ -250,6 +264,12 @@ local function one_try(spec, try, deps)
 	else
 		outcome = run_function(spec.command, this, params, deps)
 	end
+	if spec.outputs and outcome.status ~= "failed" then
+		local missing = core.library("outputs").missing(spec.outputs, outcome.outputs)
+		if missing then
+			return { status = "failed", error = missing, outputs = outcome.outputs }
+		end
+	end
 	if spec.post_hook and outcome.status ~= "failed" then
 		local after = run_function(spec.post_hook, this, params, outcome.outputs or {})
 		if after.status == "failed" then
@@ -260,7 +280,7 @@ local function one_try(spec, try, deps)
 	return outcome
 end
 
-local HOOKS = { "run_if", "abort_if", "on_retry", "pre_hook", "post_hook" }
+local HOOKS = { "run_if", "abort_if", "on_retry", "pre_hook", "post_hook", "outputs" } -- what a bare script has not
 
 -- In a fiber of its own.
 function task.try(spec, try, deps)
