@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +13,7 @@
 #include "lua/environment.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
+#include "lua/spawn.h"
 
 /* What the shell itself does, or does differently from the program of that name. */
 static const char *const shell_words[] = { ".", ":", "alias", "bg", "break", "builtin", "case", "cd",
@@ -128,37 +127,6 @@ int pipes_open(struct pipes *pipes, bool input)
 	return 0;
 }
 
-static int spawn(const char *file, char *const *argv, char *const *envp, const char *workdir,
-	const struct pipes *pipes, int null_fd, pid_t *ret_pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int r;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(
-		&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	r = posix_spawn_file_actions_adddup2(&actions, pipes->in[0] >= 0 ? pipes->in[0] : null_fd, 0);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, pipes->out[1], 1);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, pipes->err[1], 2);
-	if (r == 0 && workdir)
-		r = posix_spawn_file_actions_addchdir_np(&actions, workdir);
-	if (r == 0)
-		r = posix_spawn(ret_pid, file, &actions, &attributes, argv, envp);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return -r;
-}
-
 static int spawn_failed(int error, const char *program, const char *workdir, struct fault *fault)
 {
 	struct stat st;
@@ -199,6 +167,13 @@ int command_spawn(struct scope *scope, const struct command *command, const stru
 		r = 0;
 	}
 	if (r == 0)
-		r = spawn(file, argv, (char *const *)envp, command->workdir, pipes, runner->null_fd, ret_pid);
+		r = spawn(&(struct spawn){ .file = file,
+				  .argv = argv,
+				  .envp = (char *const *)envp,
+				  .workdir = command->workdir,
+				  .fds = { pipes->in[0] >= 0 ? pipes->in[0] : runner->null_fd, pipes->out[1],
+					  pipes->err[1] },
+				  .cgroup = -1 },
+			ret_pid);
 	return r < 0 ? spawn_failed(r, argv[0], command->workdir, fault) : 0;
 }
