@@ -10,7 +10,7 @@
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/stack.h"
-#include "cli/yaml-out.h"
+#include "engine/yaml-out.h"
 
 /* clang-format off */
 #define FILTERS                                                                                              \

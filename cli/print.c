@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "cli/yaml-out.h"
+#include "engine/yaml-out.h"
 
 bool print_is_terminal(FILE *out)
 {

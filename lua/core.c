@@ -337,6 +337,8 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_files, 0);
 	coroutines_push(L);
 	lua_setfield(L, -2, "coroutine");
+	lua_pushlightuserdata(L, NULL); /* see value.h */
+	lua_setfield(L, -2, "null");
 	lua_pushvalue(L, -1);
 	lua_setfield(L, LUA_REGISTRYINDEX, "sloth.core");
 }

@@ -13,18 +13,19 @@
 
 static const struct module modules[] = {
 	{ "crypto", module_crypto },
-	{ "data", NULL, true },
+	{ "data", module_data, true },
 	{ "exec", NULL, true },
 	{ "file_ops", NULL, true },
 	{ "fs", module_fs },
 	{ "goroutine", NULL, true },
-	{ "json", module_json },
+	{ "json", module_json, true },
 	{ "log", NULL, true },
 	{ "secret", NULL, true },
 	{ "stack", NULL, true },
 	{ "state", NULL, true },
 	{ "strings", NULL, true },
 	{ "time", NULL, true },
+	{ "yaml", module_yaml },
 };
 
 static const char *const type_names[] = {

@@ -34,7 +34,7 @@ struct module {
 	bool library;			  /* lib/NAME.lua adds to it, or is it */
 };
 
-extern const struct function module_crypto[], module_fs[], module_json[];
+extern const struct function module_crypto[], module_data[], module_fs[], module_json[], module_yaml[];
 
 /* Makes the globals of the sandbox. */
 void module_open(lua_State *L);

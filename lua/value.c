@@ -155,7 +155,8 @@ static json_t *get(lua_State *L, int index, int depth, const char **ret_error)
 	case LUA_TSTRING:
 		text = lua_tolstring(L, index, &size);
 		if (!text_is_utf8(text, size)) {
-			*ret_error = "a string that is not UTF-8 can't be stored";
+			*ret_error = memchr(text, '\0', size) ? "a string with a NUL byte can't be stored"
+							      : "a string that is not UTF-8 can't be stored";
 			return NULL;
 		}
 		return json_stringn(text, size);

@@ -1,10 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- data: JSON, CSV, and nested tables.
+-- data: CSV, and nested tables; JSON and YAML are in C.
 local core = ...
 local data = {}
-
-data.parse_json, data.json_decode = json.decode, json.decode
-data.to_json, data.json_encode = json.encode, json.encode
 
 -- A quoted field may hold commas, quotes (doubled) and newlines: RFC 4180.
 local function csv_rows(text)

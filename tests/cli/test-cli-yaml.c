@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cli/yaml-out.h"
+#include "engine/yaml-out.h"
 
 static void expect(const char *json, const char *yaml)
 {
