@@ -91,6 +91,11 @@ struct engine {
 		int64_t stack_id, namespace_id, count;
 		uint64_t undo_count;
 	} kv_counted;
+	/* Where events.json of a run ends, of those that changed lately; transition.c's. */
+	struct transition_end {
+		int64_t run_id, end;
+		uint64_t undo_count; /* the store's, at that moment */
+	} transition_ends[16];
 	int64_t clock_base_ms; /* see clock.h */
 	struct keyring *keys;
 	/* Where the events end, from which the next one goes on, and what the newest archive ends with;
@@ -103,7 +108,7 @@ struct engine {
 	struct event_archiving *archiving; /* event-archive.c's: what is being archived */
 	struct audit *audit;		   /* audit.c's: who waits for the chain to be verified */
 	char home[4096];		   /* the folder that the database stands in */
-	bool restoring;	 /* at its end, what backup_restore_prepare() made takes the database's place */
+	bool restoring; /* at its end, what backup_restore_prepare() made takes the database's place */
 
 	/* Nobody waits for what was changed in this turn: its end may come a little later, with more. Set by
 	 * who changes something for a runner, undone by every other change and by turn_reply(). */

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/log-json.h"
 #include "engine/run.h"
 
 enum { PIECE_SIZE_MAX = 64 << 10, PREFIX_SIZE = NAME_SIZE + 24 };
@@ -67,10 +68,10 @@ static int piece_render(
 
 /* Where the logs end, while pieces are added. */
 struct ends {
-	int64_t run_id, run_size;
+	int64_t run_id, run_size, run_json;
 	bool full;
 	struct task task; /* id 0: of the run itself */
-	int64_t time_ms;
+	struct log_origin origin;
 };
 
 static int ends_get(struct engine *engine, int64_t run_id, int64_t task_id, struct ends *ret_ends)
@@ -83,6 +84,7 @@ static int ends_get(struct engine *engine, int64_t run_id, int64_t task_id, stru
 	ret_ends->run_id = run_id;
 	ret_ends->run_size = query_int(query, 0);
 	ret_ends->full = query_int(query, 1) != 0;
+	ret_ends->run_json = query_int(query, 2);
 	if (!task_id)
 		return 0;
 	r = task_get(engine, task_id, &ret_ends->task);
@@ -91,16 +93,24 @@ static int ends_get(struct engine *engine, int64_t run_id, int64_t task_id, stru
 
 static int piece_add(struct engine *engine, struct ends *ends, const char *text, size_t size)
 {
+	const struct log_origin *origin = &ends->origin;
+	const struct log_piece piece = { ends->run_id, ends->task.name, origin->try, origin->stream,
+		origin->time_ms, text, size };
+	int64_t json = (int64_t)log_json_piece_size(&piece);
 	char prefix[PREFIX_SIZE];
-	size_t prefix_size = prefix_format(ends->time_ms, ends->task.name, prefix);
-	int r = store_run(engine->store, SQL_LOG_ADD, "iiiiib", ends->run_id, ends->run_size, ends->task.id,
-		ends->task.log_size, ends->time_ms, text, size);
+	size_t prefix_size = prefix_format(origin->time_ms, ends->task.name, prefix);
+	int r = store_run(engine->store, SQL_LOG_ADD, "iiiiibisii", ends->run_id, ends->run_size,
+		ends->task.id, ends->task.log_size, origin->time_ms, text, size, (int64_t)origin->try,
+		origin->stream, ends->run_json, ends->task.log_json_size);
 
 	if (r < 0)
 		return r;
 	ends->run_size += (int64_t)rendered_size(text, size, prefix_size);
-	if (ends->task.id)
+	ends->run_json += json;
+	if (ends->task.id) {
 		ends->task.log_size += (int64_t)size;
+		ends->task.log_json_size += json;
+	}
 	return 0;
 }
 
@@ -118,12 +128,12 @@ static size_t piece_cut(const char *text, size_t size)
 static int ends_put(struct engine *engine, const struct ends *ends)
 {
 	int64_t now = time_now_ms();
-	int r = store_run(engine->store, SQL_RUN_SET_LOG, "iiii", ends->run_id, ends->run_size,
-		(int64_t)ends->full, now);
+	int r = store_run(engine->store, SQL_RUN_SET_LOG, "iiiii", ends->run_id, ends->run_size,
+		(int64_t)ends->full, now, ends->run_json);
 
 	if (r == 0 && ends->task.id)
-		r = store_run(
-			engine->store, SQL_TASK_SET_LOG, "iii", ends->task.id, ends->task.log_size, now);
+		r = store_run(engine->store, SQL_TASK_SET_LOG, "iiii", ends->task.id, ends->task.log_size,
+			now, ends->task.log_json_size);
 	return r;
 }
 
@@ -138,6 +148,8 @@ static int pieces_add(struct engine *engine, struct ends *ends, const char *text
 		if (ends->run_size + (int64_t)n > engine->config.max_log_size) {
 			ends->full = true;
 			ends->task = (struct task){ 0 };
+			ends->origin =
+				(struct log_origin){ .stream = "log", .time_ms = ends->origin.time_ms };
 			snprintf(last, sizeof(last),
 				"the log is over max_log_size (%" PRId64 " bytes): the rest is dropped\n",
 				engine->config.max_log_size);
@@ -150,16 +162,23 @@ static int pieces_add(struct engine *engine, struct ends *ends, const char *text
 	return r;
 }
 
-int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t time_ms, const char *text,
-	size_t size)
+/* What is neither of a process's streams is the workflow's. */
+static const char *stream_known(const char *stream)
+{
+	return stream && (!strcmp(stream, "out") || !strcmp(stream, "err")) ? stream : "log";
+}
+
+int log_append(
+	struct engine *engine, int64_t run_id, const struct log_origin *origin, const char *text, size_t size)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct ends ends = { .time_ms = time_ms };
-	int64_t task_size;
+	struct ends ends = { .origin = *origin };
+	int64_t task_id = origin->task_id, task_size;
 	int r = ends_get(engine, run_id, task_id, &ends);
 
 	if (r < 0 || size == 0 || ends.full)
 		return r;
+	ends.origin.stream = stream_known(origin->stream);
 	task_size = ends.task.log_size;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)

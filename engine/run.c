@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "engine/event.h"
+#include "engine/transition.h"
 
 static const struct {
 	const char *column;
@@ -49,6 +50,7 @@ static void run_load(struct query *query, struct run *ret_run)
 		.pid_start = (uint64_t)query_int(query, 19),
 		.last_seq = query_int(query, 22),
 		.log_size = query_int(query, 23),
+		.log_json_size = query_int(query, 24),
 	};
 	snprintf(ret_run->stack, sizeof(ret_run->stack), "%s", query_text(query, 2));
 	snprintf(ret_run->file, sizeof(ret_run->file), "%s", query_text(query, 3));
@@ -96,6 +98,23 @@ static int file_check(const char *file)
 							       : 0;
 }
 
+/* `error` may be NULL. */
+static int tell_transition(struct engine *engine, const struct run *run, const char *from,
+	enum run_status status, const char *error, int64_t now)
+{
+	const struct transition transition = {
+		.run_id = run->id,
+		.task = "",
+		.time_ms = now,
+		.from = from,
+		.to = run_status_name(status),
+		.duration_ms = run_status_final(status) && run->started_ms ? now - run->started_ms : -1,
+		.error = error,
+	};
+
+	return transition_add(engine, &transition);
+}
+
 static int run_insert(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id,
 	const char *workflow, size_t size, struct run *ret_run)
 {
@@ -112,7 +131,9 @@ static int run_insert(struct engine *engine, struct caller *caller, const char *
 	if (r == 0)
 		r = event_add(engine, caller, "run.submitted", stack_id, stack.name, id,
 			json_pack("{ss}", "file", file));
-	return r < 0 ? r : run_get(engine, id, ret_run);
+	if (r == 0)
+		r = run_get(engine, id, ret_run);
+	return r < 0 ? r : tell_transition(engine, ret_run, "", RUN_QUEUED, NULL, ret_run->created_ms);
 }
 
 int run_create(struct engine *engine, struct caller *caller, const char *file, int64_t stack_id,
@@ -363,6 +384,8 @@ int run_set_status(struct engine *engine, int64_t id, enum run_status status, co
 		r = stack_time_runs(engine, run.stack_id);
 	if (r == 0)
 		r = status_effects(engine, &run, status, error);
+	if (r == 0)
+		r = tell_transition(engine, &run, run_status_name(run.status), status, error, now);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)

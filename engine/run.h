@@ -92,6 +92,7 @@ struct run {
 	char secret[65];  /* hex; the runner proves with it that it is the one */
 	int64_t last_seq; /* of the runner's frames: what was applied */
 	int64_t log_size; /* bytes of the run's log file */
+	int64_t log_json_size;
 };
 
 struct task {
@@ -102,6 +103,7 @@ struct task {
 	int tries;
 	int64_t started_ms, finished_ms, updated_ms;
 	int64_t log_size; /* bytes of the task's log file */
+	int64_t log_json_size;
 };
 
 /* A new run, queued, owned by the caller. `stack_id` 0: the workflow will say. */
@@ -149,6 +151,9 @@ int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata,
  * output (JSON) may be NULL: keep. */
 int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
 	const char *output);
+/* The same for one that waits for its next try: until then. */
+int task_set_status_until(struct engine *engine, int64_t id, enum task_status status, int tries,
+	const char *error, const char *output, int64_t until_ms);
 /* "error" or "output" of a task. */
 int task_error(struct engine *engine, int64_t id, struct buffer *ret_text);
 int task_output(struct engine *engine, int64_t id, struct buffer *ret_text);
@@ -157,13 +162,24 @@ void task_show_attempts(struct engine *engine, int64_t id, FILE *out);
 /* Every task that is not final becomes `status`: what the end of a runner leaves behind. */
 int task_finish_all(struct engine *engine, int64_t run_id, enum task_status status);
 
+/* Who said something. task_id 0: the run itself. */
+struct log_origin {
+	int64_t task_id;
+	int try;	    /* 0: none, or not known */
+	const char *stream; /* "out", "err": a process; else "log": the workflow */
+	int64_t time_ms;
+};
+
 /* Appends whole lines (or a last part of one) to the log: as they are to the task's, and with "HH:MM:SS.mmm
- * [task] " before each line to the run's. task_id 0: of the run itself, shown with "HH:MM:SS.mmm ". Above
+ * [task] " before each line to the run's, where what the run itself says has "HH:MM:SS.mmm ". Above
  * config.max_log_size the rest is dropped with one line that says so. */
-int log_append(struct engine *engine, int64_t run_id, int64_t task_id, int64_t time_ms, const char *text,
+int log_append(struct engine *engine, int64_t run_id, const struct log_origin *origin, const char *text,
 	size_t size);
 /* Bytes read at an offset of the run's log (task_id 0) or of the task's; 0 at the end; -errno. */
 ssize_t log_read(
+	struct engine *engine, int64_t run_id, int64_t task_id, int64_t offset, char *ret_data, size_t size);
+/* The same of log.json: log-json.c. */
+ssize_t log_json_read(
 	struct engine *engine, int64_t run_id, int64_t task_id, int64_t offset, char *ret_data, size_t size);
 
 /* runs/NAME.sloth: the text last submitted under that name, in the top folder (stack_id 0) or a stack's. */

@@ -267,8 +267,9 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	r = runner_log_end(runner, name);
 	if (r < 0)
 		return r;
-	r = task_set_status(engine, task.id, status, (int)json_integer_value(json_object_get(head, "try")),
-		get_text(head, "error"), output);
+	r = task_set_status_until(engine, task.id, status,
+		(int)json_integer_value(json_object_get(head, "try")), get_text(head, "error"), output,
+		json_integer_value(json_object_get(head, "until")));
 	return r == -EINVAL ? -EPROTO : r;
 }
 

@@ -22,7 +22,7 @@ struct held {
 	SLIST_ENTRY(held) list;
 	char *task; /* NULL: of the run itself */
 	char *stream;
-	int64_t task_id, time_ms;
+	struct log_origin origin; /* its stream is the one above */
 	struct buffer text;
 };
 
@@ -239,8 +239,8 @@ static int held_tell(struct runner *runner, struct held *held, bool more)
 		r = mask_text(runner->mask, held->text.data, size, false, &masked, NULL);
 	}
 	if (r == 0)
-		r = log_append(runner->of->engine, runner->run_id, held->task_id, held->time_ms,
-			buffer_text(&masked), masked.size);
+		r = log_append(
+			runner->of->engine, runner->run_id, &held->origin, buffer_text(&masked), masked.size);
 	if (r == 0)
 		buffer_consume(&held->text, size);
 	return r;
@@ -249,21 +249,26 @@ static int held_tell(struct runner *runner, struct held *held, bool more)
 int runner_log(struct runner *runner, json_t *head, int64_t task_id, const char *text, size_t size)
 {
 	static const char withheld[] = SEAL_SHOWN "\n";
-	int64_t time_ms = json_integer_value(json_object_get(head, "time"));
+	const struct log_origin origin = {
+		.task_id = task_id,
+		.try = (int)json_integer_value(json_object_get(head, "try")),
+		.stream = json_string_value(json_object_get(head, "stream")),
+		.time_ms = json_integer_value(json_object_get(head, "time")),
+	};
 	struct engine *engine = runner->of->engine;
 	struct held *held;
 	int r;
 
 	if (load_mask(runner) < 0)
-		return log_append(engine, runner->run_id, task_id, time_ms, withheld, strlen(withheld));
+		return log_append(engine, runner->run_id, &origin, withheld, strlen(withheld));
 	if (!runner->mask)
-		return log_append(engine, runner->run_id, task_id, time_ms, text, size);
+		return log_append(engine, runner->run_id, &origin, text, size);
 	held = held_find(runner, json_string_value(json_object_get(head, "task")),
 		json_string_value(json_object_get(head, "stream")));
 	if (!held)
 		return -ENOMEM;
-	held->task_id = task_id;
-	held->time_ms = time_ms;
+	held->origin = origin;
+	held->origin.stream = held->stream;
 	r = buffer_append(&held->text, text, size);
 	return r < 0 ? r : held_tell(runner, held, true);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "engine/run.h"
+#include "engine/transition.h"
 
 static void task_load(struct query *query, struct task *ret_task)
 {
@@ -22,6 +23,7 @@ static void task_load(struct query *query, struct task *ret_task)
 		.finished_ms = query_int(query, 7),
 		.updated_ms = query_int(query, 8),
 		.log_size = query_int(query, 9),
+		.log_json_size = query_int(query, 10),
 	};
 	snprintf(ret_task->name, sizeof(ret_task->name), "%s", query_text(query, 3));
 }
@@ -98,8 +100,48 @@ static int try_set(struct engine *engine, const struct task *task, enum task_sta
 		task_status_name(shown), now, running ? INT64_C(0) : now, error);
 }
 
+/* Since when the task's last try runs. */
+static int64_t try_started(struct engine *engine, const struct task *task)
+{
+	CLEANUP(query_endp) struct query *query = NULL;
+
+	if (task->tries <= 1)
+		return task->started_ms;
+	query = query_begin(engine->store, SQL_TRY_EACH, "i", task->id);
+	while (query_step(query) > 0)
+		if (query_int(query, 0) == task->tries)
+			return query_int(query, 2);
+	return task->started_ms;
+}
+
+static int tell_transition(struct engine *engine, const struct task *task, enum task_status status, int tries,
+	const char *error, int64_t until_ms, int64_t now)
+{
+	bool ran = task->status == TASK_RUNNING && task->started_ms;
+	const struct transition transition = {
+		.run_id = task->run_id,
+		.task_id = task->id,
+		.task = task->name,
+		.try = tries,
+		.time_ms = now,
+		.from = task_status_name(task->status),
+		.to = task_status_name(status),
+		.duration_ms = ran ? now - try_started(engine, task) : -1,
+		.until_ms = until_ms,
+		.error = error,
+	};
+
+	return transition_add(engine, &transition);
+}
+
 int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
 	const char *output)
+{
+	return task_set_status_until(engine, id, status, tries, error, output, 0);
+}
+
+int task_set_status_until(struct engine *engine, int64_t id, enum task_status status, int tries,
+	const char *error, const char *output, int64_t until_ms)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int64_t now = time_now_ms();
@@ -120,6 +162,8 @@ int task_set_status(struct engine *engine, int64_t id, enum task_status status, 
 			task_status_final(status) ? now : INT64_C(0), now, error, output);
 	if (r == 0)
 		r = try_set(engine, &task, status, tries, now, error);
+	if (r == 0 && status != task.status)
+		r = tell_transition(engine, &task, status, tries, error, until_ms, now);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)

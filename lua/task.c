@@ -99,6 +99,8 @@ static void task_report(struct task *task)
 	if (head && error &&
 		(task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
 		json_object_set_new(head, "error", value_text(error, strlen(error)));
+	if (head && task->status == TASK_RETRY_WAIT)
+		json_object_set_new(head, "until", json_integer(time_now_ms() + task->retry_ms));
 	if (head && final && task->outcome.message && !task->sensitive)
 		json_object_set_new(
 			head, "message", value_text(task->outcome.message, strlen(task->outcome.message)));
@@ -401,6 +403,7 @@ static void task_retry_later(struct task *task, int64_t delay_ms)
 	struct ev_loop *loop = runner_of_task(task)->loop;
 
 	task->status = TASK_RETRY_WAIT;
+	task->retry_ms = delay_ms;
 	task_report(task);
 	ev_now_update(loop);
 	ev_timer_set(&task->retry, (ev_tstamp)delay_ms / 1000, 0);

@@ -55,6 +55,7 @@ struct task {
 	char **env;    /* of its commands */
 	char *output;  /* its file SLOTH_OUTPUT; NULL: a function's task has none */
 	ev_timer deadline, total, retry;
+	int64_t retry_ms;	  /* of `retry`, from when it was set */
 	ev_tstamp started, ended; /* of the first try, of all; 0: not yet */
 	char reason[80];	  /* of a timeout */
 	/* How the last try went; the table of lib/task.lua is kept for the decision about a retry. */

@@ -1,3 +1,22 @@
 -- SPDX-License-Identifier: MIT
 -- From version 2 to 3: runs with all that the language has. The columns and tables are explained in schema.sql.
 -- New columns stand at the end of their tables there, too, with the same DEFAULT: that is where ALTER TABLE puts them.
+ALTER TABLE runs ADD COLUMN log_json_size BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN log_json_size BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_pieces ADD COLUMN try BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_pieces ADD COLUMN stream TEXT NOT NULL DEFAULT 'log' CHECK (stream IN ('out', 'err', 'log'));
+ALTER TABLE log_pieces ADD COLUMN run_json BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_pieces ADD COLUMN task_json BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE transitions (
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	start BIGINT NOT NULL,
+	task_id BIGINT NOT NULL,
+	try BIGINT NOT NULL,
+	time_ms BIGINT NOT NULL,
+	from_status TEXT NOT NULL,
+	to_status TEXT NOT NULL,
+	duration_ms BIGINT NOT NULL,
+	until_ms BIGINT NOT NULL,
+	error TEXT NOT NULL,
+	PRIMARY KEY (run_id, start)
+) WITHOUT ROWID;

@@ -222,7 +222,8 @@ CREATE TABLE runs (
 	secret TEXT NOT NULL,           -- hex; what the runner proves itself with
 	last_seq BIGINT NOT NULL,       -- the runner's last frame that was applied
 	log_size BIGINT NOT NULL,       -- bytes of the rendered log
-	log_full BIGINT NOT NULL CHECK (log_full IN (0, 1)) -- 1: over the limit, the rest was dropped
+	log_full BIGINT NOT NULL CHECK (log_full IN (0, 1)), -- 1: over the limit, the rest was dropped
+	log_json_size BIGINT NOT NULL DEFAULT 0 -- bytes of log.json
 );
 CREATE INDEX runs_of_stack ON runs (stack_id, id);
 CREATE INDEX runs_of_file ON runs (file, id);
@@ -259,6 +260,7 @@ CREATE TABLE tasks (
 	log_size BIGINT NOT NULL,       -- bytes of its log
 	error TEXT NOT NULL,            -- of the last try, '': none
 	output TEXT NOT NULL,           -- JSON, '': none
+	log_json_size BIGINT NOT NULL DEFAULT 0, -- bytes of its log.json
 	UNIQUE (run_id, name)
 );
 
@@ -282,9 +284,28 @@ CREATE TABLE log_pieces (
 	task_start BIGINT NOT NULL,     -- offset in the task's own log
 	time_ms BIGINT NOT NULL,        -- when it was said
 	content BLOB NOT NULL,          -- whole lines; the last piece of a task may end within one
+	try BIGINT NOT NULL DEFAULT 0,  -- of the task's tries, 0: none, or not known
+	stream TEXT NOT NULL DEFAULT 'log' CHECK (stream IN ('out', 'err', 'log')), -- what a process printed, or what the workflow says
+	run_json BIGINT NOT NULL DEFAULT 0, -- offset in the run's log.json
+	task_json BIGINT NOT NULL DEFAULT 0, -- offset in the task's log.json
 	PRIMARY KEY (run_id, run_start)
 );
 CREATE INDEX log_pieces_of_task ON log_pieces (task_id, task_start);
+
+-- What became of runs and their tasks: the lines of events.json, which are rendered when they are read.
+CREATE TABLE transitions (
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	start BIGINT NOT NULL,          -- offset in events.json
+	task_id BIGINT NOT NULL,        -- 0: of the run itself
+	try BIGINT NOT NULL,            -- of the task's tries, 0: none
+	time_ms BIGINT NOT NULL,        -- when
+	from_status TEXT NOT NULL,      -- engine/run-status.c, '': it was submitted
+	to_status TEXT NOT NULL,        -- engine/run-status.c
+	duration_ms BIGINT NOT NULL,    -- of the try or the run that ended by it, -1: none did
+	until_ms BIGINT NOT NULL,       -- when the next try is due, 0: none is
+	error TEXT NOT NULL,            -- why, '': nothing to say
+	PRIMARY KEY (run_id, start)
+) WITHOUT ROWID;
 
 -- What stands in runs/ and stacks/S/runs/: the text last submitted under a name.
 CREATE TABLE workflow_files (

@@ -44,13 +44,14 @@
 	"owner_mode), "                                                                                      \
 	"runs.status, runs.created_ms, started_ms, finished_ms, runs.updated_ms, lock_token, holds_lock, "   \
 	"retry_of, "                                                                                         \
-	"depth, pid, pid_start, boot_id, secret, last_seq, log_size "                                        \
+	"depth, pid, pid_start, boot_id, secret, last_seq, log_size, log_json_size "                         \
 	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
 
 #define RUN_UNFINISHED "status IN ('queued', 'waiting', 'running', 'rolling_back')"
 
 #define TASK_COLUMNS                                                                                         \
-	"id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size"
+	"id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size, "         \
+	"log_json_size"
 
 #define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes, dropped"
 
@@ -249,8 +250,7 @@ const char *const statements[SQL_COUNT] = {
 		"ON stack_texts.stack_id = stacks.id AND stack_texts.which = 'version' ORDER BY stacks.id",
 	[SQL_DEPS_ALL_MISSING] = "SELECT DISTINCT on_name FROM deps WHERE on_id = 0 "
 				 "AND NOT EXISTS (SELECT 1 FROM stacks WHERE stacks.name = deps.on_name)",
-	[SQL_DEPS_ALL] =
-		"SELECT id, stack_id, on_id, on_name, requires FROM deps ORDER BY stack_id, on_name",
+	[SQL_DEPS_ALL] = "SELECT id, stack_id, on_id, on_name, requires FROM deps ORDER BY stack_id, on_name",
 
 	[SQL_STACK_RUN_TIMES] =
 		"SELECT finished_ms - started_ms FROM runs WHERE stack_id = $1 AND status = 'success' "
@@ -347,8 +347,9 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_RUN_SET_STATUS] =
 		"UPDATE runs SET status = $2, started_ms = $3, finished_ms = $4, updated_ms = $5 "
 		"WHERE id = $1",
-	[SQL_RUN_SET_LOG] = "UPDATE runs SET log_size = $2, log_full = $3, updated_ms = $4 WHERE id = $1",
-	[SQL_RUN_LOG] = "SELECT log_size, log_full FROM runs WHERE id = $1",
+	[SQL_RUN_SET_LOG] = "UPDATE runs SET log_size = $2, log_full = $3, updated_ms = $4, log_json_size = "
+			    "$5 WHERE id = $1",
+	[SQL_RUN_LOG] = "SELECT log_size, log_full, log_json_size FROM runs WHERE id = $1",
 	[SQL_RUN_KEEP_OWNER] =
 		"UPDATE runs SET stack_id = 0, owner_uid = $2, owner_gid = $3, owner_mode = $4 "
 		"WHERE stack_id = $1",
@@ -374,7 +375,8 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_TASK_SET_STATUS] =
 		"UPDATE tasks SET status = $2, tries = $3, started_ms = $4, finished_ms = $5, "
 		"updated_ms = $6, error = COALESCE($7, error), output = COALESCE($8, output) WHERE id = $1",
-	[SQL_TASK_SET_LOG] = "UPDATE tasks SET log_size = $2, updated_ms = $3 WHERE id = $1",
+	[SQL_TASK_SET_LOG] =
+		"UPDATE tasks SET log_size = $2, updated_ms = $3, log_json_size = $4 WHERE id = $1",
 	[SQL_TASK_ERROR] = "SELECT error FROM tasks WHERE id = $1",
 	[SQL_TASK_OUTPUT] = "SELECT output FROM tasks WHERE id = $1",
 	[SQL_TRY_SET] =
@@ -385,14 +387,41 @@ const char *const statements[SQL_COUNT] = {
 		"SELECT number, status, started_ms, finished_ms, error FROM task_tries WHERE task_id = $1 "
 		"ORDER BY number",
 
-	[SQL_LOG_ADD] = "INSERT INTO log_pieces (run_id, run_start, task_id, task_start, time_ms, content) "
-			"VALUES ($1, $2, $3, $4, $5, $6)",
+	[SQL_LOG_ADD] =
+		"INSERT INTO log_pieces (run_id, run_start, task_id, task_start, time_ms, content, try, "
+		"stream, run_json, task_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 	[SQL_LOG_OF_RUN] = "SELECT run_start, log_pieces.task_id, time_ms, content, COALESCE(tasks.name, '') "
 			   "FROM log_pieces LEFT JOIN tasks ON tasks.id = log_pieces.task_id "
 			   "WHERE log_pieces.run_id = $1 AND run_start <= $2 ORDER BY run_start DESC LIMIT 1",
 	[SQL_LOG_OF_TASK] =
 		"SELECT task_start, content FROM log_pieces WHERE task_id = $1 AND task_start <= $2 "
 		"ORDER BY task_start DESC LIMIT 1",
+	/* Pieces by where they begin in the other log: the first one from there on. */
+	[SQL_LOG_RUN_FROM] =
+		"SELECT run_start, run_json FROM log_pieces WHERE run_id = $1 AND run_start >= $2 "
+		"ORDER BY run_start LIMIT 1",
+	[SQL_LOG_TASK_FROM] = "SELECT task_start, task_json FROM log_pieces WHERE task_id = $1 "
+			      "AND task_start >= $2 ORDER BY task_start LIMIT 1",
+	[SQL_LOG_JSON_OF_RUN] =
+		"SELECT run_json, log_pieces.run_id, log_pieces.task_id, COALESCE(tasks.name, ''), try, "
+		"stream, time_ms, content FROM log_pieces LEFT JOIN tasks ON tasks.id = log_pieces.task_id "
+		"WHERE log_pieces.run_id = $1 AND run_start = $2",
+	[SQL_LOG_JSON_OF_TASK] =
+		"SELECT task_json, log_pieces.run_id, log_pieces.task_id, COALESCE(tasks.name, ''), try, "
+		"stream, time_ms, content FROM log_pieces LEFT JOIN tasks ON tasks.id = log_pieces.task_id "
+		"WHERE log_pieces.task_id = $1 AND task_start = $2",
+
+	[SQL_TRANSITION_ADD] = "INSERT INTO transitions (run_id, start, task_id, try, time_ms, from_status, "
+			       "to_status, duration_ms, until_ms, error) "
+			       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+	/* The last one that begins there or before, and all after it. */
+	[SQL_TRANSITION_BEFORE] = "SELECT start FROM transitions WHERE run_id = $1 AND start <= $2 "
+				  "ORDER BY start DESC LIMIT 1",
+	[SQL_TRANSITION_FROM] =
+		"SELECT start, task_id, COALESCE(tasks.name, ''), try, time_ms, from_status, to_status, "
+		"duration_ms, until_ms, transitions.error FROM transitions "
+		"LEFT JOIN tasks ON tasks.id = task_id WHERE transitions.run_id = $1 AND start >= $2 "
+		"ORDER BY start",
 
 	[SQL_WORKFLOW_SET] = "INSERT INTO workflow_files (stack_id, name, run_id, uid, updated_ms) "
 			     "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stack_id, name) DO UPDATE "

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/event.h"
 #include "engine/runner.h"
+#include "engine/transition.h"
 #include "fs/nodes/nodes.h"
 
 static int status_show(struct view *view, FILE *out)
@@ -292,6 +293,33 @@ static bool run_ended(struct view *view)
 
 static const struct stream log_stream = { log_size, log_read_node, run_ended };
 
+static int64_t log_json_size(struct view *view)
+{
+	struct run run;
+	int r = run_get(view->engine, view->id, &run);
+
+	return r < 0 ? r : run.log_json_size;
+}
+
+static ssize_t log_json_read_node(struct view *view, int64_t offset, char *data, size_t size)
+{
+	return log_json_read(view->engine, view->id, 0, offset, data, size);
+}
+
+static const struct stream log_json_stream = { log_json_size, log_json_read_node, run_ended };
+
+static int64_t transitions_size(struct view *view)
+{
+	return transition_size(view->engine, view->id);
+}
+
+static ssize_t transitions_read(struct view *view, int64_t offset, char *data, size_t size)
+{
+	return transition_read(view->engine, view->id, offset, data, size);
+}
+
+static const struct stream transitions_stream = { transitions_size, transitions_read, run_ended };
+
 static int ctl_cancel(struct view *view)
 {
 	return runner_cancel(view->tree->runners, view->caller, view->id, view->fault);
@@ -416,6 +444,12 @@ static const struct entry run_entries[] = {
 	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = times_show },
 	{ .name = "tasks", .help = "its tasks", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_RUN,
 	  .aspects = ASPECT_META | ASPECT_PLAN, .directory = &tasks_directory, .object = object_run },
+	{ .name = "log.json", .help = "the log as JSON lines", .kind = KIND_STREAM, .mode = 0444,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_LOG | ASPECT_STATUS, .object = object_run,
+	  .stream = &log_json_stream },
+	{ .name = "events.json", .help = "what becomes of it and its tasks, as JSON lines", .kind = KIND_STREAM,
+	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS, .object = object_run,
+	  .stream = &transitions_stream },
 };
 /* clang-format on */
 

@@ -112,6 +112,21 @@ static bool task_ended(struct view *view)
 
 static const struct stream task_log_stream = { task_log_size, task_log_read, task_ended };
 
+static int64_t task_log_json_size(struct view *view)
+{
+	struct task task;
+	int r = task_get(view->engine, view->id, &task);
+
+	return r < 0 ? r : task.log_json_size;
+}
+
+static ssize_t task_log_json_read(struct view *view, int64_t offset, char *data, size_t size)
+{
+	return log_json_read(view->engine, 0, view->id, offset, data, size);
+}
+
+static const struct stream task_log_json_stream = { task_log_json_size, task_log_json_read, task_ended };
+
 /* clang-format off */
 static const struct entry tasks_entries[] = {
 	{ .help = "a task", .kind = KIND_DIRECTORY, .mode = 0555, .subject = SUBJECT_TASK, .aspects = ASPECT_ALL,
@@ -139,6 +154,9 @@ static const struct entry task_entries[] = {
 	{ .name = "output.json", .help = "what it gave back", .kind = KIND_TEXT, .mode = 0444,
 	  .subject = SUBJECT_TASK, .aspects = ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
 	  .show = task_output_show },
+	{ .name = "log.json", .help = "what it prints, as JSON lines", .kind = KIND_STREAM, .mode = 0444,
+	  .subject = SUBJECT_TASK, .aspects = ASPECT_LOG | ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
+	  .stream = &task_log_json_stream },
 };
 /* clang-format on */
 

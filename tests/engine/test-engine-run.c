@@ -9,6 +9,7 @@
 
 #include "engine/event.h"
 #include "engine/run.h"
+#include "engine/transition.h"
 
 static int64_t new_run(struct fixture *f, int64_t stack_id)
 {
@@ -206,7 +207,9 @@ static void test_delete(void **state)
 	struct run run;
 
 	assert_int_equal(task_add(f->engine, id, 0, "t", &task), 0);
-	assert_int_equal(log_append(f->engine, id, task, 0, "x\n", 2), 0);
+	assert_int_equal(
+		log_append(f->engine, id, &(struct log_origin){ .task_id = task, .time_ms = 0 }, "x\n", 2),
+		0);
 	assert_int_equal(workflow_file_set(f->engine, 0, "deploy.sloth", id), 0);
 	assert_int_equal(run_delete(f->engine, &f->alice, id, &f->fault), -EBUSY);
 	assert_int_equal(run_set_status(f->engine, id, RUN_CANCELLED, NULL), 0);
@@ -294,7 +297,10 @@ static void assert_log(struct fixture *f, int64_t run_id, int64_t task_id, const
 
 static void say(struct fixture *f, int64_t run_id, int64_t task_id, int64_t time, const char *text)
 {
-	assert_int_equal(log_append(f->engine, run_id, task_id, time, text, strlen(text)), 0);
+	assert_int_equal(
+		log_append(f->engine, run_id, &(struct log_origin){ .task_id = task_id, .time_ms = time },
+			text, strlen(text)),
+		0);
 }
 
 static void test_log(void **state)
@@ -322,9 +328,15 @@ static void test_log(void **state)
 	assert_int_equal(run.log_size, strlen(all));
 	assert_int_equal(task_get(f->engine, a, &task), 0);
 	assert_int_equal(task.log_size, 9);
-	assert_int_equal(log_append(f->engine, id, 999, 0, "x", 1), -ENOENT);
-	assert_int_equal(log_append(f->engine, new_run(f, 0), a, 0, "x", 1), -EINVAL);
-	assert_int_equal(log_append(f->engine, 999, 0, 0, "x", 1), -ENOENT);
+	assert_int_equal(
+		log_append(f->engine, id, &(struct log_origin){ .task_id = 999, .time_ms = 0 }, "x", 1),
+		-ENOENT);
+	assert_int_equal(log_append(f->engine, new_run(f, 0),
+				 &(struct log_origin){ .task_id = a, .time_ms = 0 }, "x", 1),
+		-EINVAL);
+	assert_int_equal(
+		log_append(f->engine, 999, &(struct log_origin){ .task_id = 0, .time_ms = 0 }, "x", 1),
+		-ENOENT);
 }
 
 static void test_long_log(void **state)
@@ -337,7 +349,9 @@ static void test_long_log(void **state)
 	task_add(f->engine, id, 0, "a", &a);
 	for (int i = 0; i < 30000; i++)
 		buffer_append_text(&text, "0123456789\n");
-	assert_int_equal(log_append(f->engine, id, a, 0, text.data, text.size), 0);
+	assert_int_equal(log_append(f->engine, id, &(struct log_origin){ .task_id = a, .time_ms = 0 },
+				 text.data, text.size),
+		0);
 	assert_int_equal(buffer_truncate(&got, text.size), 0);
 	assert_int_equal(log_read(f->engine, id, a, 0, got.data, got.size), text.size);
 	assert_memory_equal(got.data, text.data, text.size);
@@ -345,7 +359,9 @@ static void test_long_log(void **state)
 	assert_int_equal(run.log_size, text.size + 30000 * strlen("00:00:00.000 [a] "));
 	/* One line without an end. */
 	memset(text.data, 'x', text.size);
-	assert_int_equal(log_append(f->engine, id, a, 0, text.data, text.size), 0);
+	assert_int_equal(log_append(f->engine, id, &(struct log_origin){ .task_id = a, .time_ms = 0 },
+				 text.data, text.size),
+		0);
 	assert_int_equal(log_read(f->engine, id, a, (int64_t)text.size, got.data, got.size), text.size);
 	assert_memory_equal(got.data, text.data, text.size);
 }
@@ -368,6 +384,166 @@ static void test_log_limit(void **state)
 		"00:00:00.000 [a] a line of it\n00:00:00.000 [a] a line of it\n"
 		"00:00:00.000 the log is over max_log_size (64 bytes): the rest is dropped\n");
 	assert_log(f, id, a, "a line of it\na line of it\n");
+}
+
+static void assert_json(struct fixture *f, int64_t run_id, int64_t task_id, const char *expected)
+{
+	size_t size = strlen(expected);
+	char text[4096];
+
+	for (size_t at = 0; at <= size; at++) {
+		assert_int_equal(log_json_read(f->engine, run_id, task_id, (int64_t)at, text, sizeof(text)),
+			size - at);
+		assert_memory_equal(text, expected + at, size - at);
+		assert_int_equal(log_json_read(f->engine, run_id, task_id, (int64_t)at, text, 1), size > at);
+	}
+	assert_int_equal(log_json_read(f->engine, run_id, task_id, (int64_t)size + 99, text, 9), 0);
+}
+
+static void test_log_json(void **state)
+{
+	static const char
+		a_lines[] = "{\"run\":1,\"stream\":\"out\",\"task\":\"a\\\"\",\"text\":\"one\",\"time\":"
+			    "\"1970-01-01T00:00:00.001Z\","
+			    "\"try\":1}\n"
+			    "{\"run\":1,\"stream\":\"out\",\"task\":\"a\\\"\",\"text\":"
+			    "\"t\\tw\\\\\\u001b\xc3\xa4\",\"time\":"
+			    "\"1970-01-01T00:00:00.001Z\",\"try\":1}\n",
+		run_line[] = "{\"run\":1,\"stream\":\"log\",\"task\":null,\"text\":\"said\",\"time\":"
+			     "\"1970-01-01T00:00:00.002Z\",\"try\":0}\n",
+		a_last[] = "{\"base64\":\"eP/"
+			   "D\",\"partial\":true,\"run\":1,\"stream\":\"err\",\"task\":\"a\\\"\",\"text\":"
+			   "\"x\\ufffd\\ufffd\",\"time\":\"1970-01-01T00:00:00.003Z\",\"try\":2}\n";
+	struct fixture *f = *state;
+	struct log_origin origin = { .try = 1, .stream = "out", .time_ms = 1 };
+	int64_t id = new_run(f, 0);
+	char expected[2048];
+	struct task task;
+	struct run run;
+
+	assert_int_equal(id, 1);
+	task_add(f->engine, id, 0, "a\"", &origin.task_id);
+	assert_json(f, id, 0, "");
+	assert_int_equal(log_append(f->engine, id, &origin, "one\nt\tw\\\033\xc3\xa4\n", 12), 0);
+	assert_int_equal(log_append(f->engine, id, &(struct log_origin){ .stream = "none", .time_ms = 2 },
+				 "said\n", 5),
+		0);
+	origin.try = 2;
+	origin.stream = "err";
+	origin.time_ms = 3;
+	assert_int_equal(log_append(f->engine, id, &origin, "x\xff\xc3", 3), 0);
+	snprintf(expected, sizeof(expected), "%s%s%s", a_lines, run_line, a_last);
+	assert_json(f, id, 0, expected);
+	assert_int_equal(run_get(f->engine, id, &run), 0);
+	assert_int_equal(run.log_json_size, strlen(expected));
+	snprintf(expected, sizeof(expected), "%s%s", a_lines, a_last);
+	assert_json(f, id, origin.task_id, expected);
+	assert_int_equal(task_get(f->engine, origin.task_id, &task), 0);
+	assert_int_equal(task.log_json_size, strlen(expected));
+}
+
+/* Each read of log.json looks for its place: many pieces of several tasks, read from anywhere. */
+static void test_long_log_json(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(buffer_done) struct buffer whole = { 0 }, part = { 0 };
+	struct log_origin origin = { .stream = "out" };
+	int64_t id = new_run(f, 0), tasks[3];
+	struct run run;
+
+	for (int i = 0; i < 3; i++)
+		task_add(f->engine, id, i, (char[]){ (char)('a' + i), '\0' }, &tasks[i]);
+	for (int i = 0; i < 300; i++) {
+		char text[32];
+
+		origin.task_id = tasks[i % 3];
+		origin.time_ms = i;
+		snprintf(text, sizeof(text), "%.*s\n", i % 20, "abcdefghijklmnopqrstuvwxyz");
+		assert_int_equal(log_append(f->engine, id, &origin, text, strlen(text)), 0);
+	}
+	assert_int_equal(run_get(f->engine, id, &run), 0);
+	assert_int_equal(buffer_truncate(&whole, (size_t)run.log_json_size), 0);
+	assert_int_equal(buffer_truncate(&part, 512), 0);
+	assert_int_equal(log_json_read(f->engine, id, 0, 0, whole.data, whole.size + 1), whole.size);
+	for (int64_t at = 0; at < run.log_json_size; at += 97) {
+		ssize_t n = log_json_read(f->engine, id, 0, at, part.data, 512);
+
+		assert_int_equal(n, run.log_json_size - at < 512 ? run.log_json_size - at : 512);
+		assert_memory_equal(part.data, whole.data + at, n);
+	}
+}
+
+static void assert_transitions(struct fixture *f, int64_t id, const char *const *parts)
+{
+	char text[4096], rest[4096], *line = text;
+	ssize_t size = transition_read(f->engine, id, 0, text, sizeof(text) - 1);
+
+	assert_true(size > 0);
+	assert_int_equal(transition_size(f->engine, id), size);
+	text[size] = '\0';
+	for (ssize_t at = 0; at < size; at += 7) {
+		assert_int_equal(transition_read(f->engine, id, at, rest, sizeof(rest)), size - at);
+		assert_memory_equal(rest, text + at, size - at);
+	}
+	assert_int_equal(transition_read(f->engine, id, size, rest, sizeof(rest)), 0);
+	for (; *parts; parts++) {
+		char *end = strchr(line, '\n');
+
+		assert_non_null(end);
+		*end = '\0';
+		if (!strstr(line, *parts))
+			fail_msg("not in \"%s\": %s", line, *parts);
+		line = end + 1;
+	}
+	assert_string_equal(line, "");
+}
+
+static void test_transitions(void **state)
+{
+	static const char *const lines[] = {
+		"{\"duration_ms\":null,\"error\":null,\"from\":null,\"run\":1,\"task\":null,\"time\":\"2",
+		"\"from\":\"queued\",\"run\":1,\"task\":null,",
+		"\"to\":\"running\",\"try\":0}",
+		"\"from\":\"pending\",\"run\":1,\"task\":\"a\",",
+		"\"error\":\"exit\\n1\",\"from\":\"running\"",
+		"\"from\":\"retry_wait\"",
+		"\"error\":null,\"from\":\"running\"",
+		"\"task\":\"b\"",
+		"\"to\":\"failed\",\"try\":0}",
+		NULL,
+	};
+	struct fixture *f = *state;
+	int64_t id = new_run(f, 0), other = new_run(f, 0), a, b;
+	struct store_change change = { 0 };
+	char text[4096];
+	ssize_t n;
+
+	task_add(f->engine, id, 0, "a", &a);
+	task_add(f->engine, id, 1, "b", &b);
+	assert_int_equal(run_set_status(f->engine, id, RUN_WAITING, NULL), 0);
+	assert_int_equal(run_set_status(f->engine, id, RUN_RUNNING, NULL), 0);
+	assert_int_equal(task_set_status(f->engine, a, TASK_RUNNING, 1, NULL, NULL), 0);
+	assert_int_equal(task_set_status_until(f->engine, a, TASK_RETRY_WAIT, 1, "exit\n1", NULL, 1), 0);
+	assert_int_equal(task_set_status(f->engine, a, TASK_RUNNING, 2, NULL, NULL), 0);
+	/* What is undone was never told. */
+	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
+	assert_int_equal(task_set_status(f->engine, a, TASK_FAILED, 2, "no", NULL), 0);
+	store_change_cancel(&change);
+	assert_int_equal(task_set_status(f->engine, a, TASK_SUCCESS, 2, NULL, NULL), 0);
+	assert_int_equal(task_finish_all(f->engine, id, TASK_UPSTREAM_FAILED), 0);
+	assert_int_equal(run_set_status(f->engine, id, RUN_FAILED, "a failed"), 0);
+	assert_transitions(f, id, lines);
+	n = transition_read(f->engine, id, 0, text, sizeof(text) - 1);
+	text[n] = '\0';
+	assert_contains(text, ",\"until\":\"1970-01-01T00:00:00.001Z\"}\n");
+	assert_contains(text, "\"to\":\"upstream_failed\"");
+	assert_int_equal(transition_read(f->engine, id, -1, text, 1), -EINVAL);
+	assert_int_equal(transition_read(f->engine, 999, 0, text, 1), 0);
+	/* Of another run, from anew. */
+	memset(f->engine->transition_ends, 0, sizeof(f->engine->transition_ends));
+	assert_int_equal(run_set_status(f->engine, other, RUN_CANCELLED, NULL), 0);
+	n = transition_read(f->engine, other, 0, text, sizeof(text) - 1);
+	assert_int_equal(transition_size(f->engine, other), n);
 }
 
 static int file_names(void *userdata, const struct workflow_file *file)
@@ -415,6 +591,9 @@ int main(void)
 		TEST(test_log),
 		TEST(test_long_log),
 		TEST(test_log_limit),
+		TEST(test_log_json),
+		TEST(test_long_log_json),
+		TEST(test_transitions),
 		TEST(test_workflow_files),
 	};
 
