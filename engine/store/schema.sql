@@ -65,7 +65,7 @@ CREATE TABLE stacks (
 	uid BIGINT NOT NULL,            -- owner
 	gid BIGINT NOT NULL,            -- group
 	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits as of its directory
-	status TEXT NOT NULL CHECK (status IN ('created', 'running', 'completed', 'failed')), -- what its last run left
+	status TEXT NOT NULL CHECK (status IN ('created', 'running') OR status IN ('completed', 'failed')), -- what its last run left
 	created_ms BIGINT NOT NULL,     -- mkdir
 	updated_ms BIGINT NOT NULL,     -- the last change of anything but its lock
 	outputs_ms BIGINT NOT NULL,     -- the last change of its outputs
@@ -80,7 +80,8 @@ CREATE TABLE stacks (
 -- The documents of a stack; one that was never written has no row.
 CREATE TABLE stack_texts (
 	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
-	which TEXT NOT NULL CHECK (which IN ('description', 'version', 'config', 'values', 'workflow')), -- its file
+	which TEXT NOT NULL CHECK (which IN ('description', 'version') OR which IN ('config', 'values') OR
+		which = 'workflow'), -- its file
 	content BLOB NOT NULL,          -- as written
 	updated_ms BIGINT NOT NULL,     -- the last write
 	PRIMARY KEY (stack_id, which)
@@ -109,7 +110,8 @@ CREATE TABLE locks (
 	stack_id BIGINT NOT NULL,       -- 0: it is a named lock's
 	name_id BIGINT NOT NULL,        -- 0: it is a stack's
 	token BIGINT NOT NULL,          -- of this grant
-	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session', 'durable', 'maintenance', 'run')), -- what ends it: see engine/lock.h
+	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session') OR kind IN ('durable', 'maintenance') OR
+		kind = 'run'), -- what ends it: see engine/lock.h
 	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; else 0
 	part TEXT NOT NULL,             -- run: which part of it, '': the run as a whole
 	uid BIGINT NOT NULL,            -- holder
@@ -206,8 +208,9 @@ CREATE TABLE runs (
 	owner_uid BIGINT NOT NULL,      -- who may see it when there is no stack: owner,
 	owner_gid BIGINT NOT NULL,      -- group
 	owner_mode BIGINT NOT NULL,     -- and mode
-	status TEXT NOT NULL CHECK (status IN ('queued', 'waiting', 'running', 'success', 'failed', 'cancelled',
-		'timed_out', 'interrupted', 'rolling_back', 'rolled_back', 'rollback_failed')), -- engine/run-status.c
+	status TEXT NOT NULL CHECK (status IN ('queued', 'waiting') OR status IN ('running', 'success') OR
+		status IN ('failed', 'cancelled') OR status IN ('timed_out', 'interrupted') OR
+		status IN ('rolling_back', 'rolled_back') OR status = 'rollback_failed'), -- engine/run-status.c
 	created_ms BIGINT NOT NULL,     -- submitted
 	started_ms BIGINT NOT NULL,     -- running for the first time
 	finished_ms BIGINT NOT NULL,    -- ended
@@ -232,7 +235,8 @@ CREATE INDEX runs_by_status ON runs (status, id);
 -- The documents of a run; one that was never written has no row.
 CREATE TABLE run_texts (
 	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-	which TEXT NOT NULL CHECK (which IN ('workflow', 'values', 'plan', 'result', 'error', 'outputs', 'config')), -- its file
+	which TEXT NOT NULL CHECK (which IN ('workflow', 'values') OR which IN ('plan', 'result') OR
+		which IN ('error', 'outputs') OR which = 'config'), -- its file
 	content BLOB NOT NULL,          -- as written
 	PRIMARY KEY (run_id, which)
 ) WITHOUT ROWID;
@@ -251,8 +255,9 @@ CREATE TABLE tasks (
 	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
 	position BIGINT NOT NULL,       -- order of definition, from 0
 	name TEXT NOT NULL,             -- as defined
-	status TEXT NOT NULL CHECK (status IN ('pending', 'ready', 'running', 'retry_wait', 'success', 'unchanged',
-		'skipped', 'failed', 'timed_out', 'cancelled', 'upstream_failed', 'lost')), -- engine/run-status.c
+	status TEXT NOT NULL CHECK (status IN ('pending', 'ready') OR status IN ('running', 'retry_wait') OR
+		status IN ('success', 'unchanged') OR status IN ('skipped', 'failed') OR
+		status IN ('timed_out', 'cancelled') OR status IN ('upstream_failed', 'lost')), -- engine/run-status.c
 	tries BIGINT NOT NULL,          -- the number of the last try
 	started_ms BIGINT NOT NULL,     -- the first try
 	finished_ms BIGINT NOT NULL,    -- the final status
@@ -268,8 +273,9 @@ CREATE TABLE tasks (
 CREATE TABLE task_tries (
 	task_id BIGINT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
 	number BIGINT NOT NULL,         -- from 1
-	status TEXT NOT NULL CHECK (status IN ('running', 'success', 'unchanged', 'skipped', 'failed', 'timed_out',
-		'cancelled', 'upstream_failed', 'lost')), -- how it went
+	status TEXT NOT NULL CHECK (status IN ('running', 'success') OR status IN ('unchanged', 'skipped') OR
+		status IN ('failed', 'timed_out') OR
+		status IN ('cancelled', 'upstream_failed') OR status = 'lost'), -- how it went
 	started_ms BIGINT NOT NULL,     -- when it began
 	finished_ms BIGINT NOT NULL,    -- when it ended
 	error TEXT NOT NULL,            -- why it failed, '': it did not
@@ -365,7 +371,8 @@ CREATE INDEX versions_dropped ON versions (stack_id, number) WHERE dropped = 1;
 CREATE TABLE items (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	stack_id BIGINT NOT NULL,       -- whose
-	kind TEXT NOT NULL CHECK (kind IN ('meta', 'text', 'output', 'tag', 'dep', 'state', 'resource')), -- engine/version.h
+	kind TEXT NOT NULL CHECK (kind IN ('meta', 'text') OR kind IN ('output', 'tag') OR
+		kind IN ('dep', 'state') OR kind = 'resource'), -- engine/version.h
 	name TEXT NOT NULL,             -- unique within its kind
 	from_version BIGINT NOT NULL,   -- number of the first version that has it
 	to_version BIGINT NOT NULL CHECK (to_version = 0 OR to_version > from_version), -- the first that has it no more; 0: still there
@@ -379,8 +386,9 @@ CREATE INDEX items_ended ON items (stack_id, to_version) WHERE to_version > 0;
 CREATE TABLE snapshots (
 	version_id BIGINT PRIMARY KEY REFERENCES versions (id) ON DELETE CASCADE, -- which
 	stack_id BIGINT NOT NULL,       -- of which stack
-	trigger_name TEXT NOT NULL CHECK (trigger_name IN ('manual', 'before_deployment', 'before_destroy', 'on_drift_fix',
-		'before_restore')),     -- what made it
+	trigger_name TEXT NOT NULL CHECK (trigger_name IN ('manual', 'before_deployment') OR
+		trigger_name IN ('before_destroy', 'on_drift_fix') OR
+		trigger_name = 'before_restore'),     -- what made it
 	description TEXT NOT NULL,      -- one line, '': none
 	creator TEXT NOT NULL,          -- whom the maker named, or the user's name
 	tags TEXT NOT NULL              -- words with commas between them, '': none
@@ -436,7 +444,8 @@ CREATE TABLE resources (
 	applied TEXT NOT NULL,          -- JSON: the properties that were brought about last, '': none yet
 	actual TEXT NOT NULL,           -- JSON: the properties that were seen last, '': not known
 	checksum TEXT NOT NULL,         -- SHA-256 of desired, hex
-	status TEXT NOT NULL CHECK (status IN ('pending', 'applied', 'failed', 'drifted', 'unknown')), -- slothfs(5)
+	status TEXT NOT NULL CHECK (status IN ('pending', 'applied') OR status IN ('failed', 'drifted') OR
+		status = 'unknown'), -- slothfs(5)
 	last_action TEXT NOT NULL CHECK (last_action IN ('create', 'update')), -- what made it as it is desired
 	error TEXT NOT NULL,            -- why it failed, '': it did not
 	protect BIGINT NOT NULL CHECK (protect IN (0, 1)), -- 1: cannot be destroyed
