@@ -97,7 +97,8 @@ static int64_t lock(struct pair *pair)
 	run(pair, SQL_STACK_GET, "i", pair->stack_id);
 	run(pair, SQL_LOCK_OF_TARGET, "iii", pair->stack_id, (int64_t)0, time);
 	run(pair, SQL_CHANGE_BEGIN, "");
-	token = run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
+	run(pair, SQL_STACK_NEXT_TOKEN, "i", pair->stack_id);
+	token = run(pair, SQL_STACK_TOKEN, "i", pair->stack_id);
 	run(pair, SQL_LOCK_ADD, "iiisisiiiiiiiisssss", pair->stack_id, (int64_t)0, token, "durable",
 		(int64_t)0, "", (int64_t)0, (int64_t)1, (int64_t)1, (int64_t)1, time, time + 3600000,
 		(int64_t)0, (int64_t)0, "01234567-89ab-cdef-0123-456789abcdef", "", "sloth-bench lock", "",

@@ -212,7 +212,7 @@ static int content_add(struct engine *engine, const unsigned char hash[CONTENT_H
 		if (r < 0)
 			return r;
 	}
-	return store_get_int(engine->store, ret_id, SQL_CONTENT_ADD, "biiib", hash, (size_t)CONTENT_HASH_SIZE,
+	return store_insert(engine->store, ret_id, SQL_CONTENT_ADD, "biiib", hash, (size_t)CONTENT_HASH_SIZE,
 		(int64_t)size, base, depth, bytes, count);
 }
 
@@ -238,8 +238,10 @@ int content_release(struct engine *engine, int64_t id)
 	/* The last reference to a difference is one to what it stands on. */
 	while (id) {
 		int64_t refs, base = 0;
-		int r = store_get_int(engine->store, &refs, SQL_CONTENT_RELEASE, "i", id);
+		int r = store_run(engine->store, SQL_CONTENT_RELEASE, "i", id);
 
+		if (r == 0)
+			r = store_get_int(engine->store, &refs, SQL_CONTENT_REFS, "i", id);
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 		if (refs > 0)

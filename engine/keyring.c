@@ -198,7 +198,7 @@ int keyring_add_master(struct keyring *keyring, const char *passphrase_file, str
 	keyring->master_known = false;
 	if (r < 0)
 		return r;
-	r = store_get_int(engine->store, &master.id, SQL_MASTER_KEY_ADD, "sbiii",
+	r = store_insert(engine->store, &master.id, SQL_MASTER_KEY_ADD, "sbiii",
 		master.passphrase ? "passphrase" : "file", master.salt, sizeof(master.salt), master.effort,
 		master.memory, master.created_ms);
 	if (r < 0) {
@@ -222,7 +222,7 @@ int keyring_add_data_key(struct keyring *keyring)
 	randombytes_buf(key->bytes, KEY_SIZE);
 	r = keyring_wrap(keyring, key->bytes, &wrapped);
 	if (r == 0)
-		r = store_get_int(keyring->engine->store, &key->id, SQL_DATA_KEY_ADD, "bi", wrapped.data,
+		r = store_insert(keyring->engine->store, &key->id, SQL_DATA_KEY_ADD, "bi", wrapped.data,
 			wrapped.size, time_now_ms());
 	if (r < 0)
 		keyring_forget(keyring);

@@ -65,7 +65,7 @@ int kv_namespace_create(
 		r = store_change_begin(engine->store, &change);
 	if (r < 0)
 		return r;
-	r = store_get_int(engine->store, &id, SQL_NAMESPACE_ADD, "siiii", name, (int64_t)caller->uid,
+	r = store_insert(engine->store, &id, SQL_NAMESPACE_ADD, "siiii", name, (int64_t)caller->uid,
 		(int64_t)caller->gid, (int64_t)(mode & 07777), time_now_ms());
 	if (r == 0)
 		r = namespace_event(engine, caller, "namespace.created", name);

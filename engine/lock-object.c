@@ -124,8 +124,11 @@ int lock_object_next_token(struct engine *engine, struct lock_target target, int
 	int64_t token;
 	int r;
 
-	if (target.stack_id)
-		return store_get_int(engine->store, ret_token, SQL_STACK_NEXT_TOKEN, "i", target.stack_id);
+	if (target.stack_id) {
+		r = store_run(engine->store, SQL_STACK_NEXT_TOKEN, "i", target.stack_id);
+		return r < 0 ? r
+			     : store_get_int(engine->store, ret_token, SQL_STACK_TOKEN, "i", target.stack_id);
+	}
 	r = store_get_int(engine->store, &token, SQL_NAMED_LOCK_NEXT_TOKEN, "");
 	if (r == 0)
 		r = store_run(engine->store, SQL_NAMED_LOCK_SET_TOKEN, "ii", target.name_id, token);

@@ -112,7 +112,7 @@ int named_lock_create(struct engine *engine, struct caller *caller, const char *
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_NAMED_LOCK_ADD, "siiiii", name,
+		r = store_insert(engine->store, &id, SQL_NAMED_LOCK_ADD, "siiiii", name,
 			(int64_t)(caller ? caller->uid : geteuid()), (int64_t)gid, (int64_t)(mode & 0777),
 			(int64_t)by_run, time_now_ms());
 	if (r == -EEXIST)

@@ -307,7 +307,7 @@ static int row_add(struct put *put, int64_t time_ms)
 	if (r < 0)
 		return r;
 	now->entry = put->entry;
-	return store_get_int(put->engine->store, &now->id, SQL_RESOURCE_ADD, "iisssssssssiiii", now->stack_id,
+	return store_insert(put->engine->store, &now->id, SQL_RESOURCE_ADD, "iisssssssssiiii", now->stack_id,
 		(int64_t)now->type_id, now->name, now->entry, now->module, now->desired, now->applied,
 		now->actual, now->checksum, now->status, now->error, (int64_t)now->protect, time_ms,
 		now->applied_ms, now->run_id);

@@ -123,7 +123,7 @@ static int run_insert(struct engine *engine, struct caller *caller, const char *
 	int r = stack_id ? stack_get(engine, stack_id, &stack) : 0;
 
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_RUN_ADD, "issiii", stack_id, stack.name, file,
+		r = store_insert(engine->store, &id, SQL_RUN_ADD, "issiii", stack_id, stack.name, file,
 			(int64_t)(caller ? caller->uid : geteuid()),
 			(int64_t)(caller ? caller->gid : getegid()), time_now_ms());
 	if (r == 0)

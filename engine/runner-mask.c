@@ -120,8 +120,7 @@ int runner_hand(struct runner *runner, const char *value, size_t size, struct fa
 			MASK_COUNT_MAX);
 	if (r == 0)
 		r = seal_make(engine, what_is(runner, what), value, size, fault, &sealed);
-	return r < 0 ? r
-		     : store_get_int(engine->store, &id, SQL_RUN_SECRET_ADD, "is", runner->run_id, sealed);
+	return r < 0 ? r : store_insert(engine->store, &id, SQL_RUN_SECRET_ADD, "is", runner->run_id, sealed);
 }
 
 int runner_hand_json(struct runner *runner, const json_t *value, struct fault *fault)

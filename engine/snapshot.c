@@ -333,7 +333,7 @@ int snapshot_pin(struct engine *engine, struct caller *caller, int64_t stack_id,
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_SNAPSHOT_NAME_ADD, "isii", stack_id, name,
+		r = store_insert(engine->store, &id, SQL_SNAPSHOT_NAME_ADD, "isii", stack_id, name,
 			version.id, time_now_ms());
 	if (r == -EEXIST)
 		return fault_set(fault, EEXIST, "stack %s has a version named %s already", stack.name, name);

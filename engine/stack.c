@@ -138,7 +138,7 @@ int stack_create(struct engine *engine, struct caller *caller, const char *name,
 		r = store_change_begin(engine->store, &change);
 	if (r < 0)
 		return r;
-	r = store_get_int(engine->store, &id, SQL_STACK_ADD, "siiii", name, (int64_t)uid, (int64_t)gid,
+	r = store_insert(engine->store, &id, SQL_STACK_ADD, "siiii", name, (int64_t)uid, (int64_t)gid,
 		(int64_t)(mode & 07777), time_now_ms());
 	if (r == -EEXIST)
 		return fault_set(fault, EEXIST, "there is a stack %s already", name);

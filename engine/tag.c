@@ -207,7 +207,7 @@ int tag_add(struct engine *engine, struct caller *caller, int64_t stack_id, cons
 	if (r == 0)
 		r = store_get_int(engine->store, &word_id, SQL_TAG_WORD_ADD, "s", name);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_TAG_ADD, "iii", stack_id, word_id, time_now_ms());
+		r = store_insert(engine->store, &id, SQL_TAG_ADD, "iii", stack_id, word_id, time_now_ms());
 	if (r == 0)
 		r = tag_get(engine, id, &tag);
 	if (r == 0)

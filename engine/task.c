@@ -50,7 +50,7 @@ int task_add(struct engine *engine, int64_t run_id, int position, const char *na
 		return -ENAMETOOLONG;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_TASK_ADD, "iisi", run_id, (int64_t)position, name,
+		r = store_insert(engine->store, &id, SQL_TASK_ADD, "iisi", run_id, (int64_t)position, name,
 			time_now_ms());
 	if (r == 0)
 		r = store_change_end(&change);

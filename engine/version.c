@@ -179,9 +179,11 @@ static int open_new(struct engine *engine, struct caller *caller, int64_t stack_
 	int64_t id, number;
 	int r;
 
-	r = store_get_int(engine->store, &number, SQL_VERSION_NEXT, "i", stack_id);
+	r = store_run(engine->store, SQL_VERSION_NEXT, "i", stack_id);
 	if (r == 0)
-		r = store_get_int(engine->store, &id, SQL_VERSION_ADD, "iiiiisi", stack_id, number,
+		r = store_get_int(engine->store, &number, SQL_STACK_LAST_VERSION, "i", stack_id);
+	if (r == 0)
+		r = store_insert(engine->store, &id, SQL_VERSION_ADD, "iiiiisi", stack_id, number,
 			time_now_ms(), (int64_t)(caller ? caller->uid : geteuid()),
 			caller ? caller->run_id : INT64_C(0), what, changes);
 	if (r < 0)

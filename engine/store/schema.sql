@@ -4,6 +4,8 @@
 -- Times are whole milliseconds since 1970 (…_ms), 0 where there is none. The dialect is PostgreSQL's too, but for
 -- three words of SQLite: AUTOINCREMENT (ids are never given twice: events and inode numbers outlive their rows),
 -- WITHOUT ROWID (the key is the row's place) and BLOB (bytes that nobody has checked).
+--
+-- A CHECK names its words in lists of two: for a longer one SQLite builds a table in memory at every write.
 
 -- Which schema this is: the greatest number holds.
 CREATE TABLE schema_versions (
@@ -361,7 +363,7 @@ CREATE TABLE versions (
 	run_id BIGINT NOT NULL,         -- by which run, 0: none
 	what TEXT NOT NULL,             -- 'output url': the first change of it, or what was done
 	changes BIGINT NOT NULL,        -- items that changed, where `what` names the first; 0: it says all
-	dropped BIGINT NOT NULL CHECK (dropped IN (0, 1, 2)), -- 1: deleted; 2: its items are, too, but for those of versions after it
+	dropped BIGINT NOT NULL CHECK (dropped IN (0, 1) OR dropped = 2), -- 1: deleted; 2: its items are, too, but for those of versions after it
 	UNIQUE (stack_id, number)
 );
 CREATE INDEX versions_by_time ON versions (stack_id, time_ms, number);

@@ -96,12 +96,11 @@ const char *const statements[SQL_COUNT] = {
 			       "WHERE retired_ms = 0 ORDER BY id DESC LIMIT 1",
 	[SQL_MASTER_KEY_ADD] =
 		"INSERT INTO master_keys (source, salt, effort, memory, created_ms, retired_ms) "
-		"VALUES ($1, $2, $3, $4, $5, 0) RETURNING id",
+		"VALUES ($1, $2, $3, $4, $5, 0)",
 	[SQL_MASTER_KEY_RETIRE] = "UPDATE master_keys SET retired_ms = $2 WHERE id = $1",
 	[SQL_MASTER_KEY_RETIRED] = "SELECT salt FROM master_keys WHERE source = 'file' AND retired_ms > 0",
 	[SQL_DATA_KEY_EACH] = "SELECT id, wrapped, created_ms, retired_ms FROM data_keys ORDER BY id",
-	[SQL_DATA_KEY_ADD] = "INSERT INTO data_keys (wrapped, created_ms, retired_ms) VALUES ($1, $2, 0) "
-			     "RETURNING id",
+	[SQL_DATA_KEY_ADD] = "INSERT INTO data_keys (wrapped, created_ms, retired_ms) VALUES ($1, $2, 0)",
 	[SQL_DATA_KEY_WRAP] = "UPDATE data_keys SET wrapped = $2 WHERE id = $1",
 	[SQL_DATA_KEY_RETIRE] = "UPDATE data_keys SET retired_ms = $1 WHERE retired_ms = 0",
 
@@ -120,7 +119,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_OUTPUT_SEALED] = "SELECT id, 'output:' || stack_id || ':' || name, value FROM outputs "
 			      "WHERE value LIKE 'sealed:1:%' ORDER BY id",
 	[SQL_OUTPUT_RESEAL] = "UPDATE outputs SET value = $2 WHERE id = $1",
-	[SQL_RUN_SECRET_ADD] = "INSERT INTO run_secrets (run_id, value) VALUES ($1, $2) RETURNING id",
+	[SQL_RUN_SECRET_ADD] = "INSERT INTO run_secrets (run_id, value) VALUES ($1, $2)",
 	[SQL_RUN_SECRET_EACH] = "SELECT value FROM run_secrets WHERE run_id = $1 ORDER BY id",
 	[SQL_RUN_SECRET_DELETE] = "DELETE FROM run_secrets WHERE run_id = $1",
 	[SQL_RUN_SECRET_SEALED] = "SELECT id, 'run:' || run_id, value FROM run_secrets ORDER BY id",
@@ -132,7 +131,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_STACK_ADD] =
 		"INSERT INTO stacks (name, uid, gid, mode, status, created_ms, updated_ms, outputs_ms, "
 		"token, "
-		"run_count, last_run) VALUES ($1, $2, $3, $4, 'created', $5, $5, 0, 0, 0, 0) RETURNING id",
+		"run_count, last_run) VALUES ($1, $2, $3, $4, 'created', $5, $5, 0, 0, 0, 0)",
 	[SQL_STACK_DELETE] = "DELETE FROM stacks WHERE id = $1",
 	[SQL_STACK_RENAME] = "UPDATE stacks SET name = $2, updated_ms = $3 WHERE id = $1",
 	[SQL_STACK_SET_MODE] = "UPDATE stacks SET mode = $2, updated_ms = $3 WHERE id = $1",
@@ -143,7 +142,8 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_STACK_TOUCH_OUTPUTS] = "UPDATE stacks SET updated_ms = $2, outputs_ms = $2 WHERE id = $1",
 	[SQL_STACK_OUTPUTS_TIME] = "SELECT outputs_ms FROM stacks WHERE id = $1",
 	[SQL_STACK_COUNT_RUN] = "UPDATE stacks SET run_count = run_count + 1, last_run = $2 WHERE id = $1",
-	[SQL_STACK_NEXT_TOKEN] = "UPDATE stacks SET token = token + 1 WHERE id = $1 RETURNING token",
+	[SQL_STACK_NEXT_TOKEN] = "UPDATE stacks SET token = token + 1 WHERE id = $1",
+	[SQL_STACK_TOKEN] = "SELECT token FROM stacks WHERE id = $1",
 	[SQL_STACK_GREATEST_TOKEN] = "SELECT COALESCE(MAX(token), 0) FROM stacks",
 	[SQL_STACK_RAISE_TOKENS] = "UPDATE stacks SET token = $1 WHERE token < $1",
 	[SQL_STACK_TEXT] = "SELECT content, updated_ms FROM stack_texts WHERE stack_id = $1 AND which = $2",
@@ -180,7 +180,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_NAMED_LOCK_EACH] = "SELECT " NAMED_LOCK_COLUMNS " FROM named_locks ORDER BY name",
 	[SQL_NAMED_LOCK_COUNT] = "SELECT COUNT(*) FROM named_locks WHERE uid = $1",
 	[SQL_NAMED_LOCK_ADD] = "INSERT INTO named_locks (name, uid, gid, mode, token, by_run, updated_ms) "
-			       "VALUES ($1, $2, $3, $4, 0, $5, $6) RETURNING id",
+			       "VALUES ($1, $2, $3, $4, 0, $5, $6)",
 	[SQL_NAMED_LOCK_DELETE] = "DELETE FROM named_locks WHERE id = $1",
 	[SQL_NAMED_LOCK_SET_OWNER] =
 		"UPDATE named_locks SET uid = $2, gid = $3, mode = $4, updated_ms = $5 WHERE id = $1",
@@ -263,8 +263,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_TAG_FIND_BEARER] = TAG_SELECT "WHERE stack_tags.tag_id = $1 AND stacks.name = $2",
 	[SQL_TAG_BEARERS] = TAG_SELECT "WHERE stack_tags.tag_id = $1 ORDER BY stacks.name",
 	[SQL_TAG_COUNT] = "SELECT COUNT(*) FROM stack_tags WHERE stack_id = $1",
-	[SQL_TAG_ADD] =
-		"INSERT INTO stack_tags (stack_id, tag_id, created_ms) VALUES ($1, $2, $3) RETURNING id",
+	[SQL_TAG_ADD] = "INSERT INTO stack_tags (stack_id, tag_id, created_ms) VALUES ($1, $2, $3)",
 	[SQL_TAG_DELETE] = "DELETE FROM stack_tags WHERE id = $1",
 	[SQL_TAG_WORDS] = TAG_WORD_SELECT "ORDER BY tags.name",
 	[SQL_TAG_WORD_FIND] = TAG_WORD_SELECT "WHERE tags.name = $1",
@@ -281,7 +280,7 @@ const char *const statements[SQL_COUNT] = {
 		"AND stack_tags.stack_id <> $1)",
 
 	[SQL_NAMESPACE_ADD] = "INSERT INTO namespaces (name, uid, gid, mode, updated_ms) "
-			      "VALUES ($1, $2, $3, $4, $5) RETURNING id",
+			      "VALUES ($1, $2, $3, $4, $5)",
 	[SQL_NAMESPACE_FIND] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces WHERE name = $1",
 	[SQL_NAMESPACE_GET] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces WHERE id = $1",
 	[SQL_NAMESPACE_EACH] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces ORDER BY name",
@@ -322,8 +321,7 @@ const char *const statements[SQL_COUNT] = {
 			"depth, pid, "
 			"pid_start, boot_id, secret, last_seq, log_size, log_full) "
 			"VALUES ($1, $2, $3, $4, $5, $4, $5, 448, 'queued', $6, 0, 0, $6, 0, 0, 0, 0, 0, 0, "
-			"'', '', 0, 0, 0) "
-			"RETURNING id",
+			"'', '', 0, 0, 0)",
 	[SQL_RUN_GET] = RUN_SELECT "WHERE runs.id = $1",
 	[SQL_RUN_EACH] = RUN_SELECT "WHERE runs.id < $1 ORDER BY runs.id DESC",
 	[SQL_RUN_OF_STACK] = RUN_SELECT "WHERE runs.id < $1 AND runs.stack_id = $2 ORDER BY runs.id DESC",
@@ -364,8 +362,7 @@ const char *const statements[SQL_COUNT] = {
 
 	[SQL_TASK_ADD] = "INSERT INTO tasks (run_id, position, name, status, tries, started_ms, finished_ms, "
 			 "updated_ms, "
-			 "log_size, error, output) VALUES ($1, $2, $3, 'pending', 0, 0, 0, $4, 0, '', '') "
-			 "RETURNING id",
+			 "log_size, error, output) VALUES ($1, $2, $3, 'pending', 0, 0, 0, $4, 0, '', '')",
 	[SQL_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks WHERE id = $1",
 	[SQL_TASK_FIND] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 AND name = $2",
 	[SQL_TASK_EACH] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 ORDER BY position, id",
@@ -442,19 +439,20 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_CONTENT_GET] = "SELECT size, base_id, depth, hash, data FROM contents WHERE id = $1",
 	[SQL_CONTENT_EACH] = "SELECT id FROM contents ORDER BY id",
 	[SQL_CONTENT_ADD] = "INSERT INTO contents (hash, size, base_id, depth, refs, data) "
-			    "VALUES ($1, $2, $3, $4, 1, $5) RETURNING id",
+			    "VALUES ($1, $2, $3, $4, 1, $5)",
 	[SQL_CONTENT_HOLD] = "UPDATE contents SET refs = refs + 1 WHERE id = $1",
-	[SQL_CONTENT_RELEASE] = "UPDATE contents SET refs = refs - 1 WHERE id = $1 RETURNING refs",
+	[SQL_CONTENT_RELEASE] = "UPDATE contents SET refs = refs - 1 WHERE id = $1",
+	[SQL_CONTENT_REFS] = "SELECT refs FROM contents WHERE id = $1",
 	[SQL_CONTENT_DELETE] = "DELETE FROM contents WHERE id = $1 RETURNING base_id",
 
 	[SQL_STACK_UNVERSIONED] = "SELECT id FROM stacks WHERE last_version = 0 ORDER BY id LIMIT 1",
 	[SQL_STACK_TEXT_EACH] = "SELECT which, content FROM stack_texts WHERE stack_id = $1 ORDER BY which",
 	[SQL_STACK_REMOVE_TEXT] = "DELETE FROM stack_texts WHERE stack_id = $1 AND which = $2",
-	[SQL_VERSION_NEXT] =
-		"UPDATE stacks SET last_version = last_version + 1 WHERE id = $1 RETURNING last_version",
+	[SQL_VERSION_NEXT] = "UPDATE stacks SET last_version = last_version + 1 WHERE id = $1",
+	[SQL_STACK_LAST_VERSION] = "SELECT last_version FROM stacks WHERE id = $1",
 	[SQL_VERSION_ADD] =
 		"INSERT INTO versions (stack_id, number, time_ms, uid, run_id, what, changes, dropped) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, 0) RETURNING id",
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
 	[SQL_VERSION_COUNT] = "UPDATE versions SET changes = changes + 1 WHERE id = $1 AND changes > 0",
 	[SQL_VERSION_SET_WHAT] = "UPDATE versions SET what = $2, changes = 0 WHERE id = $1",
 	[SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS " FROM versions WHERE id = $1",
@@ -532,8 +530,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_RESOURCE_ADD] =
 		"INSERT INTO resources (stack_id, type_id, name, entry, module, desired, applied, actual, "
 		"checksum, status, last_action, error, protect, created_ms, updated_ms, applied_ms, run_id) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'create', $11, $12, $13, $13, $14, $15) "
-		"RETURNING id",
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'create', $11, $12, $13, $13, $14, $15)",
 	[SQL_RESOURCE_SET] =
 		"UPDATE resources SET module = $2, desired = $3, applied = $4, actual = $5, checksum = $6, "
 		"status = $7, last_action = $8, error = $9, protect = $10, updated_ms = $11, "
@@ -590,7 +587,7 @@ const char *const statements[SQL_COUNT] = {
 		"ORDER BY number DESC",
 	[SQL_SNAPSHOT_DELETE] = "DELETE FROM snapshots WHERE version_id = $1",
 	[SQL_SNAPSHOT_NAME_ADD] = "INSERT INTO snapshot_names (stack_id, name, version_id, created_ms) "
-				  "VALUES ($1, $2, $3, $4) RETURNING id",
+				  "VALUES ($1, $2, $3, $4)",
 	[SQL_SNAPSHOT_NAME_FIND] =
 		"SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.stack_id = $1 AND name = $2",
 	[SQL_SNAPSHOT_NAME_GET] = "SELECT " SNAPSHOT_NAME_COLUMNS " AND snapshot_names.id = $1",

@@ -273,6 +273,22 @@ int store_run(struct store *store, enum statement statement, const char *types, 
 	return r;
 }
 
+int store_insert(struct store *store, int64_t *ret_id, enum statement statement, const char *types, ...)
+{
+	CLEANUP(query_endp) struct query *query = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	query = query_vbegin(store, statement, types, &ap);
+	va_end(ap);
+	r = query_step(query);
+	if (r < 0)
+		return r;
+	*ret_id = sqlite3_last_insert_rowid(store->db);
+	return 0;
+}
+
 int store_get_int(struct store *store, int64_t *ret_value, enum statement statement, const char *types, ...)
 {
 	CLEANUP(query_endp) struct query *query = NULL;

@@ -101,6 +101,10 @@ static inline void query_endp(struct query **query)
 int store_run(struct store *store, enum statement statement, const char *types, ...);
 int store_get_int(struct store *store, int64_t *ret_value, enum statement statement, const char *types, ...);
 
+/* Runs an INSERT of one row and gives the id that it got. The statement does not say RETURNING, for which
+ * SQLite builds a table in memory each time; a backend that needs it adds it here. */
+int store_insert(struct store *store, int64_t *ret_id, enum statement statement, const char *types, ...);
+
 /* Rows that the last store_run() changed. */
 int64_t store_changed_rows(const struct store *store);
 
