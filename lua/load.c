@@ -102,6 +102,7 @@ static void task_read(lua_State *L, struct task *task)
 	task->allow_failure = flag_field(L, "allow_failure");
 	task->sensitive = flag_field(L, "sensitive");
 	task->tags = json_field(L, "tags");
+	task->delegate = json_field(L, "delegate_said");
 	task->depends = numbers_field(L, "depends", &task->depends_count);
 	task->after_failure = numbers_field(L, "after_failure", &task->after_failure_count);
 	lua_pushvalue(L, -1);
@@ -119,7 +120,7 @@ static enum policy policy_read(lua_State *L)
 	return (enum policy)policy;
 }
 
-/* The table of lib/dsl.lua is on the top. */
+/* The table of lib/flow.lua is on the top. */
 static void workflow_read(lua_State *L, struct workflow *workflow)
 {
 	size_t count;
@@ -167,7 +168,7 @@ static int load_text(lua_State *L)
 	if (vm_load(L, source->text, source->size, lua_tostring(L, -1)) != LUA_OK)
 		return lua_error(L);
 	lua_call(L, 0, 0);
-	vm_push_library(L, "dsl");
+	vm_push_library(L, "flow");
 	lua_getfield(L, -1, "finish");
 	lua_pushstring(L, runner->file);
 	value_push(L, runner->options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* From the text of a workflow to its tasks: runs it, reads what lib/dsl.lua made of it, checks the graph. */
+/* From the text of a workflow to its tasks: runs it, reads what lib/flow.lua made of it, checks the graph. */
 #include <stddef.h>
 
 #include "base/fault.h"

@@ -230,6 +230,16 @@ static void module_push(lua_State *L, const struct module *module)
 	lua_setmetatable(L, -2);
 }
 
+/* What stands for a module of Sloth Runner that there is none of, or nil. */
+static int absent_module(lua_State *L, const char *name)
+{
+	vm_push_library(L, "absent");
+	lua_getfield(L, -1, "module");
+	lua_pushstring(L, name);
+	lua_call(L, 1, 1);
+	return 1;
+}
+
 /* Globals appear when they are first named. */
 static int global_missing(lua_State *L)
 {
@@ -244,7 +254,7 @@ static int global_missing(lua_State *L)
 		lua_rawset(L, 1);
 		return 1;
 	}
-	return 0;
+	return absent_module(L, name);
 }
 
 void module_open(lua_State *L)

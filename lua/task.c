@@ -590,4 +590,5 @@ void task_done(struct task *task)
 	free(task->depends);
 	free(task->after_failure);
 	json_decref(task->tags);
+	json_decref(task->delegate);
 }

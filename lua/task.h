@@ -40,7 +40,7 @@ struct task {
 	int priority;
 	int64_t timeout_ms, total_timeout_ms, grace_ms; /* 0: no limit */
 	bool always, allow_failure, sensitive, selected;
-	json_t *tags;
+	json_t *tags, *delegate; /* as they were said */
 
 	enum task_status status;
 	size_t waiting; /* dependencies that are not at their end */

@@ -91,6 +91,8 @@ void workflow_report(struct workflow *workflow)
 
 		if (row && task->tags)
 			json_object_set(row, "tags", task->tags);
+		if (row && task->delegate)
+			json_object_set(row, "delegate_to", task->delegate);
 		if (row && task->timeout_ms)
 			json_object_set_new(row, "timeout_ms", json_integer(task->timeout_ms));
 		json_array_append_new(tasks, row);

@@ -32,7 +32,7 @@ struct workflow {
 	struct runner *runner;
 	char *name, *description, *version, *stack;
 	json_t *config;
-	int table; /* reference of lib/dsl.lua's result */
+	int table; /* reference of lib/flow.lua's result */
 	struct task *tasks;
 	size_t count;
 	struct graph_node *nodes;

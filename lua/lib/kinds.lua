@@ -149,17 +149,53 @@ function kinds.names(...)
 	return list
 end
 
--- Where tasks run: there is only this host.
-function kinds.host(v)
-	if type(v) ~= "string" then
-		return nil, "a host's name"
-	elseif not core.is_this_host(v) then
-		return nil, "'local', 'localhost' or this host's name: agents are not supported by this version"
+-- Where a task runs: a name, a list of names, { address = … }, { tags = … }, or a function that gives one of these.
+function kinds.host(...)
+	local v, expected = ..., "an agent's name, a list of names, a table with address or tags, or a function"
+	if select("#", ...) > 1 then
+		v = { ... }
 	end
-	return v
+	if type(v) == "function" then
+		return { fn = v }
+	elseif type(v) == "string" and v ~= "" then
+		return { names = { v }, said = v }
+	elseif type(v) ~= "table" or next(v) == nil then
+		return nil, expected
+	elseif #v > 0 then
+		local names, what = kinds.strings(v)
+		return names and { names = names, said = names }, what and expected
+	end
+	for key in pairs(v) do
+		if key ~= "address" and key ~= "tags" and key ~= "name" then
+			return nil, "a table with address or tags; there is no '" .. tostring(key) .. "'" .. suggest(key, { "address", "tags", "name" })
+		end
+	end
+	if v.name ~= nil and type(v.name) ~= "string" or v.address ~= nil and type(v.address) ~= "string" then
+		return nil, expected
+	end
+	local tags = v.tags and kinds.strings(v.tags)
+	if v.tags and not tags then
+		return nil, "a table whose tags are a string or a list of strings"
+	end
+	return { names = v.name and { v.name }, address = v.address, tags = tags, said = { name = v.name, address = v.address, tags = tags } }
+end
+
+function kinds.host_tags(...)
+	local tags, what = kinds.strings(...)
+	return tags and { tags = tags, said = { tags = tags } }, what
 end
 
 local strategies = { "exponential", "linear", "fixed" }
+
+function kinds.strategy(v)
+	for _, name in ipairs(strategies) do
+		if v == name then
+			return v
+		end
+	end
+	return nil, "'exponential', 'linear' or 'fixed', not '" .. tostring(v) .. "'" .. suggest(v, strategies)
+end
+
 local retry_words = { "count", "strategy", "base", "delay", "cap", "retry_on", "never" }
 
 local function check_words(t, words, what)
@@ -195,13 +231,12 @@ function kinds.retries(count, how)
 		return nil, what
 	end
 	policy.count = count
-	policy.strategy = how.strategy or policy.strategy
-	ok = false
-	for _, name in ipairs(strategies) do
-		ok = ok or name == policy.strategy
-	end
-	if not ok then
-		return nil, "'exponential', 'linear' or 'fixed', not '" .. tostring(policy.strategy) .. "'" .. suggest(policy.strategy, strategies)
+	if how.strategy ~= nil then
+		policy.strategy, what = kinds.strategy(how.strategy)
+		policy.said = true
+		if not policy.strategy then
+			return nil, what
+		end
 	end
 	for _, name in ipairs({ "base", "cap" }) do
 		local value = how[name]
@@ -259,12 +294,12 @@ function kinds.old_policy(v)
 	return kinds.policy(v)
 end
 
--- What only the daemon could do, and does not do yet: its absence may be said, its presence not.
-function kinds.only_false(v)
-	if v == false then
-		return false
+-- fail_fast: the same the other way round.
+function kinds.fail_fast(v)
+	if type(v) == "boolean" then
+		return v and "stop" or "continue"
 	end
-	return nil, "false: this is not supported by this version"
+	return nil, "true or false"
 end
 
 return { kinds = kinds, specs = specs, keys = keys, suggest = suggest }

@@ -2,6 +2,7 @@
 -- Before a run: the modules that a workflow's text names, and that there are none of. It is looked for in the text,
 -- because what stands in a task's function is not executed while it is loaded.
 local core = ...
+local absent = core.library("absent")
 local preflight = {}
 
 local keywords = {}
@@ -107,7 +108,8 @@ function preflight.missing(text)
 	local tokens, found, seen = tokens_of(text), {}, {}
 	local defined = defined_in(tokens)
 	local function miss(name, line, required)
-		if _G[name] == nil and not seen[name] then
+		local module = _G[name]
+		if (module == nil or absent.is(module)) and not seen[name] then
 			seen[name] = true
 			found[#found + 1] = { name = name, line = line, required = required }
 		end

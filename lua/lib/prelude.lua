@@ -145,7 +145,6 @@ function io.write(...)
 	core.log_room()
 end
 
-local dsl = core.library("dsl")
-task, workflow = dsl.task, dsl.workflow
+task, workflow = core.library("dsl").task, core.library("flow").workflow
 
 return prelude

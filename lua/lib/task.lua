@@ -65,7 +65,7 @@ end
 local function params_of(spec, path)
 	local params = { task_name = spec.name, group_name = spec.group, workdir = path }
 	for key, value in pairs(spec.params or {}) do
-		params[key] = value
+		params[key] = type(value) == "table" and value or tostring(value)
 	end
 	return params
 end
@@ -177,9 +177,15 @@ local function outcome_of(results)
 		return failed_by(ok)
 	end
 	if type(ok) == "table" then
-		-- A table with success, or the result of a module.
+		-- A table with success, failed or changed, or the result of a module.
 		local t = ok
 		ok, outputs = t.success, outputs or t.outputs
+		if ok == nil and t.failed ~= nil then
+			ok = not t.failed
+		end
+		if t.changed == false and outputs == nil then
+			outputs = { changed = false }
+		end
 		if message == nil then
 			message = t.message
 		end
@@ -222,6 +228,28 @@ local function run_function(fn, this, params, deps)
 	return outcome_of(guarded(call, fn, this, params, deps))
 end
 
+local function run_hook(spec, name, this, params, ...)
+	if not spec[name] then
+		return
+	end
+	local results = guarded(call, spec[name], this, params, ...)
+	if not results[1] and results[2].mark ~= LEAVE then
+		core.log(name .. " failed: " .. tostring(results[2].text) .. "\n")
+	end
+end
+
+-- delegate_to: nil, or the outcome of a task that can't run here.
+local function remote_problem(spec, this, params, deps)
+	local results = guarded(core.library("delegate").problem, spec, function(fn)
+		return call(fn, this, params, deps)
+	end)
+	if not results[1] then
+		return failed_by(results[2], "delegate_to: ")
+	elseif results[2] then
+		return { status = "failed", error = results[2], permanent = true }
+	end
+end
+
 local function one_try(spec, try, deps)
 	if type(spec.command) == "string" and not spec.has_functions then
 		return run_script(spec, spec.command)
@@ -234,6 +262,7 @@ local function one_try(spec, try, deps)
 		if problem then
 			return problem
 		elseif not yes then
+			run_hook(spec, "on_skip", this, params)
 			return { status = "skipped", message = "run_if is false" }
 		end
 	end
@@ -243,6 +272,12 @@ local function one_try(spec, try, deps)
 			return problem
 		elseif yes then
 			return { status = "failed", error = "abort_if is true", aborts = true }
+		end
+	end
+	if spec.remote then
+		local problem = remote_problem(spec, this, params, deps)
+		if problem then
+			return problem
 		end
 	end
 	if try > 1 and spec.on_retry then
@@ -280,7 +315,20 @@ local function one_try(spec, try, deps)
 	return outcome
 end
 
-local HOOKS = { "run_if", "abort_if", "on_retry", "pre_hook", "post_hook", "outputs" } -- what a bare script has not
+local HOOKS = { "remote", "run_if", "abort_if", "on_retry", "pre_hook", "post_hook", "outputs" } -- what a bare script has not
+
+-- Within another task's function: ok, message, outputs.
+function task.inline(spec)
+	local this, path = this_of(spec)
+	local params = params_of(spec, path)
+	local outcome = spec.remote and remote_problem(spec, this, params, {})
+	if not outcome and type(spec.command) == "function" then
+		outcome = run_function(spec.command, this, params, {})
+	elseif not outcome then
+		outcome = run_script(spec, spec.command)
+	end
+	return outcome.status ~= "failed", outcome.message or outcome.error, outcome.outputs
+end
 
 -- In a fiber of its own.
 function task.try(spec, try, deps)
@@ -347,16 +395,6 @@ function task.again(spec, status, outcome, try)
 	spec.last_error = error_of(spec, outcome.error or status, outcome, try)
 	held.drop(spec.name)
 	return math.min(policy.cap, waits[policy.strategy](policy, try))
-end
-
-local function run_hook(spec, name, this, params, ...)
-	if not spec[name] then
-		return
-	end
-	local results = guarded(call, spec[name], this, params, ...)
-	if not results[1] and results[2].mark ~= LEAVE then
-		core.log(name .. " failed: " .. tostring(results[2].text) .. "\n")
-	end
 end
 
 -- After the last try, once. A hook that fails is recorded and changes no result.
