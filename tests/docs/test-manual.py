@@ -106,7 +106,7 @@ def missing_daemon_options():
 
 
 def missing_words_of_the_language():
-    text = (source / "lua/lib/dsl.lua").read_text()
+    text = "".join((source / "lua/lib" / name).read_text() for name in ("dsl.lua", "flow.lua"))
     known = headings(page("sloth-workflow.5"))
     for table in ("words", "config_words", "flow_words"):
         body = re.search(rf"^(?:local )?{table} = {{\n(.*?)^}}", text, re.M | re.S).group(1)
