@@ -62,7 +62,7 @@ struct follow {
 	int64_t log, offset;	     /* handle and place in the log */
 	int64_t watch, wait, cancel; /* requests under way, 0: none */
 	int cancelled;		     /* interrupts that were passed on */
-	bool ended;
+	bool ended, told;
 	json_t *status; /* as last seen; owned */
 };
 
@@ -225,6 +225,25 @@ static int64_t clock_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* For who sees no state: what a run that does not begin waits for, once. */
+static void say_waiting(struct follow *follow)
+{
+	struct command *command = follow->command;
+	struct fault fault = command->fault;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	char path[64];
+
+	if (follow->told)
+		return;
+	follow->told = true;
+	run_path(follow, "waiting", path, sizeof(path));
+	if (client_read(&command->client, path, &command->fault, &text) == 0 && text.size) {
+		text.data[strcspn(text.data, "\n")] = '\0';
+		fprintf(stderr, "Run %lld %s\n", (long long)follow->run, text.data);
+	}
+	command->fault = fault;
+}
+
 static int wait_for_end(struct follow *follow)
 {
 	int interval = follow->progress.live ? DRAW_MS : LOOK_MS;
@@ -253,6 +272,8 @@ static int wait_for_end(struct follow *follow)
 			r = handle(follow, &answer);
 		else if (r == -EINTR)
 			r = 0;
+		else if (r == 0 && !looks && !command_flag(follow->command, "quiet"))
+			say_waiting(follow);
 	}
 	return r;
 }

@@ -25,6 +25,7 @@ const struct option run_options[] = {
 	{ "values", 'f', "FILE", "YAML or JSON over the stack's values; may be repeated" },
 	{ "set", 0, "KEY=VALUE", "one value over all others: --set a.b=c; may be repeated" },
 	{ "task", 't', "NAME", "only this task and what it depends on; may be repeated" },
+	{ "wait", 'w', "TIME", "wait so long for the stack's lock, where another has it: 30s, 10m" },
 	{ "validate", 0, NULL, "validate the stack first; what does not pass is not run" },
 	{ "quiet", 'q', NULL, "print nothing but errors" },
 	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
@@ -134,7 +135,8 @@ static int set_run_options(struct command *command, const struct draft *draft)
 
 	while ((task = command_next(command, "task", &position)))
 		json_array_append_new(names, json_string(task));
-	options = json_pack("{so sb}", "tasks", names, "validate", command_flag(command, "validate"));
+	options = json_pack("{so sb ss*}", "tasks", names, "validate", command_flag(command, "validate"),
+		"wait", command_option(command, "wait"));
 	text = json_dumps(options, JSON_COMPACT);
 	json_decref(options);
 	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text))
@@ -145,7 +147,8 @@ static int set_options(struct command *command, const struct draft *draft, const
 {
 	int r = set_values(command, draft, assigned);
 
-	if (!command_flag(command, "task") && !command_flag(command, "validate"))
+	if (!command_flag(command, "task") && !command_flag(command, "validate") &&
+		!command_option(command, "wait"))
 		return r;
 	return r < 0 ? r : set_run_options(command, draft);
 }

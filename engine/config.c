@@ -45,7 +45,7 @@ static const struct row {
 	{ "snapshot_retention", TYPE_DURATION, offsetof(struct config, snapshot_retention_ms),
 		INT64_C(30) * 86400000, 1000, INT64_C(3155760000000), true },
 	{ "max_concurrent_executions", TYPE_NUMBER, offsetof(struct config, max_concurrent_executions), 10, 1,
-		10000 },
+		10000, true },
 	{ "max_document_size", TYPE_SIZE, offsetof(struct config, max_document_size), 8 << 20, 1024,
 		16 << 20 },
 	{ "max_keys", TYPE_NUMBER, offsetof(struct config, max_keys), 100000, 1, 100000000 },

@@ -108,6 +108,12 @@ static bool asker_holds(struct search *search, const struct lock *row)
 static bool blocked(
 	struct search *search, const struct lock_draft *drafts, size_t count, const struct lock_wait *self);
 
+/* A run that has not begun: nobody is held up by it, and its wait has an end. */
+static bool is_submitted(const struct lock_draft *draft)
+{
+	return draft->lock.kind == LOCK_RUN && !*draft->lock.part;
+}
+
 static bool wants_only(const struct lock_wait *wait, struct lock_target target)
 {
 	return wait->count == 1 && lock_target_same(wait->drafts[0].lock.target, target);
@@ -123,7 +129,7 @@ static bool holder_blocked(struct search *search, struct step *step)
 			wait->count };
 
 		/* The crowd that waits for the same thing is cheap to pass by. */
-		if (wait->seen || wants_only(wait, step->target) ||
+		if (wait->seen || is_submitted(wait->drafts) || wants_only(wait, step->target) ||
 			!holds(search->table->engine, &step->row, &other))
 			continue;
 		wait->seen = true;
@@ -257,6 +263,8 @@ int lock_deadlock_check(struct lock_table *table, struct caller *caller, const s
 		.asker = { caller ? caller : &nobody, line, 0, drafts, count } };
 	struct lock_wait *wait;
 
+	if (is_submitted(drafts))
+		return 0;
 	if (caller)
 		search.asker.line_count = process_line(caller->pid, line, LOCK_LINE_OF_PIDS);
 	TAILQ_FOREACH (wait, &table->waits, entry)

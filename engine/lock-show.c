@@ -188,11 +188,13 @@ static json_t *waiters_json(struct engine *engine, struct lock_target target)
 		return list;
 	TAILQ_FOREACH (place, &queue->places, entry) {
 		const struct lock *lock = &place->draft->lock;
+		json_t *waiter = json_pack("{ss sI si ss ss}", "user", caller_login(lock->uid), "uid",
+			(json_int_t)lock->uid, "pid", (int)lock->pid, "kind", lock_kind_name(lock->kind),
+			"since", time_format(place->wait->since_ms, time));
 
-		json_array_append_new(list, json_pack("{ss sI si ss ss}", "user", caller_login(lock->uid),
-						    "uid", (json_int_t)lock->uid, "pid", (int)lock->pid,
-						    "kind", lock_kind_name(lock->kind), "since",
-						    time_format(place->wait->since_ms, time)));
+		if (waiter && lock->kind == LOCK_RUN)
+			json_object_set_new(waiter, "run", json_integer((json_int_t)lock->owner));
+		json_array_append_new(list, waiter);
 	}
 	return list;
 }

@@ -51,6 +51,9 @@ static void run_load(struct query *query, struct run *ret_run)
 		.last_seq = query_int(query, 22),
 		.log_size = query_int(query, 23),
 		.log_json_size = query_int(query, 24),
+		.lock_wait_ms = query_int(query, 25),
+		.waiting_since_ms = query_int(query, 26),
+		.parent = query_int(query, 27),
 	};
 	snprintf(ret_run->stack, sizeof(ret_run->stack), "%s", query_text(query, 2));
 	snprintf(ret_run->file, sizeof(ret_run->file), "%s", query_text(query, 3));
@@ -215,13 +218,44 @@ int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of)
 	return row_changed(engine, &change, r);
 }
 
-int run_set_depth(struct engine *engine, int64_t id, int depth)
+int run_set_parent(struct engine *engine, int64_t id, int64_t parent, int depth)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int r = store_change_begin(engine->store, &change);
 
 	if (r == 0)
-		r = store_run(engine->store, SQL_RUN_SET_DEPTH, "ii", id, (int64_t)depth);
+		r = store_run(engine->store, SQL_RUN_SET_PARENT, "iii", id, parent, (int64_t)depth);
+	return row_changed(engine, &change, r);
+}
+
+int run_set_options(struct engine *engine, int64_t id, const json_t *options, const json_t *values)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	json_auto_t *both = json_pack("{s:O?, s:O?}", "options", (json_t *)(uintptr_t)options, "values",
+		(json_t *)(uintptr_t)values);
+	CLEANUP(cleanup_free) char *text = both ? json_dumps(both, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	int r = text ? store_change_begin(engine->store, &change) : -ENOMEM;
+
+	if (r == 0)
+		r = store_run(engine->store, SQL_RUN_SET_OPTIONS, "is", id, text);
+	return row_changed(engine, &change, r);
+}
+
+json_t *run_options(struct engine *engine, int64_t id, const char *which)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_RUN_OPTIONS, "i", id);
+	json_auto_t *both = query_step(query) > 0 ? json_loads(query_text(query, 0), 0, NULL) : NULL;
+
+	return json_incref(json_object_get(both, which));
+}
+
+int run_set_wait(struct engine *engine, int64_t id, int64_t wait_ms, int64_t since_ms)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	int r = store_change_begin(engine->store, &change);
+
+	if (r == 0)
+		r = store_run(engine->store, SQL_RUN_SET_WAIT, "iiii", id, wait_ms, since_ms, time_now_ms());
 	return row_changed(engine, &change, r);
 }
 

@@ -89,10 +89,13 @@ struct run {
 	pid_t pid;
 	uint64_t pid_start;
 	char boot_id[37];
-	char secret[65];  /* hex; the runner proves with it that it is the one */
-	int64_t last_seq; /* of the runner's frames: what was applied */
-	int64_t log_size; /* bytes of the run's log file */
+	char secret[65];	  /* hex; the runner proves with it that it is the one */
+	int64_t last_seq;	  /* of the runner's frames: what was applied */
+	int64_t log_size;	  /* bytes of the run's log file */
 	int64_t log_json_size;
+	int64_t lock_wait_ms;	  /* how long it waits for its stack's lock; 0: not at all */
+	int64_t waiting_since_ms; /* since when it waits for that lock; 0: it does not */
+	int64_t parent;		  /* the run whose task submitted it; 0: none */
 };
 
 struct task {
@@ -121,9 +124,15 @@ int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_c
 /* The newest run; of a file name (as written) when `file` is not NULL. stack_id 0: of all. -ENOENT. */
 int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct run *ret_run);
 
-/* The run that it retries, and how many runs are above it. */
+/* The run that it retries; the run whose task submitted it, and how many runs are above it. */
 int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of);
-int run_set_depth(struct engine *engine, int64_t id, int depth);
+int run_set_parent(struct engine *engine, int64_t id, int64_t parent, int depth);
+/* What was submitted with it (NULL: nothing), for a retry and for when its stack's values have changed. */
+int run_set_options(struct engine *engine, int64_t id, const json_t *options, const json_t *values);
+/* "options" or "values" as submitted: a new reference, NULL: there were none. */
+json_t *run_options(struct engine *engine, int64_t id, const char *which);
+/* How long it waits for its stack's lock, and since when (0: it does not, or not any more). */
+int run_set_wait(struct engine *engine, int64_t id, int64_t wait_ms, int64_t since_ms);
 /* Binds it to its stack, once. */
 int run_set_stack(struct engine *engine, int64_t id, int64_t stack_id);
 int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret);

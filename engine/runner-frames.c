@@ -13,7 +13,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/folder.h"
-#include "engine/lock.h"
 #include "engine/snapshot.h"
 
 static const char *get_text(json_t *head, const char *key)
@@ -45,7 +44,8 @@ static int store_plan(struct runner *runner, json_t *head)
 	struct engine *engine = runner->of->engine;
 	json_auto_t *plan = json_object();
 	CLEANUP(cleanup_free) char *text = NULL;
-	static const char *const keys[] = { "workflow", "description", "version", "config", "tasks" };
+	static const char *const keys[] = { "workflow", "description", "version", "config", "lock_wait_ms",
+		"tasks" };
 	json_t *task;
 	size_t i;
 	int r = 0;
@@ -89,43 +89,6 @@ static int bind_stack(struct runner *runner, json_t *head, struct fault *fault, 
 	return r < 0 ? r : run_set_stack(engine, runner->run_id, ret_stack->id);
 }
 
-static bool wants_lock(const struct config *config, json_t *head)
-{
-	json_t *wish = json_object_get(json_object_get(head, "config"), "require_lock");
-
-	return json_is_boolean(wish) ? json_is_true(wish) : config->auto_lock;
-}
-
-/* The run's own lock, unless its submitter holds the stack already. */
-static int take_lock(struct runner *runner, const struct stack *stack, json_t *head, struct fault *fault)
-{
-	struct engine *engine = runner->of->engine;
-	struct lock_request wanted = {
-		.kind = LOCK_RUN, .owner = (uint64_t)runner->run_id, .pid = runner->pid, .operation = "run"
-	};
-	struct config config;
-	int64_t token;
-	int r;
-
-	r = stack_may_change(engine, &runner->submitter, stack, fault);
-	if (r == 0)
-		r = lock_check_automation(engine, stack->id, fault);
-	if (r == 0)
-		r = stack_config(engine, stack->id, &config);
-	if (r < 0)
-		return r;
-	if (lock_held_by(engine, &runner->submitter, stack->id, &token))
-		return run_set_lock(engine, runner->run_id, token, false);
-	if (!wants_lock(&config, head))
-		return 0;
-	snprintf(wanted.reason, sizeof(wanted.reason), "run %lld", (long long)runner->run_id);
-	r = lock_acquire(engine, &runner->submitter, lock_of_stack(stack->id), &wanted, fault, &token);
-	if (r < 0)
-		return r;
-	runner->own_lock = true;
-	return run_set_lock(engine, runner->run_id, token, true);
-}
-
 /* A version to go back to, where the workflow or the stack's settings ask for it. */
 static int keep_before(struct runner *runner, struct caller *caller, int64_t stack_id)
 {
@@ -148,8 +111,7 @@ static int keep_before(struct runner *runner, struct caller *caller, int64_t sta
 		       : snapshot_auto(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
 }
 
-/* Tells the process to begin. */
-static int begin(struct runner *runner)
+int runner_begin(struct runner *runner)
 {
 	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer values = { 0 };
@@ -186,25 +148,6 @@ static int begin(struct runner *runner)
 			json_loads(values.size ? values.data : "{}", 0, NULL), "env", environment));
 }
 
-void runner_start_waiting(struct runners *runners)
-{
-	struct runner *runner;
-
-	TAILQ_FOREACH (runner, &runners->list, runners) {
-		CLEANUP(store_change_cancel) struct store_change change = { 0 };
-
-		if (runner->state != RUNNER_WAITING || !runner->connected)
-			continue;
-		if (runner_count(runners, RUNNER_RUNNING) >=
-			(size_t)runners->engine->config.max_concurrent_executions)
-			return;
-		if (!runner_is_valid(runner))
-			continue;
-		if (store_change_begin(runners->engine->store, &change) == 0 && begin(runner) == 0)
-			store_change_end(&change);
-	}
-}
-
 static int loaded_and_locked(struct runner *runner, json_t *head, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
@@ -216,11 +159,17 @@ static int loaded_and_locked(struct runner *runner, json_t *head, struct fault *
 		r = bind_stack(runner, head, fault, &stack);
 	if (r == 0)
 		r = runner_merge_values(runner, stack.id, fault);
-	if (r == 0)
-		r = take_lock(runner, &stack, head, fault);
 	if (r == 0 && runner->state != RUNNER_WAITING)
 		r = run_set_status(engine, runner->run_id, RUN_WAITING, NULL);
-	return r < 0 ? r : store_change_end(&change);
+	if (r == 0)
+		r = runner_take_lock(runner, &stack, head, fault);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r < 0)
+		runner_leave_lock(runner);
+	else
+		runner->stack_id = stack.id;
+	return r;
 }
 
 static int apply_loaded(struct runner *runner, json_t *head, const struct frame *frame)

@@ -10,7 +10,7 @@
 enum runner_state {
 	RUNNER_QUEUED,	/* not started yet: others are loading */
 	RUNNER_LOADING, /* the process reads the workflow */
-	RUNNER_WAITING, /* loaded; waits for a slot */
+	RUNNER_WAITING, /* loaded; waits for the lock, or for a slot */
 	RUNNER_RUNNING,
 	RUNNER_FINISHED, /* its end is stored; the process may take its leave */
 	RUNNER_AWAY,	 /* of a former daemon: expected to come back */
@@ -19,8 +19,14 @@ enum runner_state {
 /* Whether its stack must be validated before it begins. */
 enum runner_validate { RUNNER_VALIDATION_UNKNOWN, RUNNER_VALIDATE, RUNNER_VALID };
 
+/* Of max_concurrent_executions: see runner-slot.c. */
+enum slot { SLOT_NONE, SLOT_OWN, SLOT_BORROWED };
+
+enum { RUNNER_WAIT_UNSAID = -1 };
+
 struct validation;
 struct held;
+struct lock_wait;
 
 struct runner {
 	TAILQ_ENTRY(runner) runners;
@@ -33,6 +39,10 @@ struct runner {
 	enum runner_validate validate;
 	struct validation *validation; /* that is going on */
 	bool own_lock;		       /* the run holds the stack's lock itself */
+	struct lock_wait *lock_wait;   /* it stands in the lock's queue; NULL: it does not */
+	int64_t stack_id;	       /* 0: not known yet */
+	int64_t parent;		       /* the run whose task submitted it; 0: none */
+	enum slot slot;		       /* … that it takes */
 	pid_t pid;
 	char mark[64];	    /* NAME=VALUE in the environment of all that it starts */
 	int64_t last_seq;   /* of the frames that were applied */
@@ -113,7 +123,27 @@ void runner_start_queued(struct runners *runners);
 
 /* runner-frames.c */
 extern const struct conn_callbacks runner_conn_callbacks;
+/* Tells the process to begin: in a change. */
+int runner_begin(struct runner *runner);
+
+/* runner-slot.c: begins what may begin. */
 void runner_start_waiting(struct runners *runners);
+/* Of a run of which another daemon, or a turn that failed, left this. */
+void runner_recall_slot(struct runner *runner, const struct run *run);
+
+/* runner-lock.c. `wait` of the options: RUNNER_WAIT_UNSAID without it; -EINVAL. */
+int runner_read_wait(const json_t *options, int64_t *ret_ms, struct fault *fault);
+/* Takes the stack's lock, or stands in its queue: then runner->lock_wait is set. In a change; when that
+ * fails, runner_leave_lock(). `plan`: the frame `loaded`. */
+int runner_take_lock(
+	struct runner *runner, const struct stack *stack, const json_t *plan, struct fault *fault);
+void runner_leave_lock(struct runner *runner);
+/* As runner_recall_slot(). */
+void runner_recall_lock(struct runner *runner, const struct run *run);
+/* Its place in the queue, from 1, and how many there are. */
+size_t runner_lock_place(const struct runner *runner, size_t *ret_count);
+/* "alice (uid 1000), pid 7 …" or null: a new reference. */
+json_t *runner_lock_holder(struct engine *engine, int64_t stack_id);
 
 /* runner-validate.c: whether the run may begin. When not, its validation has been begun, or has ended it. */
 bool runner_is_valid(struct runner *runner);

@@ -87,6 +87,7 @@ int runners_recover(struct runners *runners)
 		next = TAILQ_NEXT(runner, runners);
 		if (run_get(runners->engine, runner->run_id, &run) < 0)
 			continue;
+		runner_recall_slot(runner, &run);
 		if (process_lives(&run)) {
 			process_groups(run.pid, &runner->submitter.groups, &runner->submitter.group_count);
 			runner->submitter.groups_known = true;
@@ -94,6 +95,7 @@ int runners_recover(struct runners *runners)
 			runner_deadline(runner, AWAY_SECONDS);
 			log_info("run %lld: waiting for its process (pid %d)", (long long)run.id,
 				(int)run.pid);
+			runner_recall_lock(runner, &run);
 			continue;
 		}
 		log_warning("run %lld: its process died with the former daemon", (long long)run.id);

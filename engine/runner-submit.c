@@ -16,16 +16,19 @@ enum {
 	DEPTH_MAX = 8, /* of workflows that submit workflows */
 };
 
-/* How deep the submitter is in workflows that submit workflows: it descends from a runner then. */
-static int submitter_depth(struct runners *runners, const struct caller *caller)
+/* The run whose task the submitter is, which descends from its runner then. 0: none. */
+static int64_t find_parent(struct runners *runners, const struct caller *caller, int *ret_depth)
 {
 	struct runner *runner;
 	struct run run;
 
+	*ret_depth = 0;
 	TAILQ_FOREACH (runner, &runners->list, runners)
 		if (runner->pid > 0 && caller->pid > 0 && process_descends(caller->pid, runner->pid) &&
-			run_get(runners->engine, runner->run_id, &run) == 0)
-			return run.depth + 1;
+			run_get(runners->engine, runner->run_id, &run) == 0) {
+			*ret_depth = run.depth + 1;
+			return run.id;
+		}
 	return 0;
 }
 
@@ -34,9 +37,8 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 {
 	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	CLEANUP(buffer_done) struct buffer own = { 0 };
 	json_auto_t *values = NULL;
-	json_auto_t *over = NULL;
+	json_auto_t *over = run_options(engine, runner->run_id, "values");
 	CLEANUP(cleanup_free) char *merged = NULL;
 	struct stack stack;
 	int r;
@@ -49,12 +51,8 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 		return fault_set(fault, EACCES, "you may not read the values of the stack %s", stack.name);
 	if (r == 0)
 		r = yaml_parse("values.yaml", buffer_text(&text), text.size, fault, &values);
-	if (r == 0)
-		r = run_text(engine, runner->run_id, RUN_VALUES, &own);
 	if (r < 0)
 		return r;
-	if (own.size)
-		over = json_loadb(own.data, own.size, 0, NULL);
 	if (over && json_is_object(values))
 		json_object_update_recursive(values, over);
 	merged = json_dumps(values, JSON_COMPACT | JSON_SORT_KEYS);
@@ -82,39 +80,54 @@ static int record(struct runner *runner, const struct submission *submission, st
 	char *values = submission->values ? json_dumps(submission->values, JSON_COMPACT | JSON_SORT_KEYS)
 					  : strdup("{}");
 	struct run run;
-	int r = store_change_begin(engine->store, &change);
+	int depth, r = store_change_begin(engine->store, &change);
 
 	if (r == 0)
 		r = run_create(engine, &runner->submitter, submission->file, submission->stack_id,
 			submission->text, submission->size, &run);
 	if (r == 0)
 		r = values ? run_set_text(engine, run.id, RUN_VALUES, values, strlen(values)) : -ENOMEM;
-	if (r == 0)
-		r = run_set_depth(engine, run.id, submitter_depth(runner->of, &runner->submitter));
+	if (r == 0 && (submission->values || submission->options))
+		r = run_set_options(engine, run.id, submission->options, submission->values);
+	runner->parent = find_parent(runner->of, &runner->submitter, &depth);
+	if (r == 0 && runner->parent)
+		r = run_set_parent(engine, run.id, runner->parent, depth);
 	if (r == 0 && submission->retry_of)
 		r = run_set_retry(engine, run.id, submission->retry_of);
 	runner->run_id = run.id;
 	return r < 0 ? r : store_change_end(&change);
 }
 
-/* What can be refused at once: the stack is somebody else's, locked, or the chain of workflows is too long.
- */
+/* A lock that is held is no reason yet: the workflow may say that it waits. */
+static int check_change(
+	struct engine *engine, struct caller *caller, const struct stack *stack, struct fault *fault)
+{
+	struct fault busy = { 0 };
+	int r = stack_may_write(caller, stack, fault);
+
+	if (r < 0)
+		return r;
+	r = lock_check(engine, caller, stack->id, &busy);
+	return r < 0 && r != -EBUSY ? fault_set(fault, -r, "%s", busy.text) : 0;
+}
+
+/* What can be refused at once: the stack is somebody else's, or the chain of workflows is too long. */
 static int check(struct runner *runner, const struct submission *submission, struct fault *fault)
 {
 	struct engine *engine = runner->of->engine;
 	struct stack stack;
-	int r;
+	int64_t wait_ms;
+	int depth, r = runner_read_wait(submission->options, &wait_ms, fault);
 
-	if (submitter_depth(runner->of, &runner->submitter) > DEPTH_MAX)
+	find_parent(runner->of, &runner->submitter, &depth);
+	if (r == 0 && depth > DEPTH_MAX)
 		return fault_set(fault, ELOOP,
 			"workflows that start workflows may be %d deep, and this is one more", DEPTH_MAX);
-	if (!submission->stack_id)
-		return 0;
+	if (r < 0 || !submission->stack_id)
+		return r;
 	r = stack_get(engine, submission->stack_id, &stack);
 	if (r == 0)
-		r = stack_may_change(engine, &runner->submitter, &stack, fault);
-	if (r == 0)
-		r = lock_check_automation(engine, stack.id, fault);
+		r = check_change(engine, &runner->submitter, &stack, fault);
 	if (r == 0)
 		r = runner_merge_values(runner, stack.id, fault);
 	return r;
@@ -209,6 +222,7 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 		return fault_set(fault, EINVAL, "run %lld is over: %s", (long long)run_id,
 			run_status_name(run.status));
 	runner->cancels++;
+	runner_leave_lock(runner);
 	if (runner->state == RUNNER_QUEUED) {
 		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
 		runner_tell_loaded(runner, -ECANCELED, &(struct fault){ ECANCELED, "the run was cancelled" });
@@ -251,6 +265,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	CLEANUP(buffer_done) struct buffer values_text = { 0 };
 	json_auto_t *values = NULL;
+	json_auto_t *options = run_options(runners->engine, run_id, "options");
 	struct run run;
 	int r = run_get(runners->engine, run_id, &run);
 
@@ -273,6 +288,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 			.text = buffer_text(&text),
 			.size = text.size,
 			.values = values,
+			.options = options,
 			.retry_of = only_failed ? run_id : 0,
 			.loaded = loaded,
 			.userdata = userdata },

@@ -87,6 +87,7 @@ void runner_free(struct runner *runner)
 
 	TAILQ_REMOVE(&runners->list, runner, runners);
 	lock_calls_done(runner);
+	runner_leave_lock(runner);
 	ev_timer_stop(runners->engine->loop, &runner->deadline);
 	watch_stop(runner);
 	if (runner->connected)
@@ -325,6 +326,8 @@ static void step_back(struct runner *runner)
 	runner_mask_free(runner);
 	if (runner->state != RUNNER_QUEUED && runner->state != RUNNER_AWAY)
 		runner->state = run_status_final(run.status) ? RUNNER_FINISHED : states[run.status];
+	runner_recall_slot(runner, &run);
+	runner_recall_lock(runner, &run);
 	runner->stalled = true;
 	runner_deadline(runner, STALL_SECONDS);
 }

@@ -68,5 +68,9 @@ void runners_on_death(struct runners *runners, void (*died)(void *userdata), voi
 /* Removes what the tasks of a run left in its work folder, as its user. For runs that are deleted. */
 void runners_remove_work(struct runners *runners, const struct run *run);
 
+/* What a run that has not begun waits for: {for: "lock", "slot", "validation", "process" or "end", text, and
+ * more}. NULL: it waits for nothing. A new reference. */
+json_t *runner_waiting(struct runners *runners, int64_t run_id);
+
 /* Runs that are not over. */
 size_t runners_count(const struct runners *runners);

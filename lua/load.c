@@ -131,6 +131,7 @@ static void workflow_read(lua_State *L, struct workflow *workflow)
 	workflow->stack = text_field(L, "stack");
 	workflow->config = json_field(L, "config");
 	workflow->timeout_ms = integer_field(L, "timeout", 0);
+	workflow->lock_wait_ms = integer_field(L, "lock_timeout", 0);
 	workflow->max_parallel = (int)integer_field(L, "max_parallel_tasks", 0);
 	workflow->policy = policy_read(L);
 	lua_getfield(L, -1, "tasks");

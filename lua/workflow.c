@@ -98,10 +98,11 @@ void workflow_report(struct workflow *workflow)
 		json_array_append_new(tasks, row);
 	}
 	link_send(&workflow->runner->link,
-		json_pack("{ss so so so so sO? so}", "op", "loaded", "workflow", text_or_null(workflow->name),
-			"stack", text_or_null(workflow->stack), "description",
+		json_pack("{ss so so so so sO? sI so}", "op", "loaded", "workflow",
+			text_or_null(workflow->name), "stack", text_or_null(workflow->stack), "description",
 			text_or_null(workflow->description), "version", text_or_null(workflow->version),
-			"config", workflow->config, "tasks", tasks));
+			"config", workflow->config, "lock_wait_ms", (json_int_t)workflow->lock_wait_ms,
+			"tasks", tasks));
 }
 
 static const char *final_status(const struct workflow *workflow)

@@ -41,7 +41,7 @@ struct workflow {
 	struct graph_queue ready;	    /* start while nothing has failed */
 	struct graph_queue urgent; /* start in any case: retries, what runs after a failure, always-tasks */
 	int max_parallel;
-	int64_t timeout_ms;
+	int64_t timeout_ms, lock_wait_ms;
 	enum policy policy;
 	enum phase phase;
 	size_t running, unfinished, unfinished_always;

@@ -228,7 +228,11 @@ CREATE TABLE runs (
 	last_seq BIGINT NOT NULL,       -- the runner's last frame that was applied
 	log_size BIGINT NOT NULL,       -- bytes of the rendered log
 	log_full BIGINT NOT NULL CHECK (log_full IN (0, 1)), -- 1: over the limit, the rest was dropped
-	log_json_size BIGINT NOT NULL DEFAULT 0 -- bytes of log.json
+	log_json_size BIGINT NOT NULL DEFAULT 0, -- bytes of log.json
+	lock_wait_ms BIGINT NOT NULL DEFAULT 0, -- how long it waits for its stack's lock, 0: not at all
+	waiting_since_ms BIGINT NOT NULL DEFAULT 0, -- since when it waits for that lock, 0: it does not
+	parent_run BIGINT NOT NULL DEFAULT 0, -- the run whose task submitted it, 0: none
+	options TEXT NOT NULL DEFAULT '' -- JSON {options, values}: as they were submitted with it, '': none
 );
 CREATE INDEX runs_of_stack ON runs (stack_id, id);
 CREATE INDEX runs_of_file ON runs (file, id);

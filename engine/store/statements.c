@@ -44,7 +44,8 @@
 	"owner_mode), "                                                                                      \
 	"runs.status, runs.created_ms, started_ms, finished_ms, runs.updated_ms, lock_token, holds_lock, "   \
 	"retry_of, "                                                                                         \
-	"depth, pid, pid_start, boot_id, secret, last_seq, log_size, log_json_size "                         \
+	"depth, pid, pid_start, boot_id, secret, last_seq, log_size, log_json_size, lock_wait_ms, "          \
+	"waiting_since_ms, parent_run "                                                                      \
 	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
 
 #define RUN_UNFINISHED "status IN ('queued', 'waiting', 'running', 'rolling_back')"
@@ -341,7 +342,11 @@ const char *const statements[SQL_COUNT] = {
 		"UPDATE runs SET lock_token = $2, holds_lock = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_SEQ] = "UPDATE runs SET last_seq = $2 WHERE id = $1",
 	[SQL_RUN_SET_RETRY] = "UPDATE runs SET retry_of = $2 WHERE id = $1",
-	[SQL_RUN_SET_DEPTH] = "UPDATE runs SET depth = $2 WHERE id = $1",
+	[SQL_RUN_SET_PARENT] = "UPDATE runs SET parent_run = $2, depth = $3 WHERE id = $1",
+	[SQL_RUN_SET_OPTIONS] = "UPDATE runs SET options = $2 WHERE id = $1",
+	[SQL_RUN_OPTIONS] = "SELECT options FROM runs WHERE id = $1",
+	[SQL_RUN_SET_WAIT] =
+		"UPDATE runs SET lock_wait_ms = $2, waiting_since_ms = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_STATUS] =
 		"UPDATE runs SET status = $2, started_ms = $3, finished_ms = $4, updated_ms = $5 "
 		"WHERE id = $1",

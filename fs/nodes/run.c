@@ -28,6 +28,24 @@ static int wait_done(struct view *view)
 	return r < 0 ? r : run_status_final(run.status);
 }
 
+/* A line, as long as it has not begun; then it is empty. */
+static int waiting_show(struct view *view, FILE *out)
+{
+	json_auto_t *waiting = runner_waiting(view->tree->runners, view->id);
+	const char *text = json_string_value(json_object_get(waiting, "text"));
+
+	if (text)
+		fprintf(out, "waits for %s\n", text);
+	return 0;
+}
+
+static json_t *waiting_json(struct view *view)
+{
+	json_t *waiting = runner_waiting(view->tree->runners, view->id);
+
+	return waiting ? waiting : json_null();
+}
+
 static json_t *duration_or_null(int64_t from_ms, int64_t to_ms)
 {
 	return from_ms && to_ms ? json_integer(to_ms - from_ms) : json_null();
@@ -84,12 +102,13 @@ static int status_json_show(struct view *view, FILE *out)
 	}
 	add_errors(view, tasks);
 	run_text(view->engine, view->id, RUN_ERROR, &error);
-	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+	value = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 		(json_int_t)run.id, "status", run_status_name(run.status), "stack", run.stack, "file",
 		run.file, "user", caller_user_name(run.uid, user, sizeof(user)), "uid", (int)run.uid,
 		"created", time_json(run.created_ms), "started", time_json(run.started_ms), "finished",
 		time_json(run.finished_ms), "duration_ms", duration_or_null(run.started_ms, run.finished_ms),
-		"error", error.size ? json_stringn(error.data, error.size) : json_null(), "tasks", tasks);
+		"error", error.size ? json_stringn(error.data, error.size) : json_null(), "waiting",
+		waiting_json(view), "tasks", tasks);
 	return value ? show_json(out, value) : -ENOMEM;
 }
 
@@ -402,6 +421,9 @@ static const struct entry run_entries[] = {
 	{ .name = "status.json", .help = "the run and its tasks as JSON", .kind = KIND_TEXT, .mode = 0444,
 	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run,
 	  .show = status_json_show },
+	{ .name = "waiting", .help = "what it waits for before it begins, and who has it", .kind = KIND_TEXT,
+	  .mode = 0444, .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS | ASPECT_META,
+	  .object = object_run, .show = waiting_show },
 	{ .name = "error", .help = "why it failed", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
 	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = text_show },
 	{ .name = "stack", .help = "link to its stack", .kind = KIND_LINK, .mode = 0777, .subject = SUBJECT_RUN,

@@ -13,6 +13,7 @@ local config_words = {
 	timeout = { kind = kinds.duration },
 	max_parallel_tasks = { kind = kinds.count },
 	require_lock = { kind = kinds.flag },
+	lock_timeout = { kind = kinds.grace },
 	on_failure = { kind = kinds.policy, field = "policy" },
 	on_task_failure = { kind = kinds.old_policy, field = "policy" },
 	continue_on_error = { kind = kinds.old_policy, field = "policy" },

@@ -5,7 +5,7 @@ local several = {}
 
 -- What can't be two things at once.
 local FIELDS = {
-	"timeout", "max_parallel_tasks", "policy", "stack", "retry_policy", "require_lock", "create_snapshot", "validate_before", "detect_drift",
+	"timeout", "max_parallel_tasks", "policy", "stack", "retry_policy", "require_lock", "lock_timeout", "create_snapshot", "validate_before", "detect_drift",
 }
 
 local function take_fields(joined, spec, file)

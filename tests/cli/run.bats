@@ -134,6 +134,7 @@ END
 	eventually bash -c '[ "$(sloth cat /runs/long/tasks/work/status)" = running ]'
 	kill -9 "$(daemon_pid)"
 	wait "$pid"
+	cat out
 	grep -q 'success' out
 }
 
@@ -151,4 +152,21 @@ END
 	wait "$pid" || result=$?
 	[ "$result" -eq 15 ]
 	grep -q 'at once' err
+}
+
+@test "--wait: the lock is waited for, and who has it is named" {
+	workflow slow.sloth "until [ -e $BATS_TEST_TMPDIR/go ]; do sleep 0.05; done"
+	workflow next.sloth 'echo after'
+	sloth run slow.sloth --stack prod --detach
+	run -5 sloth run next.sloth --stack prod
+	[[ $output == *'locked by run 1 of'*'sloth run --wait 10m'* ]]
+	run -6 sloth run next.sloth --stack prod --wait 100ms
+	[[ $output == *'timed_out'* ]]
+	run -10 sloth run next.sloth --stack prod --wait soon
+	sloth run next.sloth --stack prod --wait 5m >out 2>&1 &
+	local waiter=$!
+	eventually grep -q 'Run 5 waits for the lock of stack prod' out
+	touch go
+	wait $waiter
+	grep -q 'success' out
 }

@@ -46,7 +46,7 @@ static void test_create(void **state)
 	assert_int_equal(run_count_unfinished(f->engine, stack, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(run_set_retry(f->engine, id, 5), 0);
-	assert_int_equal(run_set_depth(f->engine, id, 2), 0);
+	assert_int_equal(run_set_parent(f->engine, id, 4, 2), 0);
 	assert_int_equal(run_set_lock(f->engine, id, 17, true), 0);
 	assert_int_equal(run_set_seq(f->engine, id, 3), 0);
 	assert_int_equal(run_set_process(f->engine, id, getpid(), "secret"), 0);
