@@ -56,7 +56,7 @@ int files_push_content(lua_State *L, const char *path)
 	return error;
 }
 
-static int write_all(int fd, const char *data, size_t size)
+int files_write_all(int fd, const char *data, size_t size)
 {
 	while (size) {
 		ssize_t n = write(fd, data, size);
@@ -78,7 +78,7 @@ int files_write(const char *path, const char *content, size_t size, int flags, m
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, content, size);
+	r = files_write_all(fd, content, size);
 	if (r == 0 && close(take_fd(&fd)) < 0)
 		r = -errno;
 	return r;

@@ -19,6 +19,9 @@ int files_push_content(lua_State *L, const char *path);
 /* Opens with O_CREAT and `flags`, writes all. 0 or -errno. */
 int files_write(const char *path, const char *content, size_t size, int flags, mode_t mode);
 
+/* 0 or -errno. */
+int files_write_all(int fd, const char *data, size_t size);
+
 /* Content and permissions. 0 or -errno. */
 int files_copy(const char *from, const char *to);
 

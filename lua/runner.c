@@ -22,6 +22,7 @@
 #include "lua/exec.h"
 #include "lua/scope.h"
 #include "lua/value.h"
+#include "lua/web.h"
 #include "lua/workflow.h"
 
 enum { DAEMON_FD = 3, GRACE_MS = 10000 };
@@ -291,6 +292,7 @@ static void runner_done(struct runner *runner)
 	workflow_free(runner->workflow);
 	sched_done(&runner->sched);
 	vm_done(&runner->vm);
+	web_free(runner->web);
 	link_done(&runner->link);
 	drain_done(&runner->drain);
 	workdirs_done(&runner->workdirs);

@@ -21,6 +21,7 @@
 
 struct fault;
 struct scope;
+struct web;
 struct workflow;
 
 struct runner {
@@ -31,6 +32,7 @@ struct runner {
 	struct drain drain;
 	struct environment environment;
 	struct workdirs workdirs;
+	struct web *web; /* NULL: nothing was asked of the network yet */
 	int null_fd;
 	/* What the daemon told us. */
 	int64_t id, token; /* token 0: none */
