@@ -14,6 +14,8 @@
 #include "lua/value.h"
 #include "lua/workflow.h"
 
+enum { SHOWN_EDGES = 8 }; /* of a circle, with their lines */
+
 /* Fields of the table at -1. */
 
 static char *text_field(lua_State *L, const char *name)
@@ -194,6 +196,24 @@ static const char *edge_where(lua_State *L, const struct task *task, const struc
 	return where ? where : "?";
 }
 
+/* The lines of the workflow that say so. */
+static void print_lines(FILE *out, struct workflow *workflow, const int *path, int length)
+{
+	lua_State *L = workflow->runner->vm.L;
+
+	for (int i = 0; i < length && i < SHOWN_EDGES; i++) {
+		const struct task *task = &workflow->tasks[path[i]],
+				  *on = &workflow->tasks[path[(i + 1) % length]];
+
+		lua_pushcfunction(L, vm_show_line);
+		lua_pushstring(L, edge_where(L, task, on));
+		lua_pushstring(L, on->name);
+		if (vm_call(&workflow->runner->vm, 2, 1) == LUA_OK)
+			fputs(lua_tostring(L, -1), out);
+		lua_pop(L, 1);
+	}
+}
+
 static int refuse_cycle(struct workflow *workflow, const int *path, int length, struct fault *fault)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
@@ -209,6 +229,7 @@ static int refuse_cycle(struct workflow *workflow, const int *path, int length, 
 		fprintf(out, " → %s (%s)", on->name, edge_where(workflow->runner->vm.L, task, on));
 	}
 	fprintf(out, "; remove one of these dependencies");
+	print_lines(out, workflow, path, length);
 	if (buffer_stream_close(out, &text) < 0)
 		return fault_set(fault, ENOMEM, "not enough memory");
 	return fault_set(fault, ELOOP, "%s", text.data);

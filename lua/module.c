@@ -259,6 +259,17 @@ static int global_missing(lua_State *L)
 	return absent_module(L, name);
 }
 
+void module_push_names(lua_State *L)
+{
+	size_t count = sizeof(modules) / sizeof(modules[0]);
+
+	lua_createtable(L, (int)count, 0);
+	for (size_t i = 0; i < count; i++) {
+		lua_pushstring(L, modules[i].name);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
 void module_open(lua_State *L)
 {
 	lua_pushglobaltable(L);

@@ -39,5 +39,8 @@ extern const struct function module_crypto[], module_data[], module_fs[], module
 /* Makes the globals of the sandbox. */
 void module_open(lua_State *L);
 
+/* Pushes a list of the modules' names. */
+void module_push_names(lua_State *L);
+
 /* Raises, when the workflow is still being loaded. */
 void module_acts(lua_State *L, const char *function);

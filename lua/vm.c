@@ -59,8 +59,19 @@ static void *allocate(void *userdata, void *block, size_t old_size, size_t size)
 	return result;
 }
 
+static void keep_source(lua_State *L, const char *text, size_t size, const char *name)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, VM_SOURCES);
+	lua_pushlstring(L, text, size);
+	lua_setfield(L, -2, name);
+	lua_pop(L, 1);
+}
+
 int vm_load(lua_State *L, const char *text, size_t size, const char *name)
 {
+	const char *all = text;
+	size_t all_size = size;
+
 	if (size >= 2 && !strncmp(text, "#!", 2)) {
 		const char *end = memchr(text, '\n', size);
 		size_t line = end ? (size_t)(end - text) : size;
@@ -69,6 +80,8 @@ int vm_load(lua_State *L, const char *text, size_t size, const char *name)
 		text += line;
 		size -= line;
 	}
+	if (*name == '@')
+		keep_source(L, all, all_size, name + 1);
 	return luaL_loadbufferx(L, text, size, name, "t");
 }
 
@@ -100,11 +113,40 @@ int vm_push_library(lua_State *L, const char *name)
 	return 1;
 }
 
-/* The message that people read: where, and for programming errors the way there. */
+/* A function of lib/teach.lua with our arguments, a result. */
+static int teach(lua_State *L, const char *function)
+{
+	int arguments = lua_gettop(L);
+
+	vm_push_library(L, "teach");
+	lua_getfield(L, -1, function);
+	lua_replace(L, -2);
+	lua_insert(L, 1);
+	lua_call(L, arguments, 1);
+	return 1;
+}
+
+static int explain(lua_State *L)
+{
+	return teach(L, "explain");
+}
+
+int vm_show_line(lua_State *L)
+{
+	return teach(L, "show");
+}
+
+/* The message that people read: where, the line of the workflow, and what could have been meant. */
 static int traceback(lua_State *L)
 {
 	if (lua_type(L, 1) != LUA_TSTRING && luaL_callmeta(L, 1, "__tostring"))
 		return 1;
+	if (lua_type(L, 1) != LUA_TSTRING || !lua_checkstack(L, 4))
+		return 1;
+	lua_pushcfunction(L, explain);
+	lua_pushvalue(L, 1);
+	if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+		lua_settop(L, 1); /* then without */
 	return 1;
 }
 

@@ -23,9 +23,15 @@ void vm_done(struct vm *vm);
  * starts with "#!" is skipped. */
 int vm_load(lua_State *L, const char *text, size_t size, const char *name);
 
+/* Where the registry keeps texts that were loaded from files (chunk names with '@'), for messages. */
+#define VM_SOURCES "sloth.sources"
+
 /* Pushes what lib/NAME.lua returned; it is run at its first use. 1, or 0 and nothing pushed: there is none.
  */
 int vm_push_library(lua_State *L, const char *name);
+
+/* Calls teach.show(where, word): the text of a line of the workflow, or "". A lua_CFunction. */
+int vm_show_line(lua_State *L);
 
 /* lua_pcall() on the main thread, with file and line in the message. */
 int vm_call(struct vm *vm, int arguments, int results);

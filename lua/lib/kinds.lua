@@ -14,8 +14,36 @@ local function keys(t)
 	return list
 end
 
+-- Words of other languages for ours.
+local others = {
+	after = "depends_on", args = "params", cmd = "command", cwd = "workdir", depends = "depends_on", deps = "depends_on", desc = "description",
+	dir = "workdir", directory = "workdir", environment = "env", ["if"] = "run_if", inputs = "consumes", max_parallel = "max_parallel_tasks",
+	max_retries = "retries", needs = "depends_on", on_error = "on_failure", only_if = "run_if", parallel = "max_parallel_tasks", requires = "depends_on",
+	retry = "retries", script = "shell", steps = "tasks", unless = "run_if", variables = "env", working_dir = "workdir",
+}
+
+-- The one name that begins so.
+local function completed(word, list)
+	local found
+	for _, name in ipairs(list) do
+		if #word > 2 and name:sub(1, #word) == word then
+			if found then
+				return nil
+			end
+			found = name
+		end
+	end
+	return found
+end
+
 local function suggest(word, list)
-	local near = core.nearest(tostring(word), list)
+	word = tostring(word)
+	for _, name in ipairs(list) do
+		if name == others[word] then
+			return ": did you mean '" .. name .. "'?"
+		end
+	end
+	local near = core.nearest(word, list) or completed(word, list)
 	return near and ": did you mean '" .. near .. "'?" or ""
 end
 

@@ -114,6 +114,9 @@ local function on_error(err)
 			text = where .. ": " .. text
 		end
 	end
+	if not raised or text:find("assertion failed!", 1, true) then
+		text = core.library("teach").explain(text)
+	end
 	return { text = text, language = not raised, traceback = way_there() }
 end
 
