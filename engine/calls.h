@@ -32,6 +32,7 @@ struct call_row {
 	bool changes; /* its answer is kept until the process has it, so that it is never done twice */
 };
 
+extern const struct call_row event_calls[];    /* calls-event.c */
 extern const struct call_row lock_calls[];     /* calls-lock.c */
 extern const struct call_row output_calls[];   /* calls-output.c */
 extern const struct call_row resource_calls[]; /* calls-resource.c */
@@ -51,6 +52,9 @@ int call_own_stack(struct call *call, struct stack *ret_stack);
 
 /* The run's stack, or the one that the argument "stack" names; the submitter may read it. */
 int call_stack(struct call *call, struct stack *ret_stack);
+
+/* An event of the run's stack that the run tells of; `data` (borrowed) may be NULL. */
+int call_add_event(struct call *call, const char *type, json_t *data);
 
 /* The answer to a call that said CALL_LATER: `value` is stolen (NULL: null). */
 int runner_call_answer(

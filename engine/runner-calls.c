@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of runs: their stack, events; and how a call is run and answered. */
+/* Calls of runs: their stack; and how a call is run and answered. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/calls.h"
-#include "engine/event.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
 
@@ -88,36 +87,13 @@ static int stack_info(struct call *call)
 	return r;
 }
 
-/* What the trail says of these, the daemon says. */
-static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "namespace.",
-	"config.", "values.", "resource.", "secret.", "keys." };
-
-static int add_event(struct call *call)
-{
-	json_t *data = json_object_get(call->args, "data");
-	const char *type;
-	int r = call_need_text(call, "type", &type);
-
-	for (size_t i = 0; r == 0 && i < sizeof(own_types) / sizeof(own_types[0]); i++)
-		if (!strncmp(own_types[i], type, strlen(own_types[i])))
-			r = fault_set(&call->fault, EPERM, "events of the type %s… are the daemon's own",
-				own_types[i]);
-	if (r == 0 && (!strchr(type, '.') || name_check(type) < 0))
-		r = fault_set(&call->fault, EINVAL, "a type of event is words with dots, like deploy.done");
-	call->value = json_true();
-	return r < 0 ? r
-		     : event_add(call->engine, &call->caller, type, call->run.stack_id, call->run.stack,
-			       call->run.id, json_is_object(data) ? json_incref(data) : NULL);
-}
-
 static const struct call_row basic_calls[] = {
 	{ "stack.info", stack_info, false },
-	{ "event.add", add_event, true },
 	{ NULL },
 };
 
-static const struct call_row *const tables[] = { basic_calls, lock_calls, output_calls, resource_calls,
-	secret_calls, state_calls };
+static const struct call_row *const tables[] = { basic_calls, event_calls, lock_calls, output_calls,
+	resource_calls, secret_calls, state_calls };
 
 static const struct call_row *find_row(const char *name)
 {

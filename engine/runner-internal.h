@@ -38,6 +38,7 @@ struct runner {
 	bool connected;
 	enum runner_validate validate;
 	struct validation *validation; /* that is going on */
+	int events;		       /* that it has added to the audit trail */
 	bool own_lock;		       /* the run holds the stack's lock itself */
 	struct lock_wait *lock_wait;   /* it stands in the lock's queue; NULL: it does not */
 	int64_t stack_id;	       /* 0: not known yet */

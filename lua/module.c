@@ -14,6 +14,7 @@
 static const struct module modules[] = {
 	{ "crypto", module_crypto },
 	{ "data", module_data, true },
+	{ "event", NULL, true },
 	{ "exec", NULL, true },
 	{ "file_ops", NULL, true },
 	{ "fs", module_fs },

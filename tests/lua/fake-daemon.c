@@ -181,6 +181,8 @@ static json_t *any_call(const char *fn, json_t *call)
 		return state_call(fn, call);
 	if (!strncmp(fn, "lock.", 5))
 		return lock_call(fn, call);
+	if (!strcmp(fn, "event.add"))
+		return json_true();
 	return strcmp(fn, "secret.get") ? stack_call(fn, call) : secret_call(call);
 }
 
