@@ -15,11 +15,12 @@
 
 enum {
 	DRAW_MS = 100,	      /* between two drawings */
-	LOOK_MS = 250,	      /* between two looks at the state where nothing is drawn */
+	ROUND_MS = 50,	      /* between two looks at what is new; what ends sooner is looked at once */
+	SIGNAL_MS = 250,      /* a signal between a check and the wait is seen so much later at most */
 	RECONNECT_MS = 30000, /* for a daemon that is being upgraded */
 };
 
-static volatile sig_atomic_t interrupts;
+static volatile sig_atomic_t interrupts, continued;
 
 static void on_signal(int number)
 {
@@ -35,6 +36,22 @@ void follow_catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+}
+
+static void on_continue(int number)
+{
+	continued = 1;
+}
+
+static void on_resize(int number)
+{
+	/* poll(2) returns, and all is drawn anew. */
+}
+
+static void catch_terminal_signals(void)
+{
+	sigaction(SIGCONT, &(struct sigaction){ .sa_handler = on_continue }, NULL);
+	sigaction(SIGWINCH, &(struct sigaction){ .sa_handler = on_resize }, NULL);
 }
 
 int follow_exit_status(const char *status)
@@ -55,21 +72,42 @@ int follow_exit_status(const char *status)
 	return 1;
 }
 
+/* A stream of the tree that is read as it grows. */
+struct source {
+	const char *file;
+	int64_t handle;	    /* 0: not open */
+	int64_t offset;	    /* what was read */
+	int64_t watch;	    /* request under way, 0: none */
+	struct buffer text; /* what was read, and not used yet */
+};
+
 struct follow {
 	struct command *command;
 	struct progress progress;
+	struct run_model model;
 	int64_t run;
-	int64_t log, offset;	     /* handle and place in the log */
-	int64_t watch, wait, cancel; /* requests under way, 0: none */
-	int cancelled;		     /* interrupts that were passed on */
-	bool ended, told;
-	json_t *status; /* as last seen; owned */
+	struct source events, log;
+	int64_t wait, cancel; /* requests under way, 0: none */
+	int cancelled;	      /* interrupts that were passed on */
+	bool ended, fresh;    /* fresh: there is something new to read */
+	int64_t next_round, next_draw;
+	char waiting[256]; /* what it waits for before it begins */
 };
 
 static void follow_done(struct follow *follow)
 {
 	progress_done(&follow->progress);
-	json_decref(follow->status);
+	model_done(&follow->model);
+	buffer_done(&follow->events.text);
+	buffer_done(&follow->log.text);
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void run_path(const struct follow *follow, const char *file, char *ret_path, size_t size)
@@ -88,98 +126,187 @@ static int ask(struct follow *follow, const char *op, json_t *fields, const char
 	return 0;
 }
 
-static int ask_watch(struct follow *follow)
-{
-	return ask(follow, "watch",
-		json_pack("{sIsI}", "handle", (json_int_t)follow->log, "offset", (json_int_t)follow->offset),
-		"", &follow->watch);
-}
-
-/* Opens the log and asks to be told of its growth and of the end. */
+/* Asks to be told of the end. What there is to read is looked at a little later: what is over by then needs
+ * no more than one look. */
 static int begin(struct follow *follow)
 {
+	char path[64];
+
+	follow->events.handle = follow->log.handle = 0;
+	follow->events.watch = follow->log.watch = 0;
+	follow->fresh = true;
+	follow->next_round = clock_ms() + ROUND_MS;
+	run_path(follow, "wait", path, sizeof(path));
+	return ask(follow, "read", json_pack("{ss}", "path", path), "", &follow->wait);
+}
+
+/* All that is new. */
+static int source_read(struct follow *follow, struct source *source)
+{
 	struct command *command = follow->command;
+	char path[64];
+	ssize_t n = 0;
+	int r = 0;
+
+	if (!source->handle) {
+		run_path(follow, source->file, path, sizeof(path));
+		r = client_file_open(
+			&command->client, path, json_pack("[s]", "read"), &command->fault, &source->handle);
+	}
+	while (r == 0) {
+		n = client_file_read(
+			&command->client, source->handle, source->offset, &command->fault, &source->text);
+		r = n < 0 ? (int)n : 0;
+		source->offset += n > 0 ? n : 0;
+		if (n < CLIENT_READ)
+			break;
+	}
+	return r;
+}
+
+static int source_watch(struct follow *follow, struct source *source)
+{
+	if (source->watch)
+		return 0;
+	return ask(follow, "watch",
+		json_pack(
+			"{sIsI}", "handle", (json_int_t)source->handle, "offset", (json_int_t)source->offset),
+		"", &source->watch);
+}
+
+/* The next whole line from *at on, which moves behind it; NULL: there is none. New reference. */
+static json_t *next_line(const struct buffer *text, size_t *at)
+{
+	const char *start = text->data + *at;
+	const char *end = text->size > *at ? memchr(start, '\n', text->size - *at) : NULL;
+	json_t *line;
+
+	if (!end)
+		return NULL;
+	line = json_loadb(start, (size_t)(end - start), JSON_ALLOW_NUL, NULL);
+	*at += (size_t)(end - start) + 1;
+	return line ? line : json_null();
+}
+
+/* Not what a try says that has not been told of yet. */
+static bool log_is_due(const struct follow *follow, const json_t *line)
+{
+	const struct model_task *task = model_find(&follow->model, print_text(line, "task"));
+
+	return !task || follow->ended || json_integer_value(json_object_get(line, "try")) <= task->try;
+}
+
+/* What was printed so far by what has been told of. */
+static void use_log(struct follow *follow)
+{
+	struct buffer *text = &follow->log.text;
+	size_t at = 0, done = 0;
+	json_t *line;
+
+	while ((line = next_line(text, &at))) {
+		bool due = log_is_due(follow, line);
+
+		if (due)
+			progress_log(&follow->progress, &follow->model, line);
+		json_decref(line);
+		if (!due)
+			break;
+		done = at;
+	}
+	buffer_consume(text, done);
+}
+
+/* What a task printed comes before its end. */
+static bool ends_something(const json_t *line)
+{
+	const char *from = print_text(line, "from");
+
+	return !strcmp(from, "running") || !strcmp(from, "rolling_back");
+}
+
+static void use_events(struct follow *follow)
+{
+	struct buffer *text = &follow->events.text;
+	struct model_change change;
+	size_t at = 0;
+	json_t *line;
+
+	while ((line = next_line(text, &at))) {
+		if (ends_something(line))
+			use_log(follow);
+		if (model_apply(&follow->model, line, &change) == 0)
+			progress_change(&follow->progress, &follow->model, &change, line);
+		json_decref(line);
+	}
+	buffer_consume(text, at);
+}
+
+static int look_at_plan(struct follow *follow)
+{
+	json_auto_t *plan = NULL;
 	char path[64];
 	int r;
 
-	run_path(follow, "log", path, sizeof(path));
-	r = client_file_open(&command->client, path, json_pack("[s]", "read"), &command->fault, &follow->log);
-	r = r < 0 ? r : ask_watch(follow);
-	run_path(follow, "wait", path, sizeof(path));
-	return r < 0 ? r : ask(follow, "read", json_pack("{ss}", "path", path), "", &follow->wait);
+	if (follow->model.count)
+		return 0;
+	run_path(follow, "plan.json", path, sizeof(path));
+	r = tree_json(follow->command, path, &plan);
+	if (r == 0)
+		r = model_set_plan(&follow->model, plan);
+	if (r == 0)
+		progress_announce(&follow->progress, &follow->model, follow->run);
+	return r;
 }
 
-static int read_log(struct follow *follow)
+/* Why it has not begun; a line of a pipe when that is another reason than before. */
+static void look_at_waiting(struct follow *follow)
 {
-	struct command *command = follow->command;
-	ssize_t n;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	struct fault fault = { 0 };
+	char path[64];
 
-	do {
-		CLEANUP(buffer_done) struct buffer piece = { 0 };
-
-		n = client_file_read(&command->client, follow->log, follow->offset, &command->fault, &piece);
-		if (n <= 0)
-			break;
-		follow->offset += n;
-		if (command->format == FORMAT_TEXT)
-			progress_log(&follow->progress, piece.data, piece.size);
-	} while (n > 0);
-	return (int)n;
+	if (strcmp(follow->model.status, "waiting") != 0)
+		return;
+	run_path(follow, "waiting", path, sizeof(path));
+	if (client_read(&follow->command->client, path, &fault, &text) < 0)
+		return;
+	text.size = strcspn(buffer_text(&text), "\n");
+	if (!text.size || !strncmp(follow->waiting, text.data, sizeof(follow->waiting) - 1))
+		return;
+	snprintf(follow->waiting, sizeof(follow->waiting), "%.*s", (int)text.size, text.data);
+	if (follow->progress.form == PROGRESS_PLAIN)
+		fprintf(stderr, "Run %lld %s\n", (long long)follow->run, follow->waiting);
 }
 
-static bool same(const json_t *a, const json_t *b, const char *key)
-{
-	return json_equal(json_object_get(a, key), json_object_get(b, key));
-}
-
-/* A line of JSON for the run and each task whose status or try is another than before. */
-static void print_changes(const struct follow *follow, const json_t *now)
-{
-	const json_t *before = follow->status, *tasks = json_object_get(now, "tasks");
-	json_t *task, *line;
-	size_t i;
-
-	if (!before || !same(before, now, "status")) {
-		line = json_pack("{sssIsO}", "type", "run", "run", (json_int_t)follow->run, "status",
-			json_object_get(now, "status"));
-		print_json_line(line);
-		json_decref(line);
-	}
-	json_array_foreach (tasks, i, task) {
-		const json_t *old = json_array_get(json_object_get(before, "tasks"), i);
-
-		if (old && same(old, task, "status") && same(old, task, "tries"))
-			continue;
-		line = json_pack("{sssIsO}", "type", "task", "run", (json_int_t)follow->run, "task",
-			json_object_get(task, "name"));
-		json_object_update_missing(line, task);
-		json_object_del(line, "name");
-		print_json_line(line);
-		json_decref(line);
-	}
-}
-
+/* Everything that is new: first what happened, then what was printed until then, so that what a task prints
+ * is never told after its end. */
 static int look(struct follow *follow)
 {
-	char path[64];
-	json_t *now;
+	bool logs = progress_wants_log(&follow->progress);
 	int r;
 
-	run_path(follow, "status.json", path, sizeof(path));
-	r = tree_json(follow->command, path, &now);
+	follow->fresh = false;
+	follow->next_round = clock_ms() + (follow->progress.form == PROGRESS_LIVE ? DRAW_MS : ROUND_MS);
+	r = source_read(follow, &follow->events);
+	r = r < 0 || !logs ? r : source_read(follow, &follow->log);
+	r = r < 0 ? r : look_at_plan(follow);
 	if (r < 0)
 		return r;
-	if (follow->command->format != FORMAT_TEXT)
-		print_changes(follow, now);
-	json_decref(follow->status);
-	follow->status = now;
-	return 0;
+	/* Nothing of a task that is not known can be told. */
+	if (follow->model.count || follow->ended) {
+		use_events(follow);
+		use_log(follow);
+	}
+	if (follow->ended)
+		return 0;
+	look_at_waiting(follow);
+	r = source_watch(follow, &follow->events);
+	return r < 0 || !logs ? r : source_watch(follow, &follow->log);
 }
 
 static int handle(struct follow *follow, const struct answer *answer)
 {
 	struct fault fault = { 0 };
-	bool end;
 	int r = answer_check(answer, &fault);
 
 	if (answer->id == follow->cancel) {
@@ -195,11 +322,12 @@ static int handle(struct follow *follow, const struct answer *answer)
 	}
 	if (answer->id == follow->wait)
 		follow->ended = true;
-	if (answer->id != follow->watch)
-		return 0;
-	end = json_is_true(json_object_get(answer->head, "end"));
-	r = read_log(follow);
-	return r < 0 || end ? r : ask_watch(follow);
+	if (answer->id == follow->events.watch)
+		follow->events.watch = 0;
+	if (answer->id == follow->log.watch)
+		follow->log.watch = 0;
+	follow->fresh = true;
+	return 0;
 }
 
 /* Each signal is one word to the run. */
@@ -207,6 +335,11 @@ static int pass_signals(struct follow *follow)
 {
 	char path[64];
 
+	if (continued) {
+		/* The shell has written below what we drew. */
+		continued = 0;
+		screen_forget(&follow->progress.screen);
+	}
 	if (follow->cancelled >= interrupts)
 		return 0;
 	progress_say(&follow->progress, follow->cancelled
@@ -217,63 +350,49 @@ static int pass_signals(struct follow *follow)
 	return ask(follow, "write", json_pack("{ss}", "path", path), "cancel\n", &follow->cancel);
 }
 
-static int64_t clock_ms(void)
+static void draw(struct follow *follow)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	progress_draw(&follow->progress, &follow->model, follow->waiting);
+	follow->next_draw = clock_ms() + DRAW_MS;
 }
 
-/* For who sees no state: what a run that does not begin waits for, once. */
-static void say_waiting(struct follow *follow)
+/* What is due, and how long there is nothing to do then. */
+static int do_what_is_due(struct follow *follow, int *ret_wait_ms)
 {
-	struct command *command = follow->command;
-	struct fault fault = command->fault;
-	CLEANUP(buffer_done) struct buffer text = { 0 };
-	char path[64];
+	bool live = follow->progress.form == PROGRESS_LIVE, looks = follow->progress.form != PROGRESS_QUIET;
+	int64_t now = clock_ms(), wait = SIGNAL_MS;
+	bool due = looks && follow->fresh && now >= follow->next_round;
+	int r = due ? look(follow) : 0;
 
-	if (follow->told)
-		return;
-	follow->told = true;
-	run_path(follow, "waiting", path, sizeof(path));
-	if (client_read(&command->client, path, &command->fault, &text) == 0 && text.size) {
-		text.data[strcspn(text.data, "\n")] = '\0';
-		fprintf(stderr, "Run %lld %s\n", (long long)follow->run, text.data);
-	}
-	command->fault = fault;
+	if (r == 0 && (live ? now >= follow->next_draw : due))
+		draw(follow);
+	r = r < 0 ? r : pass_signals(follow);
+	now = clock_ms();
+	if (looks && follow->fresh)
+		wait = follow->next_round - now;
+	if (live && follow->next_draw - now < wait)
+		wait = follow->next_draw - now;
+	*ret_wait_ms = wait > 0 ? (int)wait : 0;
+	return r;
 }
 
 static int wait_for_end(struct follow *follow)
 {
-	int interval = follow->progress.live ? DRAW_MS : LOOK_MS;
-	/* Only who is shown the state needs it before the end. */
-	bool looks = follow->progress.live || follow->command->format != FORMAT_TEXT;
-	int64_t next = 0;
-	int r = 0;
+	int r = 0, wait_ms;
 
 	while (r == 0 && !follow->ended) {
 		CLEANUP(answer_done) struct answer answer = { 0 };
-		int64_t left = next - clock_ms();
 
-		if (looks && left <= 0) {
-			r = look(follow);
-			progress_draw(&follow->progress, follow->status);
-			left = interval;
-			next = clock_ms() + left;
-		}
-		r = r < 0 ? r : pass_signals(follow);
+		r = do_what_is_due(follow, &wait_ms);
 		if (r < 0)
 			break;
-		/* A signal between the check and the wait is seen an interval later at most. */
-		r = client_next(&follow->command->client, (int)(looks ? left : interval),
-			&follow->command->fault, &answer);
+		r = client_next(&follow->command->client, wait_ms, &follow->command->fault, &answer);
 		if (r == 1)
 			r = handle(follow, &answer);
-		else if (r == -EINTR)
+		else if (r == -EINTR) {
+			follow->next_draw = 0;
 			r = 0;
-		else if (r == 0 && !looks && !command_flag(follow->command, "quiet"))
-			say_waiting(follow);
+		}
 	}
 	return r;
 }
@@ -296,37 +415,58 @@ static int reconnect(struct follow *follow)
 	return r;
 }
 
-static int follow_to_end(struct follow *follow)
+static int follow_to_end(struct follow *follow, json_t **ret_summary)
 {
-	int r = begin(follow);
+	char path[64];
+	int r = command_client(follow->command) ? begin(follow) : -follow->command->fault.code;
 
 	r = r < 0 ? r : wait_for_end(follow);
 	while (r == -ENOTCONN) {
 		r = reconnect(follow);
 		r = r < 0 ? r : wait_for_end(follow);
 	}
-	r = r < 0 ? r : read_log(follow);
-	return r < 0 ? r : look(follow);
+	if (r == 0 && follow->progress.form != PROGRESS_QUIET)
+		r = look(follow);
+	run_path(follow, follow->progress.form == PROGRESS_JSON ? "status.json" : "summary.json", path,
+		sizeof(path));
+	return r < 0 ? r : tree_json(follow->command, path, ret_summary);
 }
 
-static void print_result(struct follow *follow)
+static void print_result(const json_t *status)
 {
 	json_t *result = json_pack("{ss}", "type", "result");
 
-	json_object_update_missing(result, follow->status);
+	json_object_update_missing(result, (json_t *)(uintptr_t)status);
 	print_json_line(result);
 	json_decref(result);
 }
 
+static void say_how_it_ended(struct follow *follow, const json_t *summary)
+{
+	const char *status = print_text(summary, "status"), *error = print_text(summary, "error");
+
+	if (follow->progress.form == PROGRESS_JSON)
+		print_result(summary);
+	else
+		progress_finish(&follow->progress, summary);
+	if (command_flag(follow->command, "quiet") && strcmp(status, "success"))
+		fprintf(stderr, "sloth: run %lld: %s%s%s\n", (long long)follow->run, status,
+			*error ? ": " : "", error);
+}
+
 int follow_run(struct command *command, int64_t run)
 {
-	CLEANUP(follow_done) struct follow follow = { .command = command, .run = run };
-	bool quiet = command_flag(command, "quiet") || command->format != FORMAT_TEXT;
-	const char *status;
+	CLEANUP(follow_done)
+	struct follow follow = {
+		.command = command, .run = run, .events.file = "events.json", .log.file = "log.json"
+	};
+	json_auto_t *summary = NULL;
 	int r;
 
-	progress_init(&follow.progress, quiet);
-	r = follow_to_end(&follow);
+	progress_init(&follow.progress, command);
+	if (follow.progress.form == PROGRESS_LIVE)
+		catch_terminal_signals();
+	r = follow_to_end(&follow, &summary);
 	if (r < 0) {
 		struct fault fault = command->fault;
 
@@ -336,13 +476,6 @@ int follow_run(struct command *command, int64_t run)
 			"\"sloth cat /runs/%lld/status\"",
 			(long long)run, fault.text, (long long)run);
 	}
-	if (command->format != FORMAT_TEXT)
-		print_result(&follow);
-	else
-		progress_finish(&follow.progress, follow.status);
-	status = print_text(follow.status, "status");
-	if (command_flag(command, "quiet") && strcmp(status, "success"))
-		fprintf(stderr, "sloth: run %lld: %s%s%s\n", (long long)run, status,
-			*print_text(follow.status, "error") ? ": " : "", print_text(follow.status, "error"));
-	return follow_exit_status(status);
+	say_how_it_ended(&follow, summary);
+	return follow_exit_status(print_text(summary, "status"));
 }

@@ -1,283 +1,363 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person sees of a run. */
+/* What a person sees of a run that is followed. */
 #include "cli/progress.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/layout.h"
 #include "cli/print.h"
+#include "cli/summary.h"
+#include "cli/text-width.h"
 
-enum { PREFIX = 12 }; /* "HH:MM:SS.mmm" before each line of a log */
-
-void progress_init(struct progress *progress, bool quiet)
+static enum progress_form form_of(const struct command *command)
 {
 	const char *term = getenv("TERM");
 
+	if (command->format != FORMAT_TEXT)
+		return PROGRESS_JSON;
+	if (command_flag(command, "quiet"))
+		return PROGRESS_QUIET;
+	return print_is_terminal(stdout) && term && *term && strcmp(term, "dumb") != 0 ? PROGRESS_LIVE
+										       : PROGRESS_PLAIN;
+}
+
+void progress_init(struct progress *progress, const struct command *command)
+{
 	*progress = (struct progress){
-		.live = !quiet && print_is_terminal(stdout) && term && strcmp(term, "dumb") != 0,
-		.quiet = quiet,
+		.form = form_of(command),
+		.verbose = command_flag(command, "verbose"),
+		.style = { .timestamps = command_flag(command, "timestamps"),
+			.terminal = print_is_terminal(stdout),
+			.separator = " | " },
 	};
+	if (progress->form == PROGRESS_LIVE)
+		text_width_init();
+}
+
+static void tail_done(struct tail *tail)
+{
+	for (size_t i = 0; i < TAIL_LINES; i++)
+		free(tail->lines[i]);
+	*tail = (struct tail){ 0 };
+}
+
+static void tails_free(struct progress *progress)
+{
+	for (size_t i = 0; i < progress->tail_count; i++)
+		tail_done(&progress->tails[i]);
+	free(progress->tails);
 }
 
 void progress_done(struct progress *progress)
 {
-	buffer_done(&progress->partial);
+	screen_done(&progress->screen);
+	tails_free(progress);
 }
 
-static void erase(struct progress *progress)
+bool progress_wants_log(const struct progress *progress)
 {
-	if (progress->drawn)
-		printf("\033[%dA\r\033[J", progress->drawn);
-	progress->drawn = 0;
+	return progress->form == PROGRESS_PLAIN || progress->form == PROGRESS_LIVE ||
+	       (progress->form == PROGRESS_JSON && progress->verbose);
 }
 
-/* The sequences that only colour (SGR) may pass, all else that moves the cursor or more is shown, not done.
- */
-static size_t harmless_sequence(const char *text, size_t size)
-{
-	size_t n = 2;
+/* Where lines go that stay: at once, or above the next drawing. */
+struct sink {
+	FILE *out;
+	struct buffer text;
+};
 
-	if (size < 3 || text[0] != '\033' || text[1] != '[')
-		return 0;
-	while (n < size && (text[n] == ';' || (text[n] >= '0' && text[n] <= '9')))
-		n++;
-	return n < size && text[n] == 'm' ? n + 1 : 0;
+static FILE *sink_open(const struct progress *progress, struct sink *sink)
+{
+	*sink = (struct sink){ .out = stdout };
+	if (progress->form == PROGRESS_LIVE)
+		sink->out = buffer_stream_open(&sink->text);
+	return sink->out;
 }
 
-static void write_for_terminal(const char *text, size_t size)
+static void sink_close(struct progress *progress, struct sink *sink)
 {
-	bool coloured = false;
-
-	for (size_t i = 0; i < size;) {
-		size_t n = harmless_sequence(text + i, size - i);
-		unsigned char c = (unsigned char)text[i];
-
-		if (n) {
-			coloured = true;
-			if (*print_style(stdout, STYLE_END))
-				fwrite(text + i, 1, n, stdout);
-			i += n;
-			continue;
-		}
-		if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f)
-			printf("\\x%02x", c);
-		else if (c != '\r')
-			putchar(c);
-		i++;
-	}
-	if (coloured)
-		fputs(print_style(stdout, STYLE_END), stdout);
-}
-
-static bool has_time(const char *line, size_t size)
-{
-	return size > PREFIX && line[2] == ':' && line[5] == ':' && line[8] == '.' && line[PREFIX] == ' ';
-}
-
-/* The time dim, the task's name coloured, the rest as it came. */
-static void write_line(const struct progress *progress, const char *line, size_t size)
-{
-	const char *end = NULL;
-
-	if (!progress->live) {
-		fwrite(line, 1, size, stdout);
+	if (sink->out == stdout)
 		return;
-	}
-	if (has_time(line, size)) {
-		printf("%s%.*s%s ", print_style(stdout, STYLE_DIM), PREFIX, line,
-			print_style(stdout, STYLE_END));
-		line += PREFIX + 1;
-		size -= PREFIX + 1;
-		if (size && *line == '[')
-			end = memchr(line, ']', size);
-	}
-	if (end) {
-		printf("%s%.*s%s", print_style(stdout, STYLE_CYAN), (int)(end + 1 - line), line,
-			print_style(stdout, STYLE_END));
-		size -= (size_t)(end + 1 - line);
-		line = end + 1;
-	}
-	write_for_terminal(line, size);
+	buffer_stream_close(sink->out, &sink->text);
+	buffer_append(screen_stay(&progress->screen), buffer_text(&sink->text), sink->text.size);
+	buffer_done(&sink->text);
 }
 
-void progress_log(struct progress *progress, const char *text, size_t size)
+static void write_time(const struct progress *progress, int64_t time_ms, FILE *out)
 {
-	const char *newline;
+	char text[32];
 
-	if (progress->quiet || !size || buffer_append(&progress->partial, text, size) < 0)
+	if (progress->style.timestamps)
+		fprintf(out, "%s ", time_format(time_ms, text));
+}
+
+void progress_announce(struct progress *progress, const struct run_model *model, int64_t run)
+{
+	struct sink sink;
+
+	if (progress->announced || !model->count)
 		return;
-	erase(progress);
-	while (progress->partial.size &&
-		(newline = memchr(progress->partial.data, '\n', progress->partial.size))) {
-		size_t n = (size_t)(newline - progress->partial.data);
-
-		write_line(progress, progress->partial.data, n);
-		putchar('\n');
-		buffer_consume(&progress->partial, n + 1);
+	progress->announced = true;
+	if (progress->form == PROGRESS_LIVE) {
+		progress->tails = calloc(model->count, sizeof(*progress->tails));
+		progress->tail_count = progress->tails ? model->count : 0;
 	}
-	fflush(stdout);
-}
-
-static void screen_size(int *ret_columns, int *ret_rows)
-{
-	struct winsize size = { 0 };
-
-	*ret_columns = 80;
-	*ret_rows = 24;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
-		*ret_columns = size.ws_col;
-		*ret_rows = size.ws_row;
-	}
-}
-
-static bool task_is(const json_t *task, const char *status)
-{
-	return !strcmp(print_text(task, "status"), status);
-}
-
-static bool task_over(const json_t *task)
-{
-	static const char *const open[] = { "pending", "ready", "running", "retry_wait" };
-
-	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
-		if (task_is(task, open[i]))
-			return false;
-	return true;
-}
-
-/* "  ⠹ build              2.1s  (try 2)", cut to the screen: a line that wrapped could not be taken away
- * again. */
-static void draw_task(struct progress *progress, const json_t *task, int columns)
-{
-	static const char *const frames[] = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" };
-	int64_t started = print_ms(json_object_get(task, "started"));
-	json_int_t tries = json_integer_value(json_object_get(task, "tries"));
-	char took[32], tail[64], more[32] = "";
-	int room;
-
-	if (tries > 1)
-		snprintf(more, sizeof(more), "  (try %lld)", (long long)tries);
-	snprintf(tail, sizeof(tail), "%s%s",
-		started > 0 ? duration_format(time_now_ms() - started, took) : "", more);
-	room = columns - 4 - 2 - (int)strlen(tail) - 1;
-	if (room < 8)
+	if ((progress->form != PROGRESS_LIVE && progress->form != PROGRESS_PLAIN) ||
+		!sink_open(progress, &sink))
 		return;
-	if (room > 40)
-		room = 40;
-	printf("  %s%s%s %-*.*s  %s\033[K\n", print_style(stdout, STYLE_CYAN), frames[progress->frame % 10],
-		print_style(stdout, STYLE_END), room, room, print_text(task, "name"), tail);
-	progress->drawn++;
+	write_time(progress, time_now_ms(), sink.out);
+	fprintf(sink.out, "Run %lld: workflow ", (long long)run);
+	text_write_safe(sink.out, print_text(model->plan, "workflow"));
+	fprintf(sink.out, ", %zu task%s\n", model->count, model->count == 1 ? "" : "s");
+	sink_close(progress, &sink);
 }
 
-void progress_draw(struct progress *progress, const json_t *status)
-{
-	const json_t *tasks = json_object_get(status, "tasks");
-	int64_t started = print_ms(json_object_get(status, "started"));
-	int columns, rows, running = 0;
-	size_t i, over = 0;
-	char took[32];
-	json_t *task;
+/* Lines of a terminal: "✓ build  1.2s". */
 
-	if (!progress->live || !status)
+struct sign {
+	const char *sign;
+	enum style style;
+};
+
+static struct sign sign_of(const struct model_task *task)
+{
+	switch (task->status) {
+	case MODEL_SUCCESS:
+		return (struct sign){ "✓", STYLE_GREEN };
+	case MODEL_UNCHANGED:
+		return (struct sign){ "=", STYLE_GREEN };
+	case MODEL_RETRY_WAIT:
+		return (struct sign){ "↻", STYLE_YELLOW };
+	case MODEL_SKIPPED:
+	case MODEL_CANCELLED:
+	case MODEL_UPSTREAM_FAILED:
+		return (struct sign){ "-", STYLE_YELLOW };
+	default:
+		return (struct sign){ "✗", STYLE_RED };
+	}
+}
+
+static void write_error(const struct model_change *change, FILE *out)
+{
+	if (!*change->error)
 		return;
-	screen_size(&columns, &rows);
-	erase(progress);
-	progress->frame++;
-	json_array_foreach (tasks, i, task) {
-		over += task_over(task);
-		if (!task_is(task, "running"))
-			continue;
-		if (++running < rows - 2)
-			draw_task(progress, task, columns);
-	}
-	if (columns > 40) {
-		printf("  %s%s · %zu/%zu tasks%s%s%s\033[K\n", print_style(stdout, STYLE_DIM),
-			print_text(status, "status"), over, json_array_size(tasks), started > 0 ? " · " : "",
-			started > 0 ? duration_format(time_now_ms() - started, took) : "",
-			print_style(stdout, STYLE_END));
-		progress->drawn++;
-	}
-	fflush(stdout);
+	fputs(": ", out);
+	text_write_safe(out, change->error);
 }
 
-/* "5 success, 1 failed": each status once, in the order of its first task. */
-static void write_counts(const json_t *tasks)
+static void write_retry(const struct model_change *change, FILE *out)
 {
-	json_t *counts = json_object(), *count, *task;
-	const char *status, *separator = "";
-	size_t i;
-
-	json_array_foreach (tasks, i, task) {
-		status = print_text(task, "status");
-		count = json_object_get(counts, status);
-		json_object_set_new(counts, status, json_integer(json_integer_value(count) + 1));
-	}
-	json_object_foreach (counts, status, count) {
-		printf("%s%lld %s", separator, (long long)json_integer_value(count), status);
-		separator = ", ";
-	}
-	json_decref(counts);
-}
-
-static void write_errors(const json_t *status)
-{
-	const json_t *tasks = json_object_get(status, "tasks");
-	const char *whole = print_text(status, "error");
-	json_t *task;
-	size_t i;
-
-	if (*whole) {
-		fputs("  ", stdout);
-		text_write_safe(stdout, whole);
-		putchar('\n');
-	}
-	json_array_foreach (tasks, i, task) {
-		const char *error = print_text(task, "error");
-
-		if (!*error || task_is(task, "upstream_failed"))
-			continue;
-		printf("  %s: ", print_text(task, "name"));
-		text_write_safe(stdout, error);
-		putchar('\n');
-	}
-}
-
-void progress_finish(struct progress *progress, const json_t *status)
-{
-	const json_t *tasks = json_object_get(status, "tasks");
-	int64_t took_ms = json_integer_value(json_object_get(status, "duration_ms"));
-	bool good = !strcmp(print_text(status, "status"), "success");
+	const struct model_task *task = change->task;
 	char took[32];
 
-	if (progress->partial.size)
-		progress_log(progress, "\n", 1);
-	if (progress->quiet)
-		return;
-	erase(progress);
-	printf("%s%s%s Run %lld of %s", print_style(stdout, good ? STYLE_GREEN : STYLE_RED), good ? "✓" : "✗",
-		print_style(stdout, STYLE_END), (long long)json_integer_value(json_object_get(status, "id")),
-		print_text(status, "file"));
-	if (*print_text(status, "stack"))
-		printf(" on %s", print_text(status, "stack"));
-	printf(": %s in %s", print_text(status, "status"), duration_format(took_ms, took));
-	if (json_array_size(tasks)) {
-		fputs(" (", stdout);
-		write_counts(tasks);
-		putchar(')');
+	fprintf(out, "try %d failed in %s", task->try,
+		duration_format(change->duration_ms > 0 ? change->duration_ms : 0, took));
+	write_error(change, out);
+	if (task->until_ms)
+		fprintf(out, "; next try in %s",
+			duration_format(
+				task->until_ms > change->time_ms ? task->until_ms - change->time_ms : 0,
+				took));
+}
+
+static void write_end(const struct model_change *change, FILE *out)
+{
+	const struct model_task *task = change->task;
+	char took[32];
+
+	fputs(model_status_name(task->status), out);
+	if (task->first_ms)
+		fprintf(out, " in %s", duration_format(task->ended_ms - task->first_ms, took));
+	if (task->try > 1)
+		fprintf(out, " (try %d)", task->try);
+	write_error(change, out);
+}
+
+static void write_tail(const struct tail *tail, FILE *out)
+{
+	for (size_t i = 0; i < TAIL_LINES; i++) {
+		const char *line = tail->lines[(tail->next + i) % TAIL_LINES];
+
+		if (!line)
+			continue;
+		fprintf(out, "  %s│%s ", print_style(stdout, STYLE_DIM), print_style(stdout, STYLE_END));
+		log_text_print(out, line, strlen(line));
+		fputc('\n', out);
 	}
+}
+
+/* What never began is counted in the summary, and has no line. */
+static bool live_line_wanted(const struct model_task *task)
+{
+	bool over = model_status_over(task->status);
+
+	return task->status == MODEL_RETRY_WAIT ||
+	       (over && (task->first_ms || task->status == MODEL_SKIPPED || model_status_bad(task->status)));
+}
+
+/* NULL: the run's own, or of one that came later. */
+static struct tail *tail_of(
+	const struct progress *progress, const struct run_model *model, const struct model_task *task)
+{
+	size_t at = task ? (size_t)(task - model->tasks) : progress->tail_count;
+
+	return at < progress->tail_count ? &progress->tails[at] : NULL;
+}
+
+static void live_line(struct progress *progress, const struct model_change *change, const struct tail *tail)
+{
+	const struct model_task *task = change->task;
+	struct sign sign = sign_of(task);
+	struct sink sink;
+
+	if (!sink_open(progress, &sink))
+		return;
+	write_time(progress, change->time_ms, sink.out);
+	fprintf(sink.out, "%s%s%s ", print_style(stdout, sign.style), sign.sign,
+		print_style(stdout, STYLE_END));
+	text_write_safe(sink.out, task->name);
+	fputs("  ", sink.out);
+	if (task->status == MODEL_RETRY_WAIT)
+		write_retry(change, sink.out);
+	else
+		write_end(change, sink.out);
+	fputc('\n', sink.out);
+	if (tail && model_status_bad(task->status) && !progress->verbose)
+		write_tail(tail, sink.out);
+	sink_close(progress, &sink);
+}
+
+static void live_change(
+	struct progress *progress, const struct run_model *model, const struct model_change *change)
+{
+	struct tail *tail = tail_of(progress, model, change->task);
+
+	if (!change->task)
+		return;
+	if (live_line_wanted(change->task))
+		live_line(progress, change, tail);
+	/* Another try begins anew, and what is over is not told again. */
+	if (tail && (change->task->status == MODEL_RUNNING || model_status_over(change->task->status)))
+		tail_done(tail);
+}
+
+/* Lines of a pipe: "build: success in 1.2s". */
+static void plain_change(struct progress *progress, const struct model_change *change)
+{
+	const struct model_task *task = change->task;
+
+	if (!task || task->status == MODEL_READY)
+		return;
+	write_time(progress, change->time_ms, stdout);
+	text_write_safe(stdout, task->name);
+	fputs(": ", stdout);
+	if (task->status == MODEL_RETRY_WAIT)
+		write_retry(change, stdout);
+	else if (task->status == MODEL_RUNNING && task->try > 1)
+		printf("running (try %d)", task->try);
+	else if (task->status == MODEL_RUNNING)
+		fputs("running", stdout);
+	else
+		write_end(change, stdout);
 	putchar('\n');
-	if (!good)
-		write_errors(status);
+}
+
+static void print_typed(const char *type, const json_t *object, const char *status)
+{
+	json_t *line = json_pack("{ss}", "type", type);
+
+	json_object_update_missing(line, (json_t *)(uintptr_t)object);
+	if (status)
+		json_object_set_new(line, "status", json_string(status));
+	print_json_line(line);
+	json_decref(line);
+}
+
+void progress_change(struct progress *progress, const struct run_model *model,
+	const struct model_change *change, const json_t *line)
+{
+	if (progress->form == PROGRESS_JSON)
+		print_typed(change->task ? "task" : "run", line, change->to);
+	else if (progress->form == PROGRESS_LIVE)
+		live_change(progress, model, change);
+	else if (progress->form == PROGRESS_PLAIN)
+		plain_change(progress, change);
+}
+
+static void tail_add(struct tail *tail, const struct log_line *line)
+{
+	char *copy = strndup(line->text, line->size);
+
+	free(tail->lines[tail->next]);
+	tail->lines[tail->next] = copy;
+	tail->next = (tail->next + 1) % TAIL_LINES;
+}
+
+/* What the workflow says is for whoever looks on; what commands print is for when they fail. */
+static void live_log(struct progress *progress, const struct run_model *model, const struct log_line *line)
+{
+	struct tail *tail = tail_of(progress, model, model_find(model, line->task));
+	struct sink sink;
+
+	if (progress->verbose || !strcmp(line->stream, "log")) {
+		if (!sink_open(progress, &sink))
+			return;
+		log_line_print(sink.out, line, &progress->style);
+		sink_close(progress, &sink);
+	} else if (tail) {
+		tail_add(tail, line);
+	}
+}
+
+void progress_log(struct progress *progress, const struct run_model *model, const json_t *object)
+{
+	struct log_line line;
+
+	if (progress->form == PROGRESS_JSON) {
+		print_typed("log", object, NULL);
+		return;
+	}
+	if (log_line_read(object, &line) < 0)
+		return;
+	if (progress->form == PROGRESS_LIVE)
+		live_log(progress, model, &line);
+	else
+		log_line_print(stdout, &line, &progress->style);
+	log_line_done(&line);
+}
+
+void progress_draw(struct progress *progress, const struct run_model *model, const char *waiting)
+{
+	CLEANUP(buffer_done) struct buffer lines = { 0 };
+	struct layout layout = { .now_ms = time_now_ms(), .frame = progress->frame++, .waiting = waiting };
+
+	if (progress->form != PROGRESS_LIVE) {
+		fflush(stdout);
+		return;
+	}
+	if (!screen_is_ours())
+		return;
+	screen_size(&layout.columns, &layout.rows);
+	if (layout_make(&layout, model, &lines) == 0)
+		screen_draw(&progress->screen, buffer_text(&lines), lines.size);
+}
+
+void progress_finish(struct progress *progress, const json_t *summary)
+{
+	if (progress->form == PROGRESS_LIVE)
+		screen_draw(&progress->screen, "", 0);
+	if (progress->form == PROGRESS_LIVE || progress->form == PROGRESS_PLAIN)
+		summary_print(summary);
 }
 
 void progress_say(struct progress *progress, const char *sentence)
 {
-	erase(progress);
+	if (progress->form == PROGRESS_LIVE)
+		screen_draw(&progress->screen, "", 0);
 	fflush(stdout);
-	if (!progress->quiet && *sentence)
+	if ((progress->form == PROGRESS_LIVE || progress->form == PROGRESS_PLAIN) && *sentence)
 		fprintf(stderr, "%s\n", sentence);
 }

@@ -28,6 +28,9 @@ const struct option run_options[] = {
 	{ "wait", 'w', "TIME", "wait so long for the stack's lock, where another has it: 30s, 10m" },
 	{ "validate", 0, NULL, "validate the stack first; what does not pass is not run" },
 	{ "quiet", 'q', NULL, "print nothing but errors" },
+	{ "verbose", 'v', NULL,
+		"show on a terminal, too, what tasks print; with --json as lines of their own" },
+	{ "timestamps", 0, NULL, "the time before each line" },
 	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
 	{ NULL },
 };

@@ -160,9 +160,13 @@ int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata,
  * output (JSON) may be NULL: keep. */
 int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
 	const char *output);
-/* The same for one that waits for its next try: until then. */
-int task_set_status_until(struct engine *engine, int64_t id, enum task_status status, int tries,
-	const char *error, const char *output, int64_t until_ms);
+/* The same, by who knows more of it. */
+struct task_moment {
+	int64_t time_ms;  /* when it happened, as its process says; 0: now */
+	int64_t until_ms; /* retry_wait: when the next try is due; 0: not known */
+};
+int task_set_status_at(struct engine *engine, int64_t id, enum task_status status, int tries,
+	const char *error, const char *output, const struct task_moment *moment);
 /* "error" or "output" of a task. */
 int task_error(struct engine *engine, int64_t id, struct buffer *ret_text);
 int task_output(struct engine *engine, int64_t id, struct buffer *ret_text);

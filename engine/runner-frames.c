@@ -204,6 +204,10 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	json_t *outputs = json_object_get(head, "outputs");
 	CLEANUP(cleanup_free)
 	char *output = outputs ? json_dumps(outputs, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
+	const struct task_moment moment = {
+		.time_ms = json_integer_value(json_object_get(head, "time")),
+		.until_ms = json_integer_value(json_object_get(head, "until")),
+	};
 	struct task task;
 	int status = status_name ? task_status_parse(status_name) : -EPROTO;
 	int r;
@@ -216,9 +220,9 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	r = runner_log_end(runner, name);
 	if (r < 0)
 		return r;
-	r = task_set_status_until(engine, task.id, status,
+	r = task_set_status_at(engine, task.id, status,
 		(int)json_integer_value(json_object_get(head, "try")), get_text(head, "error"), output,
-		json_integer_value(json_object_get(head, "until")));
+		&moment);
 	return r == -EINVAL ? -EPROTO : r;
 }
 

@@ -137,14 +137,24 @@ static int tell_transition(struct engine *engine, const struct task *task, enum 
 int task_set_status(struct engine *engine, int64_t id, enum task_status status, int tries, const char *error,
 	const char *output)
 {
-	return task_set_status_until(engine, id, status, tries, error, output, 0);
+	return task_set_status_at(engine, id, status, tries, error, output, &(struct task_moment){ 0 });
 }
 
-int task_set_status_until(struct engine *engine, int64_t id, enum task_status status, int tries,
-	const char *error, const char *output, int64_t until_ms)
+/* Not in the future, and not before what was known of the task already. */
+static int64_t moment_time(const struct task_moment *moment, const struct task *task, int64_t now)
+{
+	int64_t time = moment->time_ms ? moment->time_ms : now;
+
+	if (time > now)
+		time = now;
+	return time < task->started_ms ? task->started_ms : time;
+}
+
+int task_set_status_at(struct engine *engine, int64_t id, enum task_status status, int tries,
+	const char *error, const char *output, const struct task_moment *moment)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int64_t now = time_now_ms();
+	int64_t now = time_now_ms(), time;
 	struct task task;
 	int r = task_get(engine, id, &task);
 
@@ -152,18 +162,19 @@ int task_set_status_until(struct engine *engine, int64_t id, enum task_status st
 		return r;
 	if (!task_status_follows(task.status, status))
 		return -EINVAL;
+	time = moment_time(moment, &task, now);
 	tries = tries ? tries : task.tries;
 	if (tries == 0 && status == TASK_RUNNING)
 		tries = 1;
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_TASK_SET_STATUS, "isiiiiss", id, task_status_name(status),
-			(int64_t)tries, task.started_ms || status != TASK_RUNNING ? task.started_ms : now,
-			task_status_final(status) ? now : INT64_C(0), now, error, output);
+			(int64_t)tries, task.started_ms || status != TASK_RUNNING ? task.started_ms : time,
+			task_status_final(status) ? time : INT64_C(0), now, error, output);
 	if (r == 0)
-		r = try_set(engine, &task, status, tries, now, error);
+		r = try_set(engine, &task, status, tries, time, error);
 	if (r == 0 && status != task.status)
-		r = tell_transition(engine, &task, status, tries, error, until_ms, now);
+		r = tell_transition(engine, &task, status, tries, error, moment->until_ms, time);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)

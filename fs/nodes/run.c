@@ -9,6 +9,7 @@
 #include "engine/runner.h"
 #include "engine/transition.h"
 #include "fs/nodes/nodes.h"
+#include "fs/nodes/report.h"
 
 static int status_show(struct view *view, FILE *out)
 {
@@ -175,11 +176,6 @@ static int values_show(struct view *view, FILE *out)
 static int plan_json_show(struct view *view, FILE *out)
 {
 	return show_run_json(view, RUN_PLAN, out);
-}
-
-static int result_show(struct view *view, FILE *out)
-{
-	return show_run_json(view, RUN_RESULT, out);
 }
 
 static int outputs_json_show(struct view *view, FILE *out)
@@ -456,7 +452,7 @@ static const struct entry run_entries[] = {
 	  .subject = SUBJECT_RUN, .aspects = ASPECT_OUTPUTS | ASPECT_META, .object = object_run,
 	  .show = outputs_json_show },
 	{ .name = "result.json", .help = "its result", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = result_show },
+	  .aspects = ASPECT_STATUS | ASPECT_META, .object = object_run, .show = result_json_show },
 	{ .name = "duration", .help = "how long it took, or takes", .kind = KIND_TEXT, .mode = 0444,
 	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
 	  .show = times_show },
@@ -472,6 +468,15 @@ static const struct entry run_entries[] = {
 	{ .name = "events.json", .help = "what becomes of it and its tasks, as JSON lines", .kind = KIND_STREAM,
 	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS, .object = object_run,
 	  .stream = &transitions_stream },
+	{ .name = "summary", .help = "how it went: slowest tasks, critical path", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS,
+	  .object = object_run, .show = summary_show },
+	{ .name = "summary.json", .help = "the summary as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS, .object = object_run,
+	  .show = summary_json_show },
+	{ .name = "junit.xml", .help = "its tasks as a test report", .kind = KIND_TEXT, .mode = 0444,
+	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS | ASPECT_LOG,
+	  .object = object_run, .show = junit_show },
 };
 /* clang-format on */
 

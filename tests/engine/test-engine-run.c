@@ -523,7 +523,9 @@ static void test_transitions(void **state)
 	assert_int_equal(run_set_status(f->engine, id, RUN_WAITING, NULL), 0);
 	assert_int_equal(run_set_status(f->engine, id, RUN_RUNNING, NULL), 0);
 	assert_int_equal(task_set_status(f->engine, a, TASK_RUNNING, 1, NULL, NULL), 0);
-	assert_int_equal(task_set_status_until(f->engine, a, TASK_RETRY_WAIT, 1, "exit\n1", NULL, 1), 0);
+	assert_int_equal(task_set_status_at(f->engine, a, TASK_RETRY_WAIT, 1, "exit\n1", NULL,
+				 &(struct task_moment){ .until_ms = 1 }),
+		0);
 	assert_int_equal(task_set_status(f->engine, a, TASK_RUNNING, 2, NULL, NULL), 0);
 	/* What is undone was never told. */
 	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
