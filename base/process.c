@@ -263,7 +263,8 @@ static void cleanup_dir(DIR **dir)
 		closedir(*dir);
 }
 
-int process_signal_marked(const char *marker, int signal, pid_t spare)
+int process_signal_marked(
+	const char *marker, int signal, bool (*spares)(void *userdata, pid_t pid), void *userdata)
 {
 	CLEANUP(cleanup_dir) DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -274,7 +275,8 @@ int process_signal_marked(const char *marker, int signal, pid_t spare)
 	while ((entry = readdir(dir))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (pid <= 1 || pid == getpid() || pid == spare || !environment_has(pid, marker))
+		if (pid <= 1 || pid == getpid() || !environment_has(pid, marker) ||
+			(spares && spares(userdata, pid)))
 			continue;
 		if (kill(pid, signal) == 0)
 			count++;

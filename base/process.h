@@ -42,8 +42,10 @@ bool process_was_killed(pid_t pid);
 int process_boot_id(char ret_id[37]);
 
 /* Sends `signal` to every process whose environment has the string `marker` ("SLOTH_RUN=42"), except this one
- * and `spare` (0: none). How many were signalled; what we may not look into is left out. */
-int process_signal_marked(const char *marker, int signal, pid_t spare);
+ * and those that `spares` (NULL: none) names. How many were signalled; what we may not look into is left out.
+ */
+int process_signal_marked(
+	const char *marker, int signal, bool (*spares)(void *userdata, pid_t pid), void *userdata);
 
 /* Variables of the environment that a process was started with (proc(5), environ), cut to their sizes; "" for
  * those that it does not have. One read, since every change of a stack asks. 0 or what open(2) gives. The

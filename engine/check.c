@@ -160,6 +160,7 @@ static int start_process(struct check *check)
 						       .program = runners->program,
 						       .work = work,
 						       .mark = "SLOTH_MARK=check",
+						       .cgroup = "",
 						       .fd = theirs });
 }
 

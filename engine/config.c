@@ -52,6 +52,7 @@ static const struct row {
 	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
 	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096,
 		INT64_C(1) << 40 },
+	{ "cgroups", TYPE_BOOL, offsetof(struct config, cgroups), 1, 0, 1 },
 	{ "backup_interval", TYPE_DURATION, offsetof(struct config, backup_interval_ms), 86400000, 0,
 		INT64_C(3155760000000) },
 	{ "backup_keep", TYPE_NUMBER, offsetof(struct config, backup_keep), 7, 1, 100000 },

@@ -22,6 +22,7 @@ struct config {
 	int64_t max_keys;		   /* of a stack, of a namespace */
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
+	bool cgroups;			   /* a cgroup for each run, where that can be */
 	int64_t backup_interval_ms;	   /* between backups that nobody asks for; 0: none */
 	int64_t backup_keep;		   /* of those */
 	bool strict_mode;		   /* validation: warnings fail, too */

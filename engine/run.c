@@ -59,6 +59,7 @@ static void run_load(struct query *query, struct run *ret_run)
 	snprintf(ret_run->file, sizeof(ret_run->file), "%s", query_text(query, 3));
 	snprintf(ret_run->boot_id, sizeof(ret_run->boot_id), "%s", query_text(query, 20));
 	snprintf(ret_run->secret, sizeof(ret_run->secret), "%s", query_text(query, 21));
+	snprintf(ret_run->cgroup, sizeof(ret_run->cgroup), "%s", query_text(query, 28));
 }
 
 static int run_one(struct query *query, struct run *ret_run)
@@ -287,7 +288,7 @@ int run_set_stack(struct engine *engine, int64_t id, int64_t stack_id)
 	return 0;
 }
 
-int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret)
+int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret, const char *cgroup)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	uint64_t start = 0;
@@ -299,8 +300,8 @@ int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *se
 	process_boot_id(boot);
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_RUN_SET_PROCESS, "iiissi", id, (int64_t)pid, (int64_t)start,
-			boot, secret, time_now_ms());
+		r = store_run(engine->store, SQL_RUN_SET_PROCESS, "iiissis", id, (int64_t)pid, (int64_t)start,
+			boot, secret, time_now_ms(), cgroup);
 	return row_changed(engine, &change, r);
 }
 

@@ -89,9 +89,10 @@ struct run {
 	pid_t pid;
 	uint64_t pid_start;
 	char boot_id[37];
-	char secret[65];	  /* hex; the runner proves with it that it is the one */
-	int64_t last_seq;	  /* of the runner's frames: what was applied */
-	int64_t log_size;	  /* bytes of the run's log file */
+	char secret[65];  /* hex; the runner proves with it that it is the one */
+	char cgroup[512]; /* its group's folder; "": none */
+	int64_t last_seq; /* of the runner's frames: what was applied */
+	int64_t log_size; /* bytes of the run's log file */
 	int64_t log_json_size;
 	int64_t lock_wait_ms;	  /* how long it waits for its stack's lock; 0: not at all */
 	int64_t waiting_since_ms; /* since when it waits for that lock; 0: it does not */
@@ -135,7 +136,7 @@ json_t *run_options(struct engine *engine, int64_t id, const char *which);
 int run_set_wait(struct engine *engine, int64_t id, int64_t wait_ms, int64_t since_ms);
 /* Binds it to its stack, once. */
 int run_set_stack(struct engine *engine, int64_t id, int64_t stack_id);
-int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret);
+int run_set_process(struct engine *engine, int64_t id, pid_t pid, const char *secret, const char *cgroup);
 int run_set_lock(struct engine *engine, int64_t id, int64_t token, bool own);
 int run_set_seq(struct engine *engine, int64_t id, int64_t seq);
 /* Answers to the runner's calls that changed something, kept until the runner has them, so that a call which

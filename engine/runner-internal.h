@@ -4,6 +4,7 @@
 #include <sys/queue.h>
 
 #include "base/conn.h"
+#include "engine/cgroup.h"
 #include "engine/mask.h"
 #include "engine/runner.h"
 
@@ -27,6 +28,9 @@ enum { RUNNER_WAIT_UNSAID = -1 };
 struct validation;
 struct held;
 struct lock_wait;
+struct group;
+
+enum { RUNNER_MARK_SIZE = 64 };
 
 struct runner {
 	TAILQ_ENTRY(runner) runners;
@@ -45,10 +49,11 @@ struct runner {
 	int64_t parent;		       /* the run whose task submitted it; 0: none */
 	enum slot slot;		       /* … that it takes */
 	pid_t pid;
-	char mark[64];	    /* NAME=VALUE in the environment of all that it starts */
-	int64_t last_seq;   /* of the frames that were applied */
-	int64_t stored_seq; /* … and of those that are on disk */
-	bool stalled;	    /* a frame could not be applied: it is asked for again */
+	char mark[RUNNER_MARK_SIZE];   /* NAME=VALUE in the environment of all that it starts */
+	char cgroup[CGROUP_PATH_SIZE]; /* its group; "": it has none */
+	int64_t last_seq;	       /* of the frames that were applied */
+	int64_t stored_seq;	       /* … and of those that are on disk */
+	bool stalled;		       /* a frame could not be applied: it is asked for again */
 	unsigned cancels;
 	char why[512]; /* it is ended from outside: what its error will say; "": it is not */
 	TAILQ_HEAD(, call_wait) call_waits; /* calls-lock.c's */
@@ -80,9 +85,14 @@ struct runners {
 	char program[4096];
 	char work[4096];
 	TAILQ_HEAD(, runner) list;
-	TAILQ_HEAD(, check) checks; /* check.c's */
-	int64_t last_check;	    /* below 0 */
-	ev_prepare after;	    /* the turn's commit */
+	TAILQ_HEAD(, check) checks;  /* check.c's */
+	int64_t last_check;	     /* below 0 */
+	char base[CGROUP_PATH_SIZE]; /* where groups are made; "": nowhere */
+	bool base_known;
+	SLIST_HEAD(, group) groups; /* of runs that are over, with somebody in them */
+	ev_timer tidy;
+	double tidy_wait; /* seconds */
+	ev_prepare after; /* the turn's commit */
 	unsigned failed_turns;
 	void (*died)(void *userdata);
 	void *userdata;
@@ -105,8 +115,6 @@ void runner_tell_loaded(struct runner *runner, int result, const struct fault *f
 /* The one way in which a run ends: its tasks, its status, its lock, in one change. */
 int runner_finish(
 	struct runner *runner, enum run_status status, enum task_status task_status, const char *error);
-/* Ends everything that descends from the run, its process included. */
-void runner_kill(struct runner *runner);
 /* The process is gone, or must go: the run ends, and the runner is freed after the commit. */
 void runner_dead(struct runner *runner);
 /* Its socket is closed, its process has ended, its exit status has come: whatever of these is last is the
@@ -117,9 +125,20 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents);
 /* Notices the end of the process. */
 void runner_watch(struct runner *runner, pid_t pid);
 
+/* runner-kill.c. Ends everything that descends from the run, its process included. */
+void runner_kill(struct runner *runner);
+/* Says where its cgroup shall be, when there are any. */
+void runner_name_group(struct runner *runner);
+/* The run is over: its group goes, now or when nobody lives in it. */
+void runner_drop_group(struct runner *runner);
+void runners_tidy_start(struct runners *runners);
+/* Groups that a former daemon did not remove. */
+void runners_tidy_old(struct runners *runners);
+void runners_tidy_end(struct runners *runners);
+
 /* runner-start.c */
 extern const struct spawner_callbacks runner_spawner_callbacks;
-void runner_make_mark(struct runner *runner, const char *secret);
+void runner_mark_of(const char *secret, char ret_mark[RUNNER_MARK_SIZE]);
 void runner_start_queued(struct runners *runners);
 
 /* runner-frames.c */

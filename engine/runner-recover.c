@@ -71,7 +71,8 @@ static int recover_one(void *userdata, const struct run *run)
 		json_decref(runner->outputs);
 		runner->outputs = json_loadb(outputs.data, outputs.size, 0, NULL);
 	}
-	runner_make_mark(runner, run->secret);
+	runner_mark_of(run->secret, runner->mark);
+	snprintf(runner->cgroup, sizeof(runner->cgroup), "%s", run->cgroup);
 	return 0;
 }
 
@@ -83,6 +84,7 @@ int runners_recover(struct runners *runners)
 
 	if (r < 0)
 		return r;
+	runners_tidy_old(runners);
 	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
 		next = TAILQ_NEXT(runner, runners);
 		if (run_get(runners->engine, runner->run_id, &run) < 0)

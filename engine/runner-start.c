@@ -18,14 +18,14 @@ enum {
 	LOADING_MAX = 8, /* processes that read workflows at once */
 };
 
-void runner_make_mark(struct runner *runner, const char *secret)
+void runner_mark_of(const char *secret, char ret_mark[RUNNER_MARK_SIZE])
 {
 	unsigned char hash[crypto_generichash_BYTES];
 	char hex[33];
 
 	crypto_generichash(hash, sizeof(hash), (const unsigned char *)secret, strlen(secret), NULL, 0);
 	sodium_bin2hex(hex, sizeof(hex), hash, 16);
-	snprintf(runner->mark, sizeof(runner->mark), "SLOTH_MARK=%s", hex);
+	snprintf(ret_mark, RUNNER_MARK_SIZE, "SLOTH_MARK=%s", hex);
 }
 
 static int add_finished(void *userdata, const struct task *task)
@@ -74,13 +74,13 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 		return r;
 	}
 	return runner_send(runner,
-		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:{s:i, s:I}, s:o}", "op", "run",
-			"run", (json_int_t)run->id, "secret", secret, "socket", runner->of->socket, "file",
-			run->file, "stack", *run->stack ? run->stack : NULL, "values",
+		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:s?, s:{s:i, s:I}, s:o}", "op",
+			"run", "run", (json_int_t)run->id, "secret", secret, "socket", runner->of->socket,
+			"file", run->file, "stack", *run->stack ? run->stack : NULL, "values",
 			json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options,
-			"workdir", work, "limits", "max_parallel_tasks",
-			(int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes", (json_int_t)512 << 20,
-			"resume", resume),
+			"workdir", work, "cgroup", *runner->cgroup ? runner->cgroup : NULL, "limits",
+			"max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
+			(json_int_t)512 << 20, "resume", resume),
 		text.data, text.size);
 }
 
@@ -98,9 +98,10 @@ static int start_process(struct runner *runner)
 		return r;
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(secret, sizeof(secret), random, sizeof(random));
-	runner_make_mark(runner, secret);
+	runner_mark_of(secret, runner->mark);
+	runner_name_group(runner);
 	snprintf(work, sizeof(work), "%s/%lld", runners->work, (long long)run.id);
-	r = run_set_process(runners->engine, run.id, 0, secret);
+	r = run_set_process(runners->engine, run.id, 0, secret, runner->cgroup);
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
@@ -121,6 +122,7 @@ static int start_process(struct runner *runner)
 						       .program = runners->program,
 						       .work = work,
 						       .mark = runner->mark,
+						       .cgroup = runner->cgroup,
 						       .fd = theirs });
 }
 
@@ -182,7 +184,7 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	runner_watch(runner, pid);
 	if (store_change_begin(runners->engine->store, &change) < 0 ||
 		run_get(runners->engine, run_id, &run) < 0 ||
-		run_set_process(runners->engine, run_id, pid, run.secret) < 0)
+		run_set_process(runners->engine, run_id, pid, run.secret, run.cgroup) < 0)
 		return;
 	if (runner->own_lock)
 		lock_set_run_pid(runners->engine, run.stack_id, run_id, pid);

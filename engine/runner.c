@@ -152,16 +152,6 @@ int runner_finish(
 	return 0;
 }
 
-/* Ends everything that descends from the run, its process included. */
-void runner_kill(struct runner *runner)
-{
-	if (runner->pid > 0 && runner->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
-	/* What is born while we look is seen in the next round. */
-	for (int i = 0; i < 10 && process_signal_marked(runner->mark, SIGKILL, 0) > 0; i++)
-		;
-}
-
 void runner_deadline(struct runner *runner, double seconds)
 {
 	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
@@ -357,6 +347,7 @@ static void go_on(struct runner *runner)
 	}
 	if (runner->gone && runner->state == RUNNER_FINISHED) {
 		remove_empty_work(runner);
+		runner_drop_group(runner);
 		runner_free(runner);
 	}
 }
@@ -412,6 +403,7 @@ int runners_new(
 	runners->spawner = spawner;
 	TAILQ_INIT(&runners->list);
 	TAILQ_INIT(&runners->checks);
+	runners_tidy_start(runners);
 	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
 	snprintf(runners->work, sizeof(runners->work), "%.4000s/work", engine->home);
 	find_program(runners->program, sizeof(runners->program));
@@ -445,6 +437,7 @@ void runners_free(struct runners *runners)
 	while (!TAILQ_EMPTY(&runners->list))
 		runner_free(TAILQ_FIRST(&runners->list));
 	checks_free(runners);
+	runners_tidy_end(runners);
 	ev_ref(runners->engine->loop);
 	ev_prepare_stop(runners->engine->loop, &runners->after);
 	free(runners);

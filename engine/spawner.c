@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <stddef.h>
 #include <pwd.h>
@@ -16,11 +17,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/cgroup.h"
 
 enum { GROUPS_MAX = 4096, PATH_SIZE = 4096 };
 
@@ -32,7 +35,7 @@ struct wanted {
 	uid_t uid;
 	gid_t gid;
 	uint32_t group_count;
-	char program[PATH_SIZE], work[PATH_SIZE], mark[128];
+	char program[PATH_SIZE], work[PATH_SIZE], mark[128], cgroup[CGROUP_PATH_SIZE];
 	gid_t groups[GROUPS_MAX];
 };
 
@@ -138,6 +141,25 @@ static int make_work(const struct wanted *wanted)
 	return 0;
 }
 
+/* fork(2), but the child is born in the run's group, where there can be one. */
+static pid_t fork_into(const struct wanted *wanted)
+{
+	CLEANUP(cleanup_fd) int folder = -1;
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+	pid_t pid;
+
+	if (!*wanted->cgroup || cgroup_make(wanted->cgroup, wanted->uid, wanted->gid) < 0)
+		return fork();
+	folder = open(wanted->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	args.cgroup = (uint64_t)folder;
+	pid = folder < 0 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid >= 0)
+		return pid;
+	/* An old kernel, or one that lets us make it and not use it. */
+	rmdir(wanted->cgroup);
+	return fork();
+}
+
 static pid_t serve_spawn(const struct wanted *wanted, int fd)
 {
 	int r = make_work(wanted);
@@ -145,7 +167,7 @@ static pid_t serve_spawn(const struct wanted *wanted, int fd)
 
 	if (r < 0)
 		return r;
-	pid = fork();
+	pid = fork_into(wanted);
 	if (pid == 0)
 		run_program(wanted, fd);
 	return pid < 0 ? -errno : pid;
@@ -337,13 +359,16 @@ static int send_wanted(struct spawner *spawner, const struct wanted *wanted, int
 	return sendmsg(spawner->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int fill_paths(struct wanted *wanted, const char *program, const char *work, const char *mark)
+static int fill_paths(
+	struct wanted *wanted, const char *program, const char *work, const char *mark, const char *cgroup)
 {
-	if (strlen(program) >= PATH_SIZE || strlen(work) >= PATH_SIZE || strlen(mark) >= sizeof(wanted->mark))
+	if (strlen(cgroup) >= sizeof(wanted->cgroup) || strlen(program) >= PATH_SIZE ||
+		strlen(work) >= PATH_SIZE || strlen(mark) >= sizeof(wanted->mark))
 		return -ENAMETOOLONG;
 	strcpy(wanted->program, program);
 	strcpy(wanted->work, work);
 	strcpy(wanted->mark, mark);
+	strcpy(wanted->cgroup, cgroup);
 	return 0;
 }
 
@@ -363,7 +388,7 @@ int spawner_spawn(struct spawner *spawner, const struct spawn *spawn)
 	wanted->group_count = (uint32_t)spawn->group_count;
 	if (spawn->group_count)
 		memcpy(wanted->groups, spawn->groups, spawn->group_count * sizeof(gid_t));
-	r = fill_paths(wanted, spawn->program, spawn->work, spawn->mark);
+	r = fill_paths(wanted, spawn->program, spawn->work, spawn->mark, spawn->cgroup);
 	return r < 0 ? r : send_wanted(spawner, wanted, spawn->fd);
 }
 
@@ -377,6 +402,6 @@ int spawner_remove(struct spawner *spawner, const char *work, uid_t uid, gid_t g
 	wanted->verb = REMOVE;
 	wanted->uid = uid;
 	wanted->gid = gid;
-	r = fill_paths(wanted, "", work, "");
+	r = fill_paths(wanted, "", work, "", "");
 	return r < 0 ? r : send_wanted(spawner, wanted, -1);
 }

@@ -19,9 +19,10 @@ struct spawn {
 	const gid_t *groups;
 	size_t group_count;
 	const char *program;
-	const char *work; /* the run's own folder, is made: mode 0700, the user's */
-	const char *mark; /* NAME=VALUE in the environment of everything that descends from it */
-	int fd;		  /* becomes descriptor 3 of the runner; borrowed */
+	const char *work;   /* the run's own folder, is made: mode 0700, the user's */
+	const char *mark;   /* NAME=VALUE in the environment of everything that descends from it */
+	const char *cgroup; /* the run's group, is made, and the runner born in it; "": none */
+	int fd;		    /* becomes descriptor 3 of the runner; borrowed */
 };
 
 struct spawner_callbacks {

@@ -4,12 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "lua/account.h"
 #include "lua/environment.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
@@ -127,53 +133,146 @@ int pipes_open(struct pipes *pipes, bool input)
 	return 0;
 }
 
-static int spawn_failed(int error, const char *program, const char *workdir, struct fault *fault)
+static int spawn_failed(enum spawn_step step, int error, const char *program, const char *workdir,
+	const struct account *account, struct fault *fault)
 {
 	struct stat st;
 
-	if (workdir && (stat(workdir, &st) < 0 || !S_ISDIR(st.st_mode)))
+	if (step == SPAWN_USER)
+		return fault_set(
+			fault, -error, "can't become user '%s': %s", account->name, strerror(-error));
+	if (step == SPAWN_WORKDIR && account && error == -EACCES)
+		return fault_set(fault, EACCES, "user '%s' may not enter the working directory %s",
+			account->name, workdir);
+	if (step == SPAWN_WORKDIR && (stat(workdir, &st) < 0 || !S_ISDIR(st.st_mode)))
 		return fault_set(fault, -error, "the working directory %s does not exist", workdir);
+	if (step == SPAWN_WORKDIR)
+		return fault_set(fault, -error, "the working directory %s: %s", workdir, strerror(-error));
 	if (error == -ENOENT)
 		return fault_set(fault, ENOENT, "%s: command not found", program);
 	return fault_set(fault, -error, "%s: %s", program, strerror(-error));
+}
+
+/* What login(1) would set for the user that a command runs as: four lines in one piece of memory. */
+static const char **account_environment(const struct account *account)
+{
+	const char *const lines[][2] = { { "HOME", account->home }, { "USER", account->name },
+		{ "LOGNAME", account->name }, { "SHELL", account->shell } };
+	enum { LINES = sizeof(lines) / sizeof(lines[0]) };
+	size_t size = 0;
+	const char **strings;
+	char *text;
+
+	for (int i = 0; i < LINES; i++)
+		size += strlen(lines[i][0]) + strlen(lines[i][1]) + 2;
+	strings = malloc((LINES + 1) * sizeof(*strings) + size);
+	if (!strings)
+		return NULL;
+	text = (char *)(strings + LINES + 1);
+	for (int i = 0; i < LINES; i++) {
+		strings[i] = text;
+		text += sprintf(text, "%s=%s", lines[i][0], lines[i][1]) + 1;
+	}
+	strings[LINES] = NULL;
+	return strings;
+}
+
+/* Its own directory must be of use to the user that a task runs as: only root's runs come here. That user has
+ * been in it, maybe: links on the way are not followed. */
+static void open_way(struct runner *runner, const char *workdir, const struct account *account)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	CLEANUP(cleanup_fd) int base = -1;
+	CLEANUP(cleanup_fd) int fd = -1;
+	size_t length = strlen(runner->workdir);
+	struct stat st;
+
+	if (!workdir || strncmp(workdir, runner->workdir, length) != 0 || workdir[length] != '/')
+		return;
+	base = open(runner->workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (base >= 0 && fstat(base, &st) == 0 && !(st.st_mode & S_IXOTH))
+		fchmod(base, (st.st_mode & 07777) | S_IXOTH);
+	if (base >= 0)
+		fd = (int)syscall(SYS_openat2, base, workdir + length + 1, &how, sizeof(how));
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+		fchown(fd, account->rights.uid, account->rights.gid) < 0)
+		log_warning("%s: %s", workdir, strerror(errno));
+}
+
+/* The file for its outputs, which stands in a folder of ours. */
+static void open_output(const char *output, const struct account *account)
+{
+	CLEANUP(cleanup_fd) int fd = open(output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && fchown(fd, account->rights.uid, account->rights.gid) < 0)
+		log_warning("%s: %s", output, strerror(errno));
+}
+
+static int run_program(struct scope *scope, const struct command *command, struct spawn *wanted,
+	const struct account *account, struct fault *fault, pid_t *ret_pid)
+{
+	char *shell[] = { (char *)"sh", (char *)"-c", (char *)(uintptr_t)command->text, NULL };
+	const char *program = wanted->argv ? wanted->argv[0] : "/bin/sh";
+	char file[4096] = "/bin/sh";
+	enum spawn_step step = SPAWN_PROGRAM;
+	int r = 0;
+
+	if (account)
+		open_way(scope->runner, wanted->workdir, account);
+	if (account && scope->output)
+		open_output(scope->output, account);
+	wanted->file = file;
+	if (wanted->argv)
+		r = find_program(program, environment_get((const char *const *)wanted->envp, "PATH"), file,
+			sizeof(file));
+	else
+		wanted->argv = shell;
+	if (r == 0)
+		r = spawn(wanted, ret_pid, &step);
+	if (r == -ENOEXEC && command->text && wanted->argv != shell) {
+		/* A script that does not say by what: the shell's business after all. */
+		wanted->argv = shell;
+		strcpy(file, "/bin/sh");
+		r = spawn(wanted, ret_pid, &step);
+	}
+	return r < 0 ? spawn_failed(step, r, program, wanted->workdir, account, fault) : 0;
 }
 
 int command_spawn(struct scope *scope, const struct command *command, const struct pipes *pipes,
 	struct fault *fault, pid_t *ret_pid)
 {
 	struct runner *runner = scope->runner;
+	const char *user = command->user ? command->user : scope->user;
+	const struct account *account = NULL;
 	CLEANUP(cleanup_free) char *copy = NULL, **words = NULL;
-	CLEANUP(cleanup_free) const char **envp = NULL;
-	char *shell[] = { "sh", "-c", (char *)command->text, NULL };
-	char *const *argv = command->arguments;
-	char file[4096];
-	int r;
+	CLEANUP(cleanup_free) const char **envp = NULL, **login = NULL;
+	struct spawn wanted = { .argv = command->arguments,
+		.workdir = command->workdir,
+		.fds = { pipes->in[0] >= 0 ? pipes->in[0] : runner->null_fd, pipes->out[1], pipes->err[1] },
+		.cgroup = -1 };
+	int r = user ? account_find(user, &account, fault) : 0;
 
-	if (!argv && command_is_simple(command->text)) {
+	if (r < 0)
+		return r;
+	if (!wanted.argv && command_is_simple(command->text)) {
 		copy = strdup(command->text);
-		argv = words = copy ? split_words(copy) : NULL;
+		wanted.argv = words = copy ? split_words(copy) : NULL;
 		if (!words)
 			return fault_set(fault, ENOMEM, "not enough memory");
 	}
-	envp = environment_make(
-		&runner->environment, scope->env, command->env, scope->task, scope->try, scope->output);
-	if (!envp)
-		return fault_set(fault, ENOMEM, "not enough memory");
-	if (argv) {
-		r = find_program(argv[0], environment_get(envp, "PATH"), file, sizeof(file));
-	} else {
-		argv = shell;
-		strcpy(file, "/bin/sh");
-		r = 0;
+	if (account) {
+		wanted.user = &account->rights;
+		login = account_environment(account);
 	}
-	if (r == 0)
-		r = spawn(&(struct spawn){ .file = file,
-				  .argv = argv,
-				  .envp = (char *const *)envp,
-				  .workdir = command->workdir,
-				  .fds = { pipes->in[0] >= 0 ? pipes->in[0] : runner->null_fd, pipes->out[1],
-					  pipes->err[1] },
-				  .cgroup = -1 },
-			ret_pid);
-	return r < 0 ? spawn_failed(r, argv[0], command->workdir, fault) : 0;
+	envp = environment_make(&runner->environment,
+		(const char *const *const[]){ (const char *const *)login, scope->env, command->env }, 3,
+		scope->task, scope->try, scope->output);
+	if (!envp || (account && !login))
+		return fault_set(fault, ENOMEM, "not enough memory");
+	wanted.envp = (char *const *)envp;
+	scope_take_leaf(scope);
+	if (scope->leaf)
+		wanted.cgroup = scope->leaf->folder;
+	return run_program(scope, command, &wanted, account, fault, ret_pid);
 }

@@ -16,6 +16,7 @@ struct command {
 	char *const *arguments; /* instead of text */
 	const char *workdir;	/* absolute */
 	const char *const *env; /* "NAME=value", over the scope's; NULL: none */
+	const char *user;	/* whose rights it has; NULL: the scope's */
 	const char *input;	/* NULL: /dev/null */
 	size_t input_size;
 	int64_t timeout_ms; /* 0: none but the scope's */

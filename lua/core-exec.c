@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "lua/account.h"
 #include "lua/core.h"
 #include "lua/exec.h"
 #include "lua/runner.h"
@@ -18,6 +20,7 @@ static void push_field(lua_State *L, const char *name, const struct buffer *text
 static int exec_collect(lua_State *L, void *work)
 {
 	struct exec *exec = work;
+	char text[80];
 
 	lua_createtable(L, 0, 8);
 	push_field(L, "stdout", &exec->out.kept);
@@ -27,6 +30,8 @@ static int exec_collect(lua_State *L, void *work)
 	if (WIFSIGNALED(exec->status)) {
 		lua_pushinteger(L, WTERMSIG(exec->status));
 		lua_setfield(L, -2, "signal");
+		lua_pushstring(L, exec_end_text(exec, text, sizeof(text)));
+		lua_setfield(L, -2, "signal_text");
 	}
 	lua_pushboolean(L, exec->timed_out);
 	lua_setfield(L, -2, "timed_out");
@@ -84,6 +89,7 @@ static int core_exec(lua_State *L)
 	command.text = string_field(L, "command", NULL);
 	command.arguments = (char *const *)list_field(L, "arguments");
 	command.workdir = string_field(L, "workdir", NULL);
+	command.user = string_field(L, "user", NULL);
 	command.env = list_field(L, "env");
 	command.input = string_field(L, "stdin", &command.input_size);
 	lua_getfield(L, 1, "timeout_ms");
@@ -113,7 +119,25 @@ static int core_exec(lua_State *L)
 	return fiber_park(L, "a command", exec_collect, exec_forget, exec);
 }
 
+/* may_become(user) → true, or nil and a sentence. Root's runs may, when the time comes: there may be no such
+ * user yet. */
+static int core_may_become(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const struct account *account;
+	struct fault fault = { 0 };
+
+	if (geteuid() != 0 && account_find(name, &account, &fault) < 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, fault.text);
+		return 2;
+	}
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 const luaL_Reg core_commands[] = {
+	{ "may_become", core_may_become },
 	{ "exec", core_exec },
 	{ NULL, NULL },
 };

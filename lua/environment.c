@@ -87,25 +87,36 @@ static size_t count_strings(const char *const *strings)
 	return count;
 }
 
-const char **environment_make(const struct environment *environment, const char *const *outer,
-	const char *const *inner, const char *task, int try, const char *output)
+/* Whether a later layer has the name, too. */
+static bool is_covered(const char *string, const char *const *const layers[], size_t from, size_t count)
 {
-	size_t slots = environment->count + count_strings(outer) + count_strings(inner) + 4, n = 0;
-	const char **strings = malloc(
-		slots * sizeof(*strings) + 80 + (task ? strlen(task) : 0) + (output ? strlen(output) : 0));
-	char *text = (char *)(strings + slots);
+	for (size_t i = from; i < count; i++)
+		if (is_replaced(string, layers[i]))
+			return true;
+	return false;
+}
 
+const char **environment_make(const struct environment *environment, const char *const *const layers[],
+	size_t layer_count, const char *task, int try, const char *output)
+{
+	size_t slots = environment->count + 4, n = 0;
+	const char **strings;
+	char *text;
+
+	for (size_t i = 0; i < layer_count; i++)
+		slots += count_strings(layers[i]);
+	strings = malloc(
+		slots * sizeof(*strings) + 80 + (task ? strlen(task) : 0) + (output ? strlen(output) : 0));
 	if (!strings)
 		return NULL;
+	text = (char *)(strings + slots);
 	for (size_t i = 0; i < environment->count; i++)
-		if (!is_replaced(environment->strings[i], outer) &&
-			!is_replaced(environment->strings[i], inner))
+		if (!is_covered(environment->strings[i], layers, 0, layer_count))
 			strings[n++] = environment->strings[i];
-	for (; outer && *outer; outer++)
-		if (!is_replaced(*outer, inner))
-			strings[n++] = *outer;
-	for (; inner && *inner; inner++)
-		strings[n++] = *inner;
+	for (size_t i = 0; i < layer_count; i++)
+		for (const char *const *p = layers[i]; p && *p; p++)
+			if (!is_covered(*p, layers, i + 1, layer_count))
+				strings[n++] = *p;
 	if (task) {
 		strings[n++] = text;
 		text += sprintf(text, "SLOTH_TASK=%s", task) + 1;

@@ -16,11 +16,10 @@ void environment_done(struct environment *environment);
 /* 0 or -ENOMEM. */
 int environment_set(struct environment *environment, const char *name, const char *value);
 
-/* One array for posix_spawn(3), to be freed with free(3); its strings are borrowed or part of it. `outer` and
- * `inner` (NULL: nothing) replace and add, the inner one last; `task` and `output` NULL: none. NULL: out of
- * memory. */
-const char **environment_make(const struct environment *environment, const char *const *outer,
-	const char *const *inner, const char *task, int try, const char *output);
+/* One array for execve(2), to be freed with free(3); its strings are borrowed or part of it. The layers
+ * (NULL: nothing) replace and add, later ones last; `task` and `output` NULL: none. NULL: out of memory. */
+const char **environment_make(const struct environment *environment, const char *const *const layers[],
+	size_t layer_count, const char *task, int try, const char *output);
 
 /* A value in such an array, or NULL. */
 const char *environment_get(const char *const *strings, const char *name);

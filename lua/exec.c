@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -259,6 +260,18 @@ static void exec_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
 int exec_exit_code(const struct exec *exec)
 {
 	return WIFSIGNALED(exec->status) ? 128 + WTERMSIG(exec->status) : WEXITSTATUS(exec->status);
+}
+
+const char *exec_end_text(const struct exec *exec, char *ret_text, size_t size)
+{
+	int number = WTERMSIG(exec->status);
+	const char *name = sigabbrev_np(number);
+	char text[20];
+
+	snprintf(text, sizeof(text), "signal %d", number);
+	snprintf(ret_text, size, "%s%s (%s%s)", name ? "SIG" : "", name ? name : text, strsignal(number),
+		WCOREDUMP(exec->status) ? ", core dumped" : "");
+	return ret_text;
 }
 
 void exec_forget(void *exec)

@@ -64,6 +64,9 @@ void exec_forget(void *exec);
 /* To its process group. */
 void exec_signal(struct exec *exec, int signal);
 
+/* How a signal ended it: "SIGSEGV (Segmentation fault, core dumped)". */
+const char *exec_end_text(const struct exec *exec, char *ret_text, size_t size);
+
 /* 0 to 255; 128 + n for signal n. */
 int exec_exit_code(const struct exec *exec);
 

@@ -117,6 +117,7 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 	replace_text(&runner->file, head, "file");
 	replace_text(&runner->stack, head, "stack");
 	replace_text(&runner->workdir, head, "workdir");
+	leaves_set(&runner->leaves, copy_text(head, "cgroup"));
 	replace_json(&runner->values, head, "values");
 	replace_json(&runner->options, head, "options");
 	replace_json(&runner->resume, head, "resume");
@@ -273,6 +274,7 @@ static int runner_init(struct runner *runner)
 	signal(SIGPIPE, SIG_IGN);
 	drain_init(&runner->drain, runner->loop);
 	workdirs_init(&runner->workdirs);
+	leaves_init(&runner->leaves);
 	link_init(&runner->link, runner->loop, DAEMON_FD, &link_callbacks, runner);
 	ev_child_init(&runner->children, runner_child, 0, 0);
 	ev_child_start(runner->loop, &runner->children);
@@ -295,6 +297,7 @@ static void runner_done(struct runner *runner)
 	web_free(runner->web);
 	link_done(&runner->link);
 	drain_done(&runner->drain);
+	leaves_done(&runner->leaves);
 	workdirs_done(&runner->workdirs);
 	environment_done(&runner->environment);
 	free(runner->file);

@@ -13,6 +13,7 @@
 
 #include "lua/drain.h"
 #include "lua/environment.h"
+#include "lua/leaf.h"
 #include "lua/link.h"
 #include "lua/scheduler.h"
 #include "lua/sweep.h"
@@ -33,6 +34,7 @@ struct runner {
 	struct environment environment;
 	struct workdirs workdirs;
 	struct web *web; /* NULL: nothing was asked of the network yet */
+	struct leaves leaves;
 	int null_fd;
 	/* What the daemon told us. */
 	int64_t id, token; /* token 0: none */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lua/exec.h"
+#include "lua/leaf.h"
 #include "lua/runner.h"
 #include "lua/scheduler.h"
 #include "lua/sweep.h"
@@ -21,6 +22,20 @@ static bool scope_is_empty(const struct scope *scope)
 static bool scope_sweep(struct scope *scope, int signal)
 {
 	return scope->sweep && sweep(scope, signal) > 0;
+}
+
+static void scope_give_leaf(struct scope *scope)
+{
+	if (scope->leaf)
+		leaf_give(&scope->runner->leaves, scope->leaf);
+	scope->leaf = NULL;
+}
+
+void scope_take_leaf(struct scope *scope)
+{
+	if (!scope->has_run)
+		scope->leaf = leaf_take(&scope->runner->leaves);
+	scope->has_run = true;
 }
 
 void scope_check(struct scope *scope)
@@ -40,6 +55,7 @@ void scope_check(struct scope *scope)
 	ev_timer_stop(scope->runner->loop, &scope->look);
 	if (!scope->sweep)
 		sweep_leave(scope);
+	scope_give_leaf(scope);
 	scope->ended = NULL;
 	ended(scope);
 }
@@ -90,6 +106,7 @@ void scope_done(struct scope *scope)
 		exec_free(exec);
 	ev_timer_stop(scope->runner->loop, &scope->grace);
 	ev_timer_stop(scope->runner->loop, &scope->look);
+	scope_give_leaf(scope);
 	LIST_REMOVE(scope, link);
 	free(scope->groups);
 	scope->groups = NULL;

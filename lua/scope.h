@@ -13,6 +13,7 @@
 
 struct exec;
 struct fiber;
+struct leaf;
 struct runner;
 
 struct scope {
@@ -25,7 +26,10 @@ struct scope {
 	const char *output;	/* borrowed: the file SLOTH_OUTPUT, NULL: none */
 	TAILQ_HEAD(, fiber) fibers;
 	LIST_HEAD(, exec) execs;
-	pid_t *groups; /* process groups that its commands had */
+	struct leaf *leaf; /* where its commands live; NULL: nowhere of their own */
+	bool has_run;	   /* commands: it has a leaf since, or none at all */
+	const char *user;  /* borrowed: whose rights its commands have; NULL: ours */
+	pid_t *groups;	   /* process groups that its commands had */
 	size_t group_count;
 	const char *reason; /* set: it ends, and this is raised where somebody waits */
 	bool sweep;	    /* what descends from it ends too, also what was left in the background */
@@ -51,6 +55,9 @@ void scope_end(
 
 /* Something in it has ended. */
 void scope_check(struct scope *scope);
+
+/* Before its first command. */
+void scope_take_leaf(struct scope *scope);
 
 /* A command's process group, for the sweep. */
 void scope_add_group(struct scope *scope, pid_t group);

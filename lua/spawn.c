@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ struct child {
 	bool handlers; /* ours are still its own */
 	bool placed;   /* it is in its cgroup */
 	int error;     /* written by the child, in our memory */
+	enum spawn_step step;
 };
 
 /* In the child, whose memory is ours: nothing here may allocate, lock, or leave a trace but `error`. The raw
@@ -71,7 +73,7 @@ IN_CHILD static void reset_signals(bool handlers)
 	sigaction(SIGPIPE, &standard, NULL);
 }
 
-IN_CHILD static int prepare(const struct child *child)
+IN_CHILD static int prepare(struct child *child)
 {
 	const struct spawn *spawn = child->spawn;
 	sigset_t none;
@@ -83,11 +85,15 @@ IN_CHILD static int prepare(const struct child *child)
 		r = call_result(setpgid(0, 0));
 	for (int i = 0; i < 3 && r == 0; i++)
 		r = move_fd(spawn->fds[i], i);
-	if (r == 0 && spawn->user)
+	if (r == 0 && spawn->user) {
+		child->step = SPAWN_USER;
 		r = become(spawn->user);
+	}
 	/* With the user's rights. */
-	if (r == 0 && spawn->workdir)
+	if (r == 0 && spawn->workdir) {
+		child->step = SPAWN_WORKDIR;
 		r = call_result(chdir(spawn->workdir));
+	}
 	reset_signals(child->handlers);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -100,8 +106,10 @@ IN_CHILD static int run(void *argument)
 	const struct spawn *spawn = child->spawn;
 	int r = prepare(child);
 
-	if (r == 0)
+	if (r == 0) {
+		child->step = SPAWN_PROGRAM;
 		r = call_result(execve(spawn->file, spawn->argv, spawn->envp));
+	}
 	child->error = -r;
 	_exit(127);
 }
@@ -163,7 +171,7 @@ static long clone_old(struct child *child)
 	return pid < 0 ? -errno : pid;
 }
 
-int spawn(const struct spawn *spawn, pid_t *ret_pid)
+int spawn(const struct spawn *spawn, pid_t *ret_pid, enum spawn_step *ret_step)
 {
 	static bool old;
 	struct child child = { .spawn = spawn };
@@ -180,6 +188,10 @@ int spawn(const struct spawn *spawn, pid_t *ret_pid)
 		pid = clone_old(&child);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	/* The kernel closed our memory to debuggers when a part of it took another user's rights. */
+	if (spawn->user)
+		prctl(PR_SET_DUMPABLE, 1);
+	*ret_step = child.step;
 	if (pid < 0)
 		return (int)pid;
 	if (child.error) {

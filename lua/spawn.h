@@ -27,6 +27,8 @@ struct spawn {
 	const struct spawn_user *user; /* NULL: ourselves */
 };
 
-/* In a process group of its own, with no signal blocked, handled or ignored. 0, or -errno of whatever failed;
- * the program is being executed when this returns. */
-int spawn(const struct spawn *spawn, pid_t *ret_pid);
+enum spawn_step { SPAWN_BIRTH, SPAWN_USER, SPAWN_WORKDIR, SPAWN_PROGRAM };
+
+/* In a process group of its own, with no signal blocked, handled or ignored. 0, or -errno of the step that
+ * failed; the program is being executed when this returns. */
+int spawn(const struct spawn *spawn, pid_t *ret_pid, enum spawn_step *ret_step);

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "lua/exec.h"
+#include "lua/leaf.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
 
@@ -226,9 +227,37 @@ static void end_one(struct scope *scope, const struct proc *proc, int signal)
 		kill(proc->pid, signal);
 }
 
+struct leaf_sweep {
+	struct scope *scope;
+	int signal;
+};
+
+static void end_member(void *userdata, pid_t pid)
+{
+	struct leaf_sweep *leaf_sweep = userdata;
+	struct proc proc = { .pid = pid, .group = getpgid(pid) };
+
+	end_one(leaf_sweep->scope, &proc, leaf_sweep->signal);
+}
+
+/* What lives in its cgroup. */
+static int sweep_leaf(struct scope *scope, int signal)
+{
+	struct leaf_sweep leaf_sweep = { scope, signal };
+
+	if (!scope->leaf || !leaf_busy(scope->leaf))
+		return 0;
+	if (signal == SIGKILL && leaf_kill(scope->leaf) == 0)
+		return 1;
+	return (int)leaf_each(scope->leaf, end_member, &leaf_sweep);
+}
+
 int sweep(struct scope *scope, int signal)
 {
-	return sweep_each(scope, end_one, signal);
+	int count = sweep_leaf(scope, signal);
+
+	/* Then whatever moved out of it: it is still a child of ours. */
+	return count ? count : sweep_each(scope, end_one, signal);
 }
 
 static void leave_one(struct scope *scope, const struct proc *proc, int signal)
@@ -251,8 +280,18 @@ static void leave_one(struct scope *scope, const struct proc *proc, int signal)
 	link_log(&runner->link, scope->task, scope->try, "log", line, (size_t)n);
 }
 
+static void leave_member(void *userdata, pid_t pid)
+{
+	leave_one(userdata, &(struct proc){ .pid = pid }, 0);
+}
+
 void sweep_leave(struct scope *scope)
 {
-	if (scope->group_count)
-		sweep_each(scope, leave_one, 0);
+	if (!scope->leaf) {
+		if (scope->group_count)
+			sweep_each(scope, leave_one, 0);
+		return;
+	}
+	if (leaf_busy(scope->leaf) && leaf_each(scope->leaf, leave_member, scope) > 0)
+		leaf_leave(scope->leaf);
 }

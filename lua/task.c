@@ -304,6 +304,7 @@ static void task_scope_open(struct task *task)
 	scope_init(&task->scope, runner_of_task(task), task->name, task->try, task);
 	task->scope.workdir = task->workdir ? task->workdir : task->home;
 	task->scope.env = (const char *const *)task->env;
+	task->scope.user = task->user;
 	task->scope.output = task->output;
 }
 
@@ -502,6 +503,10 @@ static int start_try(lua_State *L)
 	if (open_directories(task, lua_tostring(L, -1)) < 0)
 		return luaL_error(L, "%s", task->outcome.error ? task->outcome.error : "not enough memory");
 	lua_pop(L, 1);
+	lua_getfield(L, -1, "user");
+	if (!task->user && lua_isstring(L, -1))
+		task->user = strdup(lua_tostring(L, -1));
+	lua_pop(L, 1);
 	open_output(task);
 	task_scope_open(task);
 	lua_pushinteger(L, task->try);
@@ -582,6 +587,7 @@ void task_done(struct task *task)
 	free(task->env);
 	free(task->home);
 	free(task->workdir);
+	free(task->user);
 	free(task->output);
 	free(task->name);
 	free(task->description);

@@ -51,6 +51,7 @@ struct task {
 	struct scope scope;
 	char *home;    /* its own directory */
 	char *workdir; /* where its commands start; NULL: at home */
+	char *user;    /* whose rights its commands have; NULL: ours */
 	bool leaves;   /* processes that may be in there */
 	char **env;    /* of its commands */
 	char *output;  /* its file SLOTH_OUTPUT; NULL: a function's task has none */

@@ -45,7 +45,7 @@
 	"runs.status, runs.created_ms, started_ms, finished_ms, runs.updated_ms, lock_token, holds_lock, "   \
 	"retry_of, "                                                                                         \
 	"depth, pid, pid_start, boot_id, secret, last_seq, log_size, log_json_size, lock_wait_ms, "          \
-	"waiting_since_ms, parent_run "                                                                      \
+	"waiting_since_ms, parent_run, cgroup "                                                              \
 	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
 
 #define RUN_UNFINISHED "status IN ('queued', 'waiting', 'running', 'rolling_back')"
@@ -336,7 +336,8 @@ const char *const statements[SQL_COUNT] = {
 						    "ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_SET_STACK] = "UPDATE runs SET stack_id = $2, stack = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_PROCESS] =
-		"UPDATE runs SET pid = $2, pid_start = $3, boot_id = $4, secret = $5, updated_ms = $6 "
+		"UPDATE runs SET pid = $2, pid_start = $3, boot_id = $4, secret = $5, updated_ms = $6, "
+		"cgroup = $7 "
 		"WHERE id = $1",
 	[SQL_RUN_SET_LOCK] =
 		"UPDATE runs SET lock_token = $2, holds_lock = $3, updated_ms = $4 WHERE id = $1",

@@ -65,7 +65,7 @@ local words = {
 	consumes = {},
 	idempotent = {},
 	undo = {},
-	user = {},
+	user = { kind = kinds.user },
 }
 
 -- Sets a word. Messages and edges bear the place in the workflow that called into this library.

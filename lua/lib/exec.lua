@@ -3,8 +3,7 @@
 local core = ...
 local exec = {}
 
-local words = { "command", "cmd", "workdir", "cwd", "env", "stdin", "timeout", "grace", "check", "stream" }
-local refused = { user = true }
+local words = { "command", "cmd", "workdir", "cwd", "env", "stdin", "timeout", "grace", "check", "stream", "user" }
 
 -- The result behaves as the string stdout, too.
 local meta = { __name = "result" }
@@ -49,16 +48,14 @@ end
 
 local function check_words(options)
 	for key in pairs(options) do
-		local known = type(key) ~= "string" or refused[key]
+		local known = false
 		for _, word in ipairs(words) do
 			known = known or key == word
 		end
 		if not known then
-			local near = core.nearest(key, words)
-			core.fail("exec.run has no option '" .. key .. "'" .. (near and ": did you mean '" .. near .. "'?" or "") ..
+			local near = core.nearest(tostring(key), words)
+			core.fail("exec.run has no option '" .. tostring(key) .. "'" .. (near and ": did you mean '" .. near .. "'?" or "") ..
 				" (its options: " .. table.concat(words, ", ") .. ")")
-		elseif refused[key] then
-			core.fail("exec.run: '" .. key .. "' is not supported by this version")
 		end
 	end
 end
@@ -112,6 +109,7 @@ local function request(command, options)
 		workdir = text_of(options, "workdir") or text_of(options, "cwd"),
 		env = env_list(options.env),
 		stdin = text_of(options, "stdin"),
+		user = text_of(options, "user"),
 		timeout_ms = duration(options, "timeout"),
 		grace_ms = duration(options, "grace"),
 		quiet = options.stream == false,
@@ -136,7 +134,7 @@ local function describe(raw)
 	elseif raw.stderr ~= "" then
 		return (raw.stderr:gsub("\n+$", ""))
 	elseif raw.signal then
-		return "ended by signal " .. raw.signal
+		return "ended by " .. raw.signal_text
 	end
 	return "exit status " .. raw.exit_code
 end

@@ -54,6 +54,15 @@ function kinds.text(v)
 	return type(v) == "string" and v or nil, "a string"
 end
 
+-- Whose rights commands have: refused where the workflow stands, when this run may not become that one.
+function kinds.user(v)
+	if type(v) ~= "string" and math.type(v) ~= "integer" then
+		return nil, "the name of a user"
+	end
+	local ok, why = core.may_become(tostring(v))
+	return ok and tostring(v) or nil, "a user that this run may become: " .. tostring(why)
+end
+
 function kinds.number(v)
 	return math.type(v) == "integer" and v or nil, "a whole number"
 end

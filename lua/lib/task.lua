@@ -152,7 +152,7 @@ local function run_script(spec, script)
 	if raw.exit_code == 0 then
 		return with_outputs({ status = "success" })
 	end
-	local text = raw.signal and "ended by signal " .. raw.signal or "exit status " .. raw.exit_code
+	local text = raw.signal and "ended by " .. raw.signal_text or "exit status " .. raw.exit_code
 	local last = last_line(raw.stderr)
 	return { status = "failed", error = last and text .. ": " .. last or text, exit = not raw.signal and raw.exit_code or nil, signal = raw.signal }
 end

@@ -184,7 +184,7 @@ static void test_token_of_the_run(void **state)
 	struct run run;
 
 	assert_int_equal(run_create(f->engine, &f->alice, "x.sloth", id, "x", 1, &run), 0);
-	assert_int_equal(run_set_process(f->engine, run.id, getpid(), "s"), 0);
+	assert_int_equal(run_set_process(f->engine, run.id, getpid(), "s", ""), 0);
 	request.owner = (uint64_t)run.id;
 	request.pid = getpid();
 	assert_int_equal(

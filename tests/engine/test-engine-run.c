@@ -49,8 +49,8 @@ static void test_create(void **state)
 	assert_int_equal(run_set_parent(f->engine, id, 4, 2), 0);
 	assert_int_equal(run_set_lock(f->engine, id, 17, true), 0);
 	assert_int_equal(run_set_seq(f->engine, id, 3), 0);
-	assert_int_equal(run_set_process(f->engine, id, getpid(), "secret"), 0);
-	assert_int_equal(run_set_process(f->engine, 999, getpid(), "secret"), -ENOENT);
+	assert_int_equal(run_set_process(f->engine, id, getpid(), "secret", ""), 0);
+	assert_int_equal(run_set_process(f->engine, 999, getpid(), "secret", ""), -ENOENT);
 	assert_int_equal(run_get(f->engine, id, &run), 0);
 	assert_int_equal(run.retry_of, 5);
 	assert_int_equal(run.depth, 2);

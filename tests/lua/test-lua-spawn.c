@@ -28,6 +28,7 @@ static int run(const char *script, const struct spawn *like, char *ret_output, s
 	CLEANUP(cleanup_fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	size_t done = 0;
 	ssize_t n;
+	enum spawn_step step;
 	int fds[2], status;
 	pid_t pid;
 
@@ -37,7 +38,7 @@ static int run(const char *script, const struct spawn *like, char *ret_output, s
 	wanted.envp = (char *const *)(uintptr_t)environment;
 	wanted.fds[0] = null;
 	wanted.fds[1] = wanted.fds[2] = fds[1];
-	assert_int_equal(spawn(&wanted, &pid), 0);
+	assert_int_equal(spawn(&wanted, &pid, &step), 0);
 	close(fds[1]);
 	while (done < size - 1 && (n = read(fds[0], ret_output + done, size - 1 - done)) > 0)
 		done += (size_t)n;
@@ -80,21 +81,24 @@ static void test_refusals(void **state)
 	struct spawn wanted = {
 		.file = "/nowhere/x", .argv = argv, .envp = argv + 1, .fds = { 0, 1, 2 }, .cgroup = -1
 	};
+	enum spawn_step step;
 	pid_t pid = 7;
 
-	assert_int_equal(spawn(&wanted, &pid), -ENOENT);
+	assert_int_equal(spawn(&wanted, &pid, &step), -ENOENT);
 	wanted.file = "/etc/passwd";
-	assert_int_equal(spawn(&wanted, &pid), -EACCES);
+	assert_int_equal(spawn(&wanted, &pid, &step), -EACCES);
 	wanted.file = "/bin/true";
+	assert_int_equal(step, SPAWN_PROGRAM);
 	wanted.workdir = "/nowhere";
-	assert_int_equal(spawn(&wanted, &pid), -ENOENT);
+	assert_int_equal(spawn(&wanted, &pid, &step), -ENOENT);
+	assert_int_equal(step, SPAWN_WORKDIR);
 	wanted.workdir = NULL;
 	wanted.fds[2] = 999;
-	assert_int_equal(spawn(&wanted, &pid), -EBADF);
+	assert_int_equal(spawn(&wanted, &pid, &step), -EBADF);
 	wanted.fds[2] = 2;
 	if (geteuid() != 0) {
 		wanted.user = &other;
-		assert_int_equal(spawn(&wanted, &pid), -EPERM);
+		assert_int_equal(spawn(&wanted, &pid, &step), -EPERM);
 	}
 	assert_int_equal(pid, 7);
 	/* Those that could not be are not left as zombies. */
