@@ -1,255 +1,168 @@
 /* SPDX-License-Identifier: MIT */
-/* For the library that is written in Lua: waiting, for time, for other fibers, for the daemon. */
+/* For the library that is written in Lua: fibers that wait, for time and for each other. */
 #include <lauxlib.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "lua/core.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
-#include "lua/value.h"
 
-struct nap {
-	struct fiber *fiber;
-	ev_timer timer;
-	struct ev_loop *loop;
-};
-
-static void nap_free(void *work)
+static double milliseconds(lua_State *L, int index)
 {
-	struct nap *nap = work;
+	double ms = luaL_checknumber(L, index);
 
-	ev_timer_stop(nap->loop, &nap->timer);
-	free(nap);
-}
-
-static void nap_over(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-	struct nap *nap = timer->data;
-
-	fiber_wake(nap->fiber);
-	nap_free(nap);
+	return ms > 0 ? fmin(ms, 1e14) : 0; /* NaN is 0 */
 }
 
 /* sleep(ms) */
 static int core_sleep(lua_State *L)
 {
-	lua_Number ms = luaL_checknumber(L, 1);
-	struct fiber *fiber = fiber_check(L, "sleep");
-	struct nap *nap = calloc(1, sizeof(*nap));
+	double ms = milliseconds(L, 1);
 
-	if (!nap)
-		return luaL_error(L, "not enough memory");
-	*nap = (struct nap){ .fiber = fiber, .loop = runner_of(L)->loop };
-	ev_timer_init(&nap->timer, nap_over, ms > 0 ? ms / 1000 : 0, 0);
-	nap->timer.data = nap;
-	ev_now_update(nap->loop);
-	ev_timer_start(nap->loop, &nap->timer);
-	return fiber_park(L, "sleep", NULL, nap_free, nap);
+	fiber_check(L, "sleep");
+	return fiber_block(L, "sleep", ms);
 }
 
-/* Fibers that wait for each other: lib/goroutine.lua keeps what they hand over. The handle is the fiber's
- * thread. */
-static void waiters(lua_State *L)
+/* ticket(what) → the number of the wait that follows. */
+static int core_ticket(lua_State *L)
 {
-	luaL_getsubtable(L, LUA_REGISTRYINDEX, "sloth.waiters");
-}
-
-static void forget_waiter(void *work)
-{
-}
-
-/* Ticket numbers name waits, so that a late wake-up of a fiber that waits for something else by now is no
- * harm. */
-static int core_park(lua_State *L)
-{
-	const char *what = luaL_checkstring(L, 1); /* a constant of the library: it outlives the wait */
-	struct fiber *fiber = fiber_check(L, what);
-	intptr_t ticket = (intptr_t)luaL_checkinteger(L, 2);
-
-	waiters(L);
-	lua_pushvalue(L, 2);
-	lua_pushlightuserdata(L, fiber);
-	lua_settable(L, -3);
-	return fiber_park(L, what, NULL, forget_waiter, (void *)ticket);
-}
-
-static bool fiber_lives(struct runner *runner, const struct fiber *wanted)
-{
-	struct scope *scope;
-	struct fiber *fiber;
-
-	LIST_FOREACH (scope, &runner->scopes, link)
-		TAILQ_FOREACH (fiber, &scope->fibers, link)
-			if (fiber == wanted)
-				return true;
-	return false;
-}
-
-/* unpark(ticket): wakes who parked with it; false when nobody does (any more). */
-static int core_unpark(lua_State *L)
-{
-	intptr_t ticket = (intptr_t)luaL_checkinteger(L, 1);
-	struct fiber *fiber;
-
-	lua_settop(L, 1);
-	waiters(L);
-	lua_pushvalue(L, 1);
-	lua_gettable(L, -2);
-	fiber = lua_touserdata(L, -1);
-	lua_pushvalue(L, 1);
-	lua_pushnil(L);
-	lua_settable(L, 2);
-	if (fiber && fiber_lives(runner_of(L), fiber) && fiber->withdraw == forget_waiter &&
-		fiber->work == (void *)ticket)
-		fiber_wake(fiber);
-	else
-		fiber = NULL;
-	lua_pushboolean(L, fiber != NULL);
+	lua_pushinteger(L, fiber_announce(fiber_check(L, luaL_checkstring(L, 1))));
 	return 1;
 }
 
-/* spawn(function, …): a fiber in the scope of the one that runs. The function catches its own errors. */
+/* park(what [, ms]) → what unpark() passed; nothing when the time is over. `what` is a constant of the
+ * library: it outlives the wait. */
+static int core_park(lua_State *L)
+{
+	const char *what = luaL_checkstring(L, 1);
+
+	return fiber_block(L, what, lua_isnoneornil(L, 2) ? -1 : milliseconds(L, 2));
+}
+
+/* unpark(ticket, …): wakes who waits with it; false when nobody does (any more). */
+static int core_unpark(lua_State *L)
+{
+	bool woken = fiber_pass(&runner_of(L)->sched, L, luaL_checkinteger(L, 1), lua_gettop(L) - 1);
+
+	lua_pushboolean(L, woken);
+	return 1;
+}
+
+static int core_waits(lua_State *L)
+{
+	lua_pushboolean(L, fiber_waits(&runner_of(L)->sched, luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+/* Where the function that a goroutine was started with stands, as far as it is the workflow's. */
+static bool started_with(lua_State *L, lua_Debug *ar)
+{
+	int level = 0;
+
+	while (lua_getstack(L, level, ar))
+		level++;
+	while (level-- > 0) {
+		lua_getstack(L, level, ar);
+		lua_getinfo(L, "S", ar);
+		if (ar->linedefined > 0 && strncmp(ar->short_src, "[sloth:", 7) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Its failure is a line in the log: the error has its place, and the function that was started, too. */
+static int describe_failure(lua_State *L)
+{
+	struct fiber *fiber = lua_touserdata(L, 1);
+	lua_Debug ar = { 0 };
+	bool known = started_with(fiber->L, &ar);
+
+	luaL_checkstack(fiber->L, 1, NULL);
+	lua_pushvalue(fiber->L, -1);
+	lua_xmove(fiber->L, L, 1);
+	luaL_tolstring(L, -1, NULL);
+	if (known)
+		lua_pushfstring(L, "a goroutine (%s:%d) failed: %s\n", ar.short_src, ar.linedefined,
+			lua_tostring(L, -1));
+	else
+		lua_pushfstring(L, "a goroutine failed: %s\n", lua_tostring(L, -1));
+	return 1;
+}
+
+static void goroutine_done(struct fiber *fiber, lua_State *L, int status, int results, void *userdata)
+{
+	struct runner *runner = runner_of(L);
+	struct vm *vm = &runner->vm;
+	const char *text;
+
+	if (status == LUA_OK || fiber->scope->reason || fiber->ends)
+		return;
+	lua_pushcfunction(vm->L, describe_failure);
+	lua_pushlightuserdata(vm->L, fiber);
+	if (vm_call(vm, 1, 1) == LUA_OK)
+		text = lua_tostring(vm->L, -1);
+	else
+		text = "a goroutine failed: not enough memory\n";
+	link_log(&runner->link, fiber->scope->task, fiber->scope->try, "log", text, strlen(text));
+	lua_pop(vm->L, 1);
+}
+
+/* spawn(function, …) → its number: a fiber in the scope of the one that runs. */
 static int core_spawn(lua_State *L)
 {
 	struct fiber *fiber = fiber_check(L, "goroutine.spawn");
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
-	if (!fiber_start(&runner_of(L)->sched, fiber->scope, L, lua_gettop(L) - 1, NULL, NULL))
-		return luaL_error(L, "not enough memory");
-	return 0;
-}
-
-/* blocked() → a list of what every fiber of the run waits for, or nil when some can still run. */
-static int core_blocked(lua_State *L)
-{
-	struct scope *scope;
-	struct fiber *fiber;
-	lua_Integer n = 0;
-
-	lua_newtable(L);
-	LIST_FOREACH (scope, &runner_of(L)->scopes, link)
-		TAILQ_FOREACH (fiber, &scope->fibers, link) {
-			if (fiber == runner_of(L)->sched.current)
-				continue;
-			if (!fiber->waits_for || fiber->withdraw != forget_waiter)
-				return 0;
-			lua_pushfstring(L, "%s waits for %s", scope->task ? scope->task : "the workflow",
-				fiber->waits_for);
-			lua_rawseti(L, -2, ++n);
-		}
+	fiber = fiber_start(&runner_of(L)->sched, fiber->scope, L, lua_gettop(L) - 1, goroutine_done, NULL);
+	if (!fiber)
+		return vm_error(L, "goroutine.spawn: there is no room for more goroutines");
+	lua_pushinteger(L, fiber->id);
 	return 1;
 }
 
-/* Calls to the daemon. */
-
-struct question {
-	struct fiber *fiber;
-	struct call *call;
-	json_t *value;
-	char *error, *text;
-};
-
-static void question_free(struct question *question)
+/* cancel(number, reason): the reason is raised in it, wherever it waits; a constant of the library. False:
+ * it is over. */
+static int core_cancel(lua_State *L)
 {
-	json_decref(question->value);
-	free(question->error);
-	free(question->text);
-	free(question);
+	struct fiber *fiber = fiber_find(&runner_of(L)->sched, luaL_checkinteger(L, 1));
+
+	if (fiber)
+		fiber_cancel(fiber, luaL_checkstring(L, 2));
+	lua_pushboolean(L, fiber != NULL);
+	return 1;
 }
 
-static void question_withdraw(void *work)
+/* limit(number, ms, reason): the same after that time, also while it computes. */
+static int core_limit(lua_State *L)
 {
-	struct question *question = work;
+	struct fiber *fiber = fiber_find(&runner_of(L)->sched, luaL_checkinteger(L, 1));
 
-	link_forget(question->call);
-	question_free(question);
-}
-
-static void question_answered(void *userdata, const struct answer *answer)
-{
-	struct question *question = userdata;
-
-	question->value = json_incref(answer->value);
-	question->error = answer->error ? strdup(answer->error) : NULL;
-	question->text = answer->text ? strdup(answer->text) : NULL;
-	fiber_wake(question->fiber);
-}
-
-/* The value; or nil, the sentence, the errno's name. */
-static int question_collect(lua_State *L, void *work)
-{
-	struct question *question = work;
-	int results = 1;
-
-	if (question->error) {
-		lua_pushnil(L);
-		lua_pushstring(L, question->text ? question->text : question->error);
-		lua_pushstring(L, question->error);
-		results = 3;
-	} else {
-		value_push(L, question->value);
-	}
-	question_free(question);
-	return results;
-}
-
-/* call(fn, args) */
-static int core_call(lua_State *L)
-{
-	const char *fn = luaL_checkstring(L, 1), *error;
-	struct fiber *fiber = fiber_check(L, fn);
-	struct question *question;
-	json_t *args;
-
-	args = value_get(L, 2, &error);
-	if (!args)
-		return luaL_error(L, "%s: %s", fn, error);
-	question = calloc(1, sizeof(*question));
-	if (!question) {
-		json_decref(args);
-		return luaL_error(L, "not enough memory");
-	}
-	question->fiber = fiber;
-	question->call =
-		link_call(&runner_of(L)->link, fn, args, fiber->scope->task, question_answered, question);
-	if (!question->call) {
-		question_free(question);
-		return luaL_error(L, "%s: can't be sent", fn);
-	}
-	return fiber_park(L, "the daemon's answer", question_collect, question_withdraw, question);
-}
-
-static void nobody_asked(void *userdata, const struct answer *answer)
-{
-}
-
-/* tell(fn, args): a call whose answer nobody waits for; also from where nothing can wait, a __close of a
- * fiber that is cancelled. */
-static int core_tell(lua_State *L)
-{
-	const char *fn = luaL_checkstring(L, 1), *error;
-	struct runner *runner = runner_of(L);
-	struct fiber *fiber = runner->sched.current;
-	struct call *call;
-	json_t *args;
-
-	args = value_get(L, 2, &error);
-	if (!args)
-		return luaL_error(L, "%s: %s", fn, error);
-	call = link_call(&runner->link, fn, args, fiber ? fiber->scope->task : NULL, nobody_asked, NULL);
-	if (call)
-		link_forget(call);
+	if (fiber)
+		fiber_limit(fiber, milliseconds(L, 2), luaL_checkstring(L, 3));
 	return 0;
 }
 
+/* uptime() → milliseconds of a clock that nobody sets. */
+static int core_uptime(lua_State *L)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	lua_pushnumber(L, (lua_Number)now.tv_sec * 1e3 + (lua_Number)now.tv_nsec / 1e6);
+	return 1;
+}
+
 const luaL_Reg core_wait[] = {
-	{ "blocked", core_blocked },
-	{ "call", core_call },
+	{ "cancel", core_cancel },
+	{ "limit", core_limit },
 	{ "park", core_park },
 	{ "sleep", core_sleep },
 	{ "spawn", core_spawn },
-	{ "tell", core_tell },
+	{ "ticket", core_ticket },
 	{ "unpark", core_unpark },
+	{ "uptime", core_uptime },
+	{ "waits", core_waits },
 	{ NULL, NULL },
 };

@@ -152,12 +152,12 @@ static int core_fail(lua_State *L)
 	return meant ? raise_marked(L) : lua_error(L);
 }
 
-/* ending() → whether the task is being ended. */
+/* ending() → whether the task, or the goroutine, is being ended. */
 static int core_ending(lua_State *L)
 {
 	struct fiber *fiber = runner_of(L)->sched.current;
 
-	lua_pushboolean(L, fiber && fiber->scope->reason);
+	lua_pushboolean(L, fiber && (fiber->scope->reason || fiber->ends));
 	return 1;
 }
 
@@ -198,6 +198,13 @@ static int core_protect_strings(lua_State *L)
 }
 
 /* About the run. */
+
+/* metatable(value): also one that is protected. */
+static int core_metatable(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	return lua_getmetatable(L, 1);
+}
 
 static int core_name_ok(lua_State *L)
 {
@@ -312,6 +319,7 @@ static const luaL_Reg functions[] = {
 	{ "log_room", core_log_room },
 	{ "mark_list", core_mark_list },
 	{ "memory", core_memory },
+	{ "metatable", core_metatable },
 	{ "name_ok", core_name_ok },
 	{ "nearest", core_nearest },
 	{ "now", core_now },
@@ -333,6 +341,7 @@ void core_push(lua_State *L)
 	lua_pop(L, 1);
 	luaL_newlib(L, functions);
 	luaL_setfuncs(L, core_wait, 0);
+	luaL_setfuncs(L, core_calls, 0);
 	luaL_setfuncs(L, core_commands, 0);
 	luaL_setfuncs(L, core_files, 0);
 	luaL_setfuncs(L, core_web, 0);

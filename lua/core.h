@@ -6,6 +6,6 @@
 #include <lua.h>
 
 /* Its parts, a file each. */
-extern const luaL_Reg core_wait[], core_commands[], core_files[], core_text[], core_web[];
+extern const luaL_Reg core_wait[], core_calls[], core_commands[], core_files[], core_text[], core_web[];
 
 void core_push(lua_State *L);

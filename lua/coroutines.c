@@ -31,7 +31,7 @@ static const char *not_resumable(lua_State *L, lua_State *co)
 {
 	lua_Debug ar;
 
-	if (co == L)
+	if (co == L || fiber_owns(co))
 		return "cannot resume non-suspended coroutine";
 	if (lua_status(co) == LUA_YIELD)
 		return NULL;
@@ -116,6 +116,10 @@ static int co_isyieldable(lua_State *L)
 
 static int co_running(lua_State *L)
 {
+	struct fiber *fiber = runner_of(L)->sched.current;
+
+	if (fiber && fiber->L == L)
+		fiber->seen = true;
 	lua_pushthread(L);
 	lua_pushboolean(L, is_fiber(L));
 	return 2;
@@ -127,6 +131,8 @@ static const char *status_name(lua_State *L, lua_State *co)
 
 	if (co == L)
 		return "running";
+	if (fiber_owns(co))
+		return "normal";
 	if (!error)
 		return "suspended";
 	return lua_status(co) == LUA_OK && lua_gettop(co) > 0 ? "normal" : "dead";

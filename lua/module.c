@@ -12,6 +12,8 @@
 #include "lua/vm.h"
 
 static const struct module modules[] = {
+	{ "async", NULL, true },
+	{ "circuit", NULL, true },
 	{ "crypto", module_crypto },
 	{ "data", module_data, true },
 	{ "event", NULL, true },
@@ -23,12 +25,15 @@ static const struct module modules[] = {
 	{ "json", module_json, true },
 	{ "log", NULL, true },
 	{ "net", NULL, true },
+	{ "reliability", NULL, true },
 	{ "secret", NULL, true },
 	{ "stack", NULL, true },
 	{ "state", NULL, true },
 	{ "strings", NULL, true },
 	{ "time", NULL, true },
 	{ "yaml", module_yaml },
+	{ "utils", NULL, true },
+	{ "workdir", NULL, true },
 };
 
 static const char *const type_names[] = {

@@ -233,12 +233,16 @@ static void runner_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	struct runner *runner = prepare->data;
 	bool more = false;
 
+	if (runner->sched.nested)
+		return; /* inside of a function that can't yield */
 	if (runner->sched.loop)
 		more = sched_run(&runner->sched);
 	if (runner->workflow) {
 		workflow_turn(runner->workflow);
 		more = sched_run(&runner->sched) || runner->workflow->changed;
 	}
+	if (!more && runner->sched.loop)
+		more = sched_break_deadlock(&runner->sched);
 	if (more)
 		ev_idle_start(loop, &runner->more);
 	else

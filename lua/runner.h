@@ -54,9 +54,12 @@ struct runner {
 	int exit_status;
 };
 
+/* What a Lua thread's extra space holds: the runner's address, and whether the thread is a fiber's. */
+enum { FIBER_THREAD = 1 };
+
 static inline struct runner *runner_of(lua_State *L)
 {
-	return *(struct runner **)lua_getextraspace(L);
+	return (struct runner *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)FIBER_THREAD);
 }
 
 /* A C function's `return runner_wait_room(L)`: until the line has room again. */

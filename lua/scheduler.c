@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Coroutines on the event loop. */
+/* Whose turn it is, and how those that compute for long are interrupted. */
 #include "lua/scheduler.h"
 
 #include <errno.h>
@@ -19,6 +19,46 @@ enum {
 /* What the signal handler looks at: the thread that runs Lua just now. */
 static lua_State *volatile running;
 
+static const char *reason_of(const struct fiber *fiber)
+{
+	return fiber->scope->reason ? fiber->scope->reason : fiber->ends;
+}
+
+/* Frames, timeouts and a cancel arrive; nothing of Lua goes on but this. */
+static void turn_inside(struct sched *sched)
+{
+	sched->nested = true;
+	ev_run(sched->loop, EVRUN_NOWAIT);
+	sched->nested = false;
+}
+
+/* Why the computing is to stop now. A goroutine that was cancelled has a slice to come to its waiting point,
+ * for what it was given while it was cancelled; then it has to leave every pcall, too. A task has its grace.
+ */
+static const char *stop_reason(lua_State *L, struct fiber *fiber)
+{
+	const char *reason = fiber->scope->reason;
+	bool stubborn = !reason && fiber->ends && fiber->told > 1;
+
+	if (!stubborn)
+		lua_sethook(L, NULL, 0, 0);
+	if (!reason)
+		return fiber->ends && fiber->told++ ? fiber->ends : NULL;
+	return fiber->told++ ? NULL : reason;
+}
+
+static void yield_slice(lua_State *L, struct fiber *fiber)
+{
+	const char *reason = stop_reason(L, fiber);
+
+	if (reason)
+		luaL_error(L, "%s", reason);
+	fiber->parked = L;
+	fiber->waiting = true;
+	fiber->sched->busy = fiber;
+	lua_yield(L, 0);
+}
+
 /* Called in the place of the next instruction. A thread that can't yield here (inside a comparator of
  * table.sort) goes on, unless its scope is over; then the error repeats until it has left every pcall. */
 static void slice_over(lua_State *L, lua_Debug *ar)
@@ -30,20 +70,14 @@ static void slice_over(lua_State *L, lua_Debug *ar)
 		lua_sethook(L, NULL, 0, 0);
 		return;
 	}
-	if (lua_isyieldable(L)) {
-		lua_sethook(L, NULL, 0, 0);
-		if (fiber->scope->reason && !fiber->told) {
-			fiber->told = true;
-			luaL_error(L, "%s", fiber->scope->reason);
-		}
-		fiber->parked = L;
-		fiber->waiting = true;
-		sched->busy = fiber;
-		lua_yield(L, 0);
+	if (lua_isyieldable(L) && !sched->pinned) {
+		yield_slice(L, fiber);
 		return;
 	}
-	if (fiber->scope->reason)
-		luaL_error(L, "%s", fiber->scope->reason);
+	if (!reason_of(fiber) && !sched->nested)
+		turn_inside(sched);
+	if (reason_of(fiber))
+		luaL_error(L, "%s", reason_of(fiber));
 	lua_sethook(L, NULL, 0, 0);
 }
 
@@ -66,48 +100,53 @@ static int slices_start(void)
 	return 0;
 }
 
-static void fiber_free(struct fiber *fiber)
+int sched_init(struct sched *sched, struct ev_loop *loop, lua_State *L)
 {
-	struct sched *sched = fiber->sched;
-
-	if (fiber->ready)
-		TAILQ_REMOVE(&sched->ready, fiber, ready_link);
-	if (sched->busy == fiber)
-		sched->busy = NULL;
-	TAILQ_REMOVE(&fiber->scope->fibers, fiber, link);
-	luaL_unref(sched->L, LUA_REGISTRYINDEX, fiber->reference);
-	free(fiber);
+	*sched = (struct sched){ .loop = loop, .L = L };
+	TAILQ_INIT(&sched->ready);
+	TAILQ_INIT(&sched->idle);
+	return slices_start();
 }
 
-static void fiber_finish(struct fiber *fiber, int status, int results)
+void sched_done(struct sched *sched)
 {
-	struct scope *scope = fiber->scope;
+	struct itimerval never = { 0 };
+	struct fiber *fiber;
 
-	fiber->sched->current = NULL;
-	if (fiber->done)
-		fiber->done(fiber, fiber->L, status, results, fiber->userdata);
-	if (status != LUA_OK)
-		lua_resetthread(fiber->L);
-	fiber_free(fiber);
-	scope_check(scope);
+	if (!sched->loop)
+		return;
+	setitimer(ITIMER_PROF, &never, NULL);
+	while ((fiber = TAILQ_FIRST(&sched->idle))) {
+		TAILQ_REMOVE(&sched->idle, fiber, link);
+		free(fiber);
+	}
+	free(sched->slots);
+	free(sched->vacant);
+	free(sched->deadlock);
+}
+
+/* What a thread closes on its way out (__close) runs as its fiber, and is interrupted like it. */
+void sched_reset_thread(struct fiber *fiber)
+{
+	struct sched *sched = fiber->sched;
+	struct fiber *before = sched->current;
+	lua_State *was_running = running;
+
+	sched->current = fiber;
+	running = fiber->L;
+	lua_resetthread(fiber->L);
+	running = was_running;
+	sched->current = before;
+	lua_settop(fiber->L, 0);
+	lua_sethook(fiber->L, NULL, 0, 0);
 }
 
 static void fiber_run(struct fiber *fiber)
 {
-	struct sched *sched = fiber->sched;
-	int status, arguments = fiber->arguments, results = 0;
-
-	sched->current = fiber;
+	fiber->sched->current = fiber;
 	fiber->waiting = false;
-	fiber->arguments = 0;
 	running = fiber->L;
-	status = lua_resume(fiber->L, NULL, arguments, &results);
-	running = NULL;
-	if (status != LUA_YIELD) {
-		fiber_finish(fiber, status, results);
-		return;
-	}
-	sched->current = NULL;
+	sched_resume_fiber(fiber);
 }
 
 bool sched_run(struct sched *sched)
@@ -124,124 +163,8 @@ bool sched_run(struct sched *sched)
 		fiber->ready = false;
 		fiber_run(fiber);
 	}
+	running = NULL;
 	return sched->busy || !TAILQ_EMPTY(&sched->ready);
-}
-
-int sched_init(struct sched *sched, struct ev_loop *loop, lua_State *L)
-{
-	*sched = (struct sched){ .loop = loop, .L = L };
-	TAILQ_INIT(&sched->ready);
-	return slices_start();
-}
-
-void sched_done(struct sched *sched)
-{
-	struct itimerval never = { 0 };
-
-	if (sched->loop)
-		setitimer(ITIMER_PROF, &never, NULL);
-}
-
-static void fiber_ready(struct fiber *fiber)
-{
-	fiber->ready = true;
-	TAILQ_INSERT_TAIL(&fiber->sched->ready, fiber, ready_link);
-}
-
-struct fiber *fiber_start(struct sched *sched, struct scope *scope, lua_State *L, int arguments,
-	fiber_done done, void *userdata)
-{
-	struct fiber *fiber = calloc(1, sizeof(*fiber));
-
-	if (!fiber) {
-		lua_pop(L, arguments + 1);
-		return NULL;
-	}
-	*fiber = (struct fiber){
-		.sched = sched, .scope = scope, .arguments = arguments, .done = done, .userdata = userdata
-	};
-	fiber->L = lua_newthread(L);
-	fiber->reference = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_xmove(L, fiber->L, arguments + 1);
-	TAILQ_INSERT_TAIL(&scope->fibers, fiber, link);
-	fiber_ready(fiber);
-	return fiber;
-}
-
-struct fiber *fiber_check(lua_State *L, const char *function)
-{
-	struct fiber *fiber = runner_of(L)->sched.current;
-
-	if (!fiber)
-		vm_error(L,
-			"%s has to wait, and can't while the workflow is loaded: call it in a task's command",
-			function);
-	if (!lua_isyieldable(L))
-		vm_error(L,
-			"%s has to wait, and can't inside a comparator, a pattern's callback or a finalizer",
-			function);
-	if (fiber->scope->reason) {
-		lua_pushstring(L, fiber->scope->reason);
-		lua_error(L);
-	}
-	return fiber;
-}
-
-static int fiber_resumed(lua_State *L, int status, lua_KContext context)
-{
-	struct fiber *fiber = runner_of(L)->sched.current;
-	const char *reason = fiber->interrupt;
-
-	/* A coroutine that waits may be resumed by its own fiber only: what it waits for is kept there. */
-	if (fiber->parked != L)
-		return luaL_error(
-			L, "this coroutine waits in another task or goroutine, and can't be resumed here");
-	fiber->parked = NULL;
-	fiber->interrupt = NULL;
-	if (reason) {
-		lua_pushstring(L, reason);
-		return lua_error(L);
-	}
-	return fiber->collect ? fiber->collect(L, fiber->work) : 0;
-}
-
-int fiber_park(lua_State *L, const char *waits_for, int (*collect)(lua_State *L, void *work),
-	void (*withdraw)(void *work), void *work)
-{
-	struct fiber *fiber = runner_of(L)->sched.current;
-
-	fiber->parked = L;
-	fiber->waiting = true;
-	fiber->waits_for = waits_for;
-	fiber->collect = collect;
-	fiber->withdraw = withdraw;
-	fiber->work = work;
-	return lua_yieldk(L, 0, 0, fiber_resumed);
-}
-
-void fiber_wake(struct fiber *fiber)
-{
-	fiber->waits_for = NULL;
-	fiber->withdraw = NULL;
-	fiber_ready(fiber);
-}
-
-void fiber_interrupt(struct fiber *fiber, const char *reason)
-{
-	if (!fiber->waits_for)
-		return; /* it runs, or will: the next fiber_check() raises */
-	if (fiber->withdraw)
-		fiber->withdraw(fiber->work);
-	fiber->interrupt = reason;
-	fiber_wake(fiber);
-}
-
-void fiber_kill(struct fiber *fiber)
-{
-	if (fiber->waits_for && fiber->withdraw)
-		fiber->withdraw(fiber->work);
-	lua_resetthread(fiber->L);
-	fiber_free(fiber);
 }
 
 /* The continuation of coroutine.resume: `context` is the function that ends it. The coroutine is at index 1.
@@ -254,12 +177,16 @@ static int resume_continue(lua_State *L, int status, lua_KContext context)
 int sched_resume(
 	lua_State *L, lua_State *co, int arguments, int (*finish)(lua_State *L, int status, int results))
 {
-	struct fiber *fiber = runner_of(L)->sched.current;
+	struct sched *sched = &runner_of(L)->sched;
+	struct fiber *fiber = sched->current;
 	lua_State *before = running;
+	unsigned pin = !lua_isyieldable(L);
 	int status, results = 0;
 
 	running = before ? co : NULL;
+	sched->pinned += pin;
 	status = lua_resume(co, L, arguments, &results);
+	sched->pinned -= pin;
 	running = before;
 	if (status == LUA_YIELD && fiber && fiber->waiting) {
 		/* It waits for the loop: so do we, and everybody above. */

@@ -8,11 +8,15 @@
  * Waiting works inside coroutines that the workflow itself created: those resume through sched_resume().
  *
  * A fiber that computes for long is interrupted by a timer of processor time and yields to the loop, so that
- * frames, timeouts and cancel go on; other fibers do not run in between (the language is cooperative).
+ * frames, timeouts and cancel go on; other fibers do not run in between (the language is cooperative). Where
+ * it can't yield (a comparator of table.sort), the loop turns once inside of it.
+ *
+ * Fibers that have ended are used again, with their threads: a goroutine costs no allocation.
  */
 #include <ev.h>
 #include <lua.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 struct fiber;
@@ -23,32 +27,52 @@ struct scope;
 typedef void (*fiber_done)(struct fiber *fiber, lua_State *L, int status, int results, void *userdata);
 
 struct fiber {
-	TAILQ_ENTRY(fiber) link;       /* of its scope */
+	TAILQ_ENTRY(fiber) link;       /* of its scope, or of those that are kept for later */
 	TAILQ_ENTRY(fiber) ready_link; /* of the scheduler */
 	struct sched *sched;
 	struct scope *scope;
 	lua_State *L; /* its thread, kept alive by `reference` */
 	int reference;
+	uint32_t slot;	       /* its place in sched->slots */
+	int64_t id, wait;      /* of the fiber, of its wait: see fiber_find(); 0: none */
 	lua_State *parked;     /* the thread that waits: L, or a coroutine below it */
 	int arguments;	       /* of its function */
+	int passed;	       /* values that whoever woke it left on the stack of `parked` */
 	bool ready;	       /* in the queue */
 	const char *interrupt; /* raised when it goes on */
+	const char *ends;      /* it was cancelled alone: raised wherever it waits */
 	bool waiting;	       /* it yielded to the loop, not to a coroutine above */
-	bool told;	       /* its scope's end was raised in it while it computed */
+	bool blocked;	       /* only another fiber can wake it */
+	unsigned told;	       /* how often it was found computing after its end had come */
+	bool seen;	       /* the workflow has its thread in hand: it is not used again */
 	const char *waits_for; /* static text, for messages; NULL: does not wait */
 	int (*collect)(lua_State *L, void *work);
 	void (*withdraw)(void *work); /* forgets the waiter; the work itself may go on */
 	void *work;
+	ev_timer alarm; /* wakes it */
+	ev_timer limit; /* cancels it, also while it computes */
+	const char *limit_reason;
 	fiber_done done;
 	void *userdata;
 };
 
+TAILQ_HEAD(fiber_queue, fiber);
+
 struct sched {
 	struct ev_loop *loop;
 	lua_State *L; /* the main thread */
-	TAILQ_HEAD(fiber_queue, fiber) ready;
+	struct fiber_queue ready, idle;
+	size_t idle_count;
+	struct fiber **slots;
+	uint32_t *vacant; /* slots without a fiber */
+	size_t slot_count, slot_room, vacant_count;
+	int64_t sequence;
+	size_t count, blocked_count; /* fibers, those that are blocked */
 	struct fiber *current;
 	struct fiber *busy; /* was interrupted while it computed: runs before all others */
+	unsigned pinned;    /* coroutines that run above something that can't yield */
+	bool nested;	    /* the loop turns inside of a fiber that can't yield */
+	char *deadlock;	    /* the text of the last one: fibers point to it */
 };
 
 int sched_init(struct sched *sched, struct ev_loop *loop, lua_State *L);
@@ -57,8 +81,12 @@ void sched_done(struct sched *sched);
 /* Lets fibers run, up to a bound. Whether some could go on at once: then the loop must not sleep. */
 bool sched_run(struct sched *sched);
 
-/* Starts a fiber in `scope` with the function and its `arguments` on the top of the main thread, which are
- * popped. It runs at the end of this turn. NULL: out of memory. */
+/* Nothing else can happen in the run: when all fibers wait for each other, those that own a task get an
+ * error that lists who waits for what. Whether that was so. */
+bool sched_break_deadlock(struct sched *sched);
+
+/* Starts a fiber in `scope` with the function and its `arguments` on the top of `L`, which are popped. It
+ * runs at the end of this turn. NULL: out of memory, or there are a million already. May raise. */
 struct fiber *fiber_start(struct sched *sched, struct scope *scope, lua_State *L, int arguments,
 	fiber_done done, void *userdata);
 
@@ -72,17 +100,48 @@ struct fiber *fiber_check(lua_State *L, const char *function);
 int fiber_park(lua_State *L, const char *waits_for, int (*collect)(lua_State *L, void *work),
 	void (*withdraw)(void *work), void *work);
 
+/* The number that names the next wait of the fiber that runs. */
+int64_t fiber_announce(struct fiber *fiber);
+
+/* `return fiber_block(L, …)`: waits until fiber_pass() is called with that number, and returns what it
+ * passed; or for `ms` milliseconds, and returns nothing (below 0: for ever). */
+int fiber_block(lua_State *L, const char *waits_for, double ms);
+
+/* Wakes the one whose wait has this number, with the `count` values on the top of `L`. False, and nothing
+ * popped: it does not wait (any more). */
+bool fiber_pass(struct sched *sched, lua_State *L, int64_t wait, int count);
+
+/* Whether somebody's wait has this number. */
+bool fiber_waits(const struct sched *sched, int64_t wait);
+
+/* The fiber with this id, or NULL. */
+struct fiber *fiber_find(const struct sched *sched, int64_t id);
+
 /* The work is done: the waiting fiber goes on. */
 void fiber_wake(struct fiber *fiber);
 
 /* Raises `reason` at its waiting point, now or when it next wants to wait. */
 void fiber_interrupt(struct fiber *fiber, const char *reason);
 
-/* Ends it wherever it stands; its done callback is not called. */
+/* Ends this fiber alone: `reason`, which outlives it, is raised wherever it waits from now on. */
+void fiber_cancel(struct fiber *fiber, const char *reason);
+
+/* The same after `ms` milliseconds. */
+void fiber_limit(struct fiber *fiber, double ms, const char *reason);
+
+/* Ends it wherever it stands; its done callback is not called. The one that runs can't be killed: its scope's
+ * end is raised in it. */
 void fiber_kill(struct fiber *fiber);
+
+/* Whether `L` is the thread of a fiber, not a coroutine that the workflow made. */
+bool fiber_owns(lua_State *L);
 
 /* coroutine.resume for workflows: lua_resume() on `co`, but waits of the event loop pass through. Returns
  * like a lua_CFunction that ends with `finish(L, status, results)`; the results, or the error, are on the top
  * of `L`. */
 int sched_resume(
 	lua_State *L, lua_State *co, int arguments, int (*finish)(lua_State *L, int status, int results));
+
+/* For fiber.c: resumes it; lets its thread go. */
+void sched_resume_fiber(struct fiber *fiber);
+void sched_reset_thread(struct fiber *fiber);

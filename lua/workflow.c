@@ -430,6 +430,11 @@ static size_t waiting_for_retry(const struct workflow *workflow)
 	return n;
 }
 
+bool workflow_may_start(const struct workflow *workflow)
+{
+	return workflow->changed || waiting_for_retry(workflow);
+}
+
 void workflow_turn(struct workflow *workflow)
 {
 	while (workflow->changed && (workflow->phase == PHASE_TASKS || workflow->phase == PHASE_ALWAYS)) {

@@ -65,6 +65,9 @@ void workflow_report(struct workflow *workflow);
 /* The daemon's start came. */
 void workflow_start(struct workflow *workflow);
 
+/* Whether a task that does not run now may run later, whatever those do that run. */
+bool workflow_may_start(const struct workflow *workflow);
+
 /* Starts what can start. */
 void workflow_turn(struct workflow *workflow);
 

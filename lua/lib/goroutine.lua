@@ -1,308 +1,163 @@
 -- SPDX-License-Identifier: MIT
 -- goroutine: fibers of one task. They run in turn: another one goes on only where one waits.
 local core = ...
+local object, handle = core.library("object"), core.library("handle")
 local goroutine = {}
 
-local ticket = 0
-
--- Waits until unpark() is called with the ticket. When everybody waits like this, nobody ever will go on.
-local function wait(queue, what)
-	local blocked = core.blocked()
-	ticket = ticket + 1
-	local mine = ticket
-	local entry = { ticket = mine }
-	queue[#queue + 1] = entry
-	if blocked then
-		blocked[#blocked + 1] = (core.task() or "the workflow") .. " waits for " .. what
-		table.remove(queue)
-		core.fail("all goroutines wait for each other: " .. table.concat(blocked, "; "))
-	end
-	core.park(what, mine)
-	return entry
-end
-
--- Wakes the first that still waits; false when nobody does. `value` is handed over.
-local function wake(queue, ...)
-	while #queue > 0 do
-		local entry = table.remove(queue, 1)
-		entry.value, entry.ok = ...
-		if core.unpark(entry.ticket) then
-			return true, entry
-		end
-	end
-	return false
-end
-
-local function check_function(fn, name)
-	if type(fn) ~= "function" then
-		core.fail("goroutine." .. name .. ": a function is expected, not a " .. type(fn))
+-- What stands in files of its own, which are read when it is first called.
+local elsewhere = {
+	channel = { "channel", "new" }, select = { "select", "select" },
+	mutex = { "sync", "mutex" }, rwmutex = { "sync", "rwmutex" }, semaphore = { "sync", "semaphore" },
+	wait_group = { "sync", "wait_group" }, once = { "sync", "once" }, cond = { "sync", "cond" }, atomic_int = { "sync", "atomic_int" },
+	pool_create = { "pool", "create" }, pool_submit = { "pool", "submit" }, pool_wait = { "pool", "wait" },
+	pool_close = { "pool", "close" }, pool_stats = { "pool", "stats" },
+	pipeline = { "pipeline", "pipeline" }, fan_out = { "pipeline", "fan_out" }, fan_in = { "pipeline", "fan_in" },
+}
+for name, place in pairs(elsewhere) do
+	goroutine[name] = function(...)
+		return core.library(place[1])[place[2]](...)
 	end
 end
 
--- spawn(fn, …): its failure is a line in the log, and the value of await().
-local function start(fn, done, ...)
-	core.spawn(function(...)
-		local results = table.pack(pcall(fn, ...))
-		if not results[1] and not core.ending() then
-			core.log("goroutine: " .. tostring(results[2]) .. "\n")
-		end
-		done(results)
-	end, ...)
+-- goroutine.context(), and goroutine.context.with_timeout(ms) …
+goroutine.context = setmetatable({}, {
+	__index = function(_, name) return core.library("context").root(name) end,
+	__call = function() return core.library("context").new() end,
+	__metatable = false,
+})
+
+-- The older spelling of a channel's methods.
+for _, name in ipairs({ "send", "receive", "close", "len", "cap" }) do
+	goroutine["channel_" .. name] = function(ch, ...)
+		core.library("channel").check(ch, "goroutine.channel_" .. name)
+		return ch[name](ch, ...)
+	end
 end
 
 function goroutine.spawn(fn, ...)
-	check_function(fn, "spawn")
-	start(fn, function() end, ...)
+	if type(fn) ~= "function" then
+		object.check(fn, "function", "goroutine.spawn")
+	end
+	core.spawn(fn, ...)
 end
 
 function goroutine.spawn_many(count, fn)
-	check_function(fn, "spawn_many")
+	count = object.check_count(count, 0, "goroutine.spawn_many: the count")
+	object.check(fn, "function", "goroutine.spawn_many")
 	for i = 1, count do
-		goroutine.spawn(fn, i)
+		core.spawn(fn, i)
 	end
 end
 
 function goroutine.sleep(ms)
-	if type(ms) ~= "number" then
-		core.fail("goroutine.sleep: the milliseconds must be a number, not a " .. type(ms))
-	end
-	core.sleep(ms)
+	core.sleep(object.check_ms(ms, "goroutine.sleep"))
 end
 
--- async(fn, …) → handle; handle:await() → its results, or nil and the error.
-local handles = {}
-handles.__index = handles
-handles.__metatable = false
-
-function handles:await()
-	while not self.results do
-		wait(self.waiters, "a goroutine's result")
-	end
-	if not self.results[1] then
-		return nil, self.results[2]
-	end
-	return table.unpack(self.results, 2, self.results.n)
+-- The others have their turn.
+function goroutine.yield()
+	core.sleep(0)
 end
 
 function goroutine.async(fn, ...)
-	check_function(fn, "async")
-	local handle = setmetatable({ waiters = {} }, handles)
-	start(fn, function(results)
-		handle.results = results
-		while wake(handle.waiters) do
-		end
-	end, ...)
-	return handle
+	return handle.start(object.check(fn, "function", "goroutine.async"), ...)
 end
 
-function goroutine.await(handle)
-	if getmetatable(handle) ~= false or not rawget(handle, "waiters") then
-		core.fail("goroutine.await: what goroutine.async gave is expected")
+function goroutine.create(fn, ...)
+	return handle.start(object.check(fn, "function", "goroutine.create"), ...)
+end
+
+-- true and the results, or false and the error.
+function goroutine.await(one, ms)
+	return handle.check(one, "goroutine.await"):await(ms)
+end
+
+local function check_list(list, what)
+	object.check(list, "table", what)
+	for _, one in ipairs(list) do
+		handle.check(one, what)
 	end
-	return handle:await()
+	return list
+end
+
+local function records(list)
+	local result = {}
+	for i, one in ipairs(list) do
+		result[i] = one:record()
+	end
+	return result
 end
 
 function goroutine.await_all(list)
-	local results = {}
-	for i, handle in ipairs(list) do
-		local value, err = goroutine.await(handle)
-		if err ~= nil and value == nil then
-			core.fail("goroutine.await_all: " .. tostring(err), true)
+	handle.wait_many(check_list(list, "goroutine.await_all"))
+	return records(list)
+end
+
+-- With a limit in seconds.
+function goroutine.wait_all(list, seconds)
+	check_list(list, "goroutine.wait_all")
+	handle.wait_many(list, seconds and object.check_seconds(seconds, "goroutine.wait_all"))
+	return records(list)
+end
+
+function goroutine.wait_any(list, seconds)
+	check_list(list, "goroutine.wait_any")
+	local one = handle.wait_many(list, seconds and object.check_seconds(seconds, "goroutine.wait_any"), true)
+	return one and one:record() or { success = false, error = "timeout exceeded" }
+end
+
+-- true and the results, or false and "timeout exceeded" or the error.
+function goroutine.timeout(ms, fn, ...)
+	ms = object.check_ms(ms, "goroutine.timeout")
+	return handle.timeout(ms, object.check(fn, "function", "goroutine.timeout"), ...)
+end
+
+function goroutine.select_timeout(ms, cases)
+	return core.library("select").timeout(object.check_ms(ms, "goroutine.select_timeout"), cases)
+end
+
+local function limit_of(value, what)
+	if type(value) == "table" then
+		value = value.max_concurrent or value.max_workers or value.limit
+	end
+	return value and object.check_count(value, 1, what .. ": how many at once")
+end
+
+-- The first result of each, in order; when some failed, an error with what they said.
+local function results_of(handles, what)
+	local results, errors = {}, {}
+	for i, one in ipairs(handles) do
+		if one.results[1] then
+			results[i] = one.results[2]
+		else
+			errors[#errors + 1] = tostring(one.results[2])
 		end
-		results[i] = value
+	end
+	if #errors > 0 then
+		core.error(#errors == 1 and errors[1] or
+			what .. ": " .. #errors .. " of " .. #handles .. " failed: " .. table.concat(errors, "; ", 1, math.min(#errors, 10)), 0)
 	end
 	return results
 end
 
--- Applies fn to every item, all at once; results in the order of the items.
-function goroutine.map(items, fn)
-	check_function(fn, "map")
-	local list = {}
+-- Applies fn to every item, all at once, or `limit` at a time.
+function goroutine.map(items, fn, limit)
+	object.check(items, "table", "goroutine.map")
+	object.check(fn, "function", "goroutine.map")
+	local jobs = {}
 	for i, item in ipairs(items) do
-		list[i] = goroutine.async(fn, item, i)
+		jobs[i] = { fn, item, i, n = 3 }
 	end
-	return goroutine.await_all(list)
+	return results_of(handle.gather(jobs, limit_of(limit, "goroutine.map")), "goroutine.map")
 end
 
-function goroutine.parallel(fns)
-	local list = {}
-	for i, fn in ipairs(fns) do
-		list[i] = goroutine.async(fn)
+function goroutine.parallel(fns, limit)
+	object.check(fns, "table", "goroutine.parallel")
+	limit = limit or fns.max_concurrent
+	local jobs = {}
+	for i, fn in ipairs(fns.tasks or fns) do
+		jobs[i] = { object.check(fn, "function", "goroutine.parallel: function " .. i), n = 1 }
 	end
-	return goroutine.await_all(list)
-end
-
-local groups = {}
-groups.__index = groups
-groups.__metatable = false
-
-function groups:add(n)
-	self.count = self.count + (n or 1)
-	if self.count < 0 then
-		core.fail("wait_group: more done than added")
-	end
-	if self.count == 0 then
-		while wake(self.waiters) do
-		end
-	end
-end
-
-function groups:done()
-	self:add(-1)
-end
-
-function groups:wait()
-	while self.count > 0 do
-		wait(self.waiters, "a wait_group")
-	end
-end
-
-function goroutine.wait_group()
-	return setmetatable({ count = 0, waiters = {} }, groups)
-end
-
--- Channels.
-local channels = {}
-channels.__index = channels
-channels.__metatable = false
-
-function channels:try_send(value)
-	if value == nil then
-		core.fail("channel: nil can't be sent")
-	elseif self.closed then
-		core.fail("channel: it is closed, nothing can be sent")
-	end
-	if wake(self.receivers, value, true) then
-		return true
-	elseif #self.items < self.capacity then
-		self.items[#self.items + 1] = value
-		return true
-	end
-	return false
-end
-
-function channels:send(value)
-	if self:try_send(value) then
-		return true
-	end
-	-- The receiver takes the value from the entry.
-	self.offer = self.offer or {}
-	local blocked = { value = value }
-	self.offer[#self.offer + 1] = blocked
-	local entry = wait(self.senders, "room in a channel")
-	if not blocked.taken then
-		for i, other in ipairs(self.offer) do
-			if other == blocked then
-				table.remove(self.offer, i)
-			end
-		end
-		core.fail("channel: it was closed while a value waited")
-	end
-	return entry ~= nil
-end
-
--- The first value that waits, or nil.
-function channels:take()
-	local value
-	if #self.items > 0 then
-		value = table.remove(self.items, 1)
-	end
-	local offer = self.offer and table.remove(self.offer, 1)
-	if offer then
-		offer.taken = true
-		wake(self.senders)
-		if value == nil then
-			value = offer.value
-		else
-			self.items[#self.items + 1] = offer.value
-		end
-	end
-	return value
-end
-
--- value, true; or nil, false: nothing there now.
-function channels:try_receive()
-	local value = self:take()
-	return value, value ~= nil
-end
-
--- value, true; or nil, false: closed and empty.
-function channels:receive()
-	local value = self:take()
-	if value ~= nil then
-		return value, true
-	elseif self.closed then
-		return nil, false
-	end
-	local entry = wait(self.receivers, "a channel's value")
-	return entry.value, entry.ok or false
-end
-
-function channels:close()
-	if self.closed then
-		core.fail("channel: it is closed already")
-	end
-	self.closed = true
-	while wake(self.receivers, nil, false) do
-	end
-	while wake(self.senders) do
-	end
-end
-
-function channels:len()
-	return #self.items
-end
-
-function channels:cap()
-	return self.capacity
-end
-
-function channels:is_closed()
-	return self.closed
-end
-
-function channels:range()
-	return function()
-		return (self:receive())
-	end
-end
-
-function goroutine.channel(capacity)
-	if capacity ~= nil and (math.type(capacity) ~= "integer" or capacity < 0) then
-		core.fail("goroutine.channel: the capacity must be a whole number")
-	end
-	return setmetatable({ capacity = capacity or 0, items = {}, receivers = {}, senders = {}, closed = false }, channels)
-end
-
-local mutexes = {}
-mutexes.__index = mutexes
-mutexes.__metatable = false
-
-function mutexes:lock()
-	while self.locked do
-		wait(self.waiters, "a mutex")
-	end
-	self.locked = true
-end
-
-function mutexes:try_lock()
-	if self.locked then
-		return false
-	end
-	self.locked = true
-	return true
-end
-
-function mutexes:unlock()
-	if not self.locked then
-		core.fail("mutex: it is not locked")
-	end
-	self.locked = false
-	wake(self.waiters)
-end
-
-function goroutine.mutex()
-	return setmetatable({ locked = false, waiters = {} }, mutexes)
+	return results_of(handle.gather(jobs, limit_of(limit, "goroutine.parallel")), "goroutine.parallel")
 end
 
 return goroutine

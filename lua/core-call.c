@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* For the library that is written in Lua: calls to the daemon. */
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/core.h"
+#include "lua/runner.h"
+#include "lua/scope.h"
+#include "lua/value.h"
+
+struct question {
+	struct fiber *fiber;
+	struct call *call;
+	json_t *value;
+	char *error, *text;
+};
+
+static void question_free(struct question *question)
+{
+	json_decref(question->value);
+	free(question->error);
+	free(question->text);
+	free(question);
+}
+
+static void question_withdraw(void *work)
+{
+	struct question *question = work;
+
+	link_forget(question->call);
+	question_free(question);
+}
+
+static void question_answered(void *userdata, const struct answer *answer)
+{
+	struct question *question = userdata;
+
+	question->value = json_incref(answer->value);
+	question->error = answer->error ? strdup(answer->error) : NULL;
+	question->text = answer->text ? strdup(answer->text) : NULL;
+	fiber_wake(question->fiber);
+}
+
+/* The value; or nil, the sentence, the errno's name. */
+static int question_collect(lua_State *L, void *work)
+{
+	struct question *question = work;
+	int results = 1;
+
+	if (question->error) {
+		lua_pushnil(L);
+		lua_pushstring(L, question->text ? question->text : question->error);
+		lua_pushstring(L, question->error);
+		results = 3;
+	} else {
+		value_push(L, question->value);
+	}
+	question_free(question);
+	return results;
+}
+
+/* call(fn, args) */
+static int core_call(lua_State *L)
+{
+	const char *fn = luaL_checkstring(L, 1), *error;
+	struct fiber *fiber = fiber_check(L, fn);
+	struct question *question;
+	json_t *args;
+
+	args = value_get(L, 2, &error);
+	if (!args)
+		return luaL_error(L, "%s: %s", fn, error);
+	question = calloc(1, sizeof(*question));
+	if (!question) {
+		json_decref(args);
+		return luaL_error(L, "not enough memory");
+	}
+	question->fiber = fiber;
+	question->call =
+		link_call(&runner_of(L)->link, fn, args, fiber->scope->task, question_answered, question);
+	if (!question->call) {
+		question_free(question);
+		return luaL_error(L, "%s: can't be sent", fn);
+	}
+	return fiber_park(L, "the daemon's answer", question_collect, question_withdraw, question);
+}
+
+static void nobody_asked(void *userdata, const struct answer *answer)
+{
+}
+
+/* tell(fn, args): a call whose answer nobody waits for; also from where nothing can wait, a __close of a
+ * fiber that is cancelled. */
+static int core_tell(lua_State *L)
+{
+	const char *fn = luaL_checkstring(L, 1), *error;
+	struct runner *runner = runner_of(L);
+	struct fiber *fiber = runner->sched.current;
+	struct call *call;
+	json_t *args;
+
+	args = value_get(L, 2, &error);
+	if (!args)
+		return luaL_error(L, "%s: %s", fn, error);
+	call = link_call(&runner->link, fn, args, fiber ? fiber->scope->task : NULL, nobody_asked, NULL);
+	if (call)
+		link_forget(call);
+	return 0;
+}
+
+const luaL_Reg core_calls[] = {
+	{ "call", core_call },
+	{ "tell", core_tell },
+	{ NULL, NULL },
+};
