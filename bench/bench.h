@@ -25,6 +25,7 @@ void case_lock(const struct bench *bench);
 void case_clients(const struct bench *bench);
 void case_kv(const struct bench *bench);
 void case_workflow(const struct bench *bench);
+void case_load(const struct bench *bench);
 void case_tasks(const struct bench *bench);
 void case_start(const struct bench *bench);
 void case_deps(const struct bench *bench);

@@ -73,7 +73,7 @@ void case_clients(const struct bench *bench)
 
 		for (unsigned i = 0; i < CROWDS; i++) {
 			double worst, rate = crowd_measure(
-				      crowds[i].clients, locker_write, clients, SECONDS, &worst);
+					      crowds[i].clients, locker_write, clients, SECONDS, &worst);
 
 			samples_add(&rates[i], rate);
 			samples_add(&floors[i], one);

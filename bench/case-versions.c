@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Versions: a snapshot and a change of a stack of 20 KB beside a bare commit; 10,000 versions of a stack of 1,000
- * resources, each with one changed property: how much the database grows, and what it takes to open any of them.
+ * Versions: a snapshot and a change of a stack of 20 KB beside a bare commit; 10,000 versions of a stack of
+ * 1,000 resources, each with one changed property: how much the database grows, and what it takes to open any
+ * of them.
  */
 #include <ev.h>
 #include <jansson.h>
@@ -70,9 +71,10 @@ static void document_set(struct versions *versions)
 	size_t n = 0;
 
 	for (unsigned i = 0; n < DOCUMENT_SIZE; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "setting_%u: \"%x-%u\"\n", i, i * 2654435761U,
-			i == turn % 500 ? turn : i);
-	must(stack_set_text(versions->engine, NULL, versions->stack_id, STACK_VALUES, text, n, &fault), &fault);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "setting_%u: \"%x-%u\"\n", i,
+			i * 2654435761U, i == turn % 500 ? turn : i);
+	must(stack_set_text(versions->engine, NULL, versions->stack_id, STACK_VALUES, text, n, &fault),
+		&fault);
 }
 
 static void change_once(void *data)
@@ -94,12 +96,13 @@ static void snapshot_once(void *data)
 
 static void resource_set(struct versions *versions, unsigned resource, unsigned value)
 {
-	json_auto_t *properties = json_pack("{s:s, s:s, s:s, s:i, s:[s, s], s:{s:s, s:i}}", "path", "/etc/app.conf",
-		"owner", "root", "mode", "0644", "replicas", (int)value, "listen", "0.0.0.0:80", "[::]:80", "limits",
-		"memory", "512M", "cpu", 2);
+	json_auto_t *properties = json_pack("{s:s, s:s, s:s, s:i, s:[s, s], s:{s:s, s:i}}", "path",
+		"/etc/app.conf", "owner", "root", "mode", "0644", "replicas", (int)value, "listen",
+		"0.0.0.0:80", "[::]:80", "limits", "memory", "512M", "cpu", 2);
 	char name[32];
-	struct resource_draft draft = { .type = "service", .name = name, .module = "service",
-		.properties = properties };
+	struct resource_draft draft = {
+		.type = "service", .name = name, .module = "service", .properties = properties
+	};
 	enum resource_result result;
 	struct fault fault = { 0 };
 	int64_t id;
@@ -172,8 +175,8 @@ static void open_version(struct versions *versions, int64_t number)
 	struct version version;
 
 	must(version_find(versions->engine, versions->stack_id, number, &version), NULL);
-	must(version_item_each(versions->engine, versions->stack_id, number, VERSION_RESOURCE, NULL, count_item,
-		     &item),
+	must(version_item_each(
+		     versions->engine, versions->stack_id, number, VERSION_RESOURCE, NULL, count_item, &item),
 		NULL);
 	must(version_item_read(versions->engine, &item, &fault, &content), &fault);
 }

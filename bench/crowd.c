@@ -16,9 +16,10 @@ struct tally {
 	double worst; /* seconds */
 };
 
-/* A child: waits for the start, then goes on until the time is over. _exit(2), since nothing here is its own. */
-static void be_client(void (*once)(void *client), void *client, int start_fd, double seconds,
-	struct tally *tally)
+/* A child: waits for the start, then goes on until the time is over. _exit(2), since nothing here is its own.
+ */
+static void be_client(
+	void (*once)(void *client), void *client, int start_fd, double seconds, struct tally *tally)
 {
 	double end, begin;
 	char nothing;
@@ -50,8 +51,8 @@ static double tallies_sum(const struct tally *tallies, unsigned count, double *r
 	return total;
 }
 
-double crowd_measure(unsigned count, void (*once)(void *client), void *const *clients, double seconds,
-	double *ret_worst)
+double crowd_measure(
+	unsigned count, void (*once)(void *client), void *const *clients, double seconds, double *ret_worst)
 {
 	struct tally *tallies = mmap(NULL, CROWD_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-static const double PATIENCE = 0.003; /* seconds; a commit takes a tenth of it */
+static const double PATIENCE = 0.01; /* seconds; nobody sees it, and a commit takes a thirtieth of it */
 
 void turn_end(struct turn *turn)
 {

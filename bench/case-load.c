@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading and planning a workflow, by a runner from its start, beside the Lua interpreter that runs the same
+ * file with words that only remember what they were given. */
+#include <jansson.h>
+#include <libgen.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/frame.h"
+#include "bench/measure.h"
+#include "bench/server.h"
+
+static const char stub[] = "local meta = {}\n"
+			   "local function new(name) return setmetatable({ name = name }, meta) end\n"
+			   "function meta.__index(_, word)\n"
+			   "\treturn function(self, value) rawset(self, word, value); return self end\n"
+			   "end\n"
+			   "all = {}\n"
+			   "function task(name) local t = new(name); all[#all + 1] = t; return t end\n"
+			   "workflow = { define = new }\n";
+
+struct load {
+	char *runner, *script, *file, *text;
+};
+
+/* What the daemon sends; `loaded` is the answer. */
+static void load_once(void *data)
+{
+	struct load *load = data;
+	static const char head[] = "{\"op\": \"run\", \"run\": 1, \"file\": \"many.sloth\", \"workdir\": "
+				   "\"/nowhere\", \"values\": {}, "
+				   "\"options\": {}, \"resume\": null, \"stack\": null, "
+				   "\"limits\": {\"max_parallel_tasks\": 4, \"memory_bytes\": 536870912}}";
+	const char *argv[] = { load->runner, NULL };
+	CLEANUP(buffer_done) struct buffer buffer = { 0 };
+	posix_spawn_file_actions_t actions;
+	struct frame frame;
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		die("socketpair failed");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], 3);
+	if (posix_spawn(&pid, load->runner, &actions, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
+		die("%s can't be started", load->runner);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	frame_send(fds[0], head, strlen(head), load->text, strlen(load->text));
+	if (frame_receive(fds[0], &buffer, &frame) < 0 || !strstr(frame.head, "\"loaded\""))
+		die("%s does not load: %s", load->file, frame.head);
+	close(fds[0]);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void interpret_once(void *data)
+{
+	struct load *load = data;
+	const char *argv[] = { "lua5.4", load->script, NULL };
+
+	process_wait(process_start(argv));
+}
+
+static void compare_load(const struct bench *bench, int count, double aim)
+{
+	CLEANUP(cleanup_free) char *directory = strdup(bench->slothd);
+	CLEANUP(cleanup_free) char *name = text_of("load-%d", count);
+	CLEANUP(cleanup_free) char *script = NULL;
+	struct load load = { .runner = text_of("%s/../lua/sloth-runner", dirname(directory)),
+		.script = text_of("%s/load-%d.lua", bench->directory, count),
+		.file = text_of("%s.sloth", name),
+		.text = text_of("local tasks = {}\n"
+				"for i = 1, %d do\n"
+				"\tlocal t = task(\"t\" .. i):description(\"task \" .. i):command(\"true\")\n"
+				"\tif i > 1 then t:depends_on({ \"t\" .. i // 2 }) end\n"
+				"\ttasks[i] = t:timeout(\"5m\"):retries(2):build()\n"
+				"end\n"
+				"workflow.define(\"many\"):tasks(tasks):config({ max_parallel_tasks = 2 })\n",
+			count) };
+
+	script = text_of("%s%s", stub, load.text);
+	file_write(load.script, script);
+	compare(&(struct comparison){ .name = name,
+		.against = "lua5.4 with the same file",
+		.unit = "us",
+		.aim = aim,
+		.rounds = bench->rounds,
+		.samples = 50,
+		.ours = { load_once, &load },
+		.floor = { interpret_once, &load } });
+	free(load.runner);
+	free(load.script);
+	free(load.file);
+	free(load.text);
+}
+
+void case_load(const struct bench *bench)
+{
+	compare_load(bench, 5, 2);
+	compare_load(bench, 1000, 1.5);
+}
