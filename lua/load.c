@@ -353,9 +353,13 @@ int workflow_load(struct workflow *workflow, const char *text, size_t size, stru
 			"NAME.sloth",
 			workflow->runner->file);
 
+	/* Nearly all that loading makes is kept; where memory is short, it is collected all the same. */
+	lua_gc(vm->L, LUA_GCSTOP);
 	lua_pushcfunction(vm->L, load_text);
 	lua_pushlightuserdata(vm->L, &source);
-	if (vm_call(vm, 1, 0) != LUA_OK) {
+	r = vm_call(vm, 1, 0);
+	lua_gc(vm->L, LUA_GCRESTART);
+	if (r != LUA_OK) {
 		const char *message = lua_tostring(vm->L, -1);
 
 		return fault_set(fault, EINVAL, "%s",

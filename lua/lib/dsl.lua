@@ -68,29 +68,37 @@ local words = {
 	user = { kind = kinds.user },
 }
 
--- Sets a word. Messages and edges bear the place in the workflow that called into this library.
+local function add_edges(spec, names)
+	local edges, where = spec.edges, place.here()
+	for i = 1, #names do
+		local on = names[i]
+		edges[on] = edges[on] or where
+	end
+end
+
+-- Sets a word of `owner` ("task"). Messages and edges bear the place in the workflow that called into this library.
 function dsl.set_word(owner, list, spec, name, ...)
 	local word = list[name]
+	local function whose()
+		return owner .. " '" .. spec.name .. "'"
+	end
 	if not word then
-		place.fail(owner .. " has no '" .. tostring(name) .. "'" .. suggest(name, keys(list)))
+		place.fail(whose() .. " has no '" .. tostring(name) .. "'" .. suggest(name, keys(list)))
 	elseif word.inert then
-		return dsl.note(owner .. ": '" .. name .. "' has no effect")
+		return dsl.note(whose() .. ": '" .. name .. "' has no effect")
 	elseif not word.kind then
-		place.fail(owner .. ": '" .. name .. "' is not supported by this version")
+		place.fail(whose() .. ": '" .. name .. "' is not supported by this version")
 	end
 	local value, what = word.kind(...)
 	if value and word.later then
-		dsl.note(owner .. ": '" .. name .. "': " .. word.later)
+		dsl.note(whose() .. ": '" .. name .. "': " .. word.later)
 	end
 	if value == nil then
-		place.fail(owner .. ": '" .. name .. "' must be " .. what)
+		place.fail(whose() .. ": '" .. name .. "' must be " .. what)
 	end
 	spec[word.field or name] = value
 	if word.edges then
-		local where = place.here()
-		for _, on in ipairs(value) do
-			spec.edges[on] = spec.edges[on] or where
-		end
+		add_edges(spec, value)
 	end
 end
 local set_word = dsl.set_word
@@ -137,13 +145,24 @@ function task_meta:__call(t)
 	return self
 end
 
-for name in pairs(words) do
+-- Workflows may have thousands of tasks: a word that is right goes the short way.
+for name, word in pairs(words) do
+	local kind, field = word.kind, word.field or name
+	local plain = kind and not word.edges and not word.later
 	task_methods[name] = function(self, ...)
 		local spec = specs[self]
 		if not spec then
 			place.fail("call it as a method: task(…):" .. name .. "(…)")
 		end
-		set_word("task '" .. spec.name .. "'", words, spec, name, ...)
+		local value
+		if plain then
+			value = kind(...)
+		end
+		if value ~= nil then
+			spec[field] = value
+		else
+			set_word("task", words, spec, name, ...)
+		end
 		spec.touched = true
 		return self
 	end
@@ -206,7 +225,7 @@ function dsl.set_table(object, t)
 	end
 	for _, key in ipairs(keys(t)) do
 		if key ~= "name" and key ~= "uses" then
-			set_word("task '" .. spec.name .. "'", words, spec, key, t[key])
+			set_word("task", words, spec, key, t[key])
 		end
 	end
 end

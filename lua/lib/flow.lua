@@ -49,7 +49,7 @@ local function config_table(spec, t)
 	end
 	check_names(owner, t)
 	for _, key in ipairs(keys(t)) do
-		dsl.set_word(owner, config_words, spec, key, t[key])
+		dsl.set_word("the config of workflow", config_words, spec, key, t[key])
 		if not config_words[key].inert then
 			spec.config[key] = t[key]
 		end
@@ -167,7 +167,7 @@ local function set_flow_word(spec, name, ...)
 			word.set(spec, (select(i, ...)))
 		end
 	else
-		dsl.set_word("workflow '" .. spec.name .. "'", flow_words, spec, name, ...)
+		dsl.set_word("workflow", flow_words, spec, name, ...)
 	end
 end
 

@@ -158,7 +158,14 @@ function kinds.strings(...)
 end
 
 -- Names of tasks: strings, task objects, plain tables with a name, lists of these, several arguments.
-function kinds.names(...)
+function kinds.names(first, ...)
+	if type(first) == "string" and select("#", ...) == 0 then
+		return { first }
+	end
+	return kinds.many_names(first, ...)
+end
+
+function kinds.many_names(...)
 	local list = {}
 	local function add(v)
 		if type(v) == "string" then
@@ -262,12 +269,14 @@ function kinds.retries(count, how)
 	elseif how ~= nil and type(how) ~= "table" then
 		return nil, "a number, and the strategy or a table"
 	end
-	how = how or {}
+	policy.count = count
+	if how == nil then
+		return policy
+	end
 	local ok, what = check_words(how, retry_words, "a table")
 	if not ok then
 		return nil, what
 	end
-	policy.count = count
 	if how.strategy ~= nil then
 		policy.strategy, what = kinds.strategy(how.strategy)
 		policy.said = true
