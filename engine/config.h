@@ -23,6 +23,8 @@ struct config {
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
 	bool cgroups;			   /* a cgroup for each run, where that can be */
+	int64_t max_artifact_size;	   /* bytes of one file that a task keeps */
+	int64_t max_run_artifacts;	   /* bytes of all that a run keeps */
 	int64_t backup_interval_ms;	   /* between backups that nobody asks for; 0: none */
 	int64_t backup_keep;		   /* of those */
 	bool strict_mode;		   /* validation: warnings fail, too */

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/artifact.h"
 #include "engine/folder.h"
 #include "engine/snapshot.h"
 
@@ -197,6 +198,29 @@ static int apply_loaded(struct runner *runner, json_t *head, const struct frame 
 	return 0;
 }
 
+/* A task that the run before had done: what it kept is this run's, too. */
+static int take_over_artifacts(struct runner *runner, const struct task *task)
+{
+	struct engine *engine = runner->of->engine;
+	struct task before;
+	int r = task_find(engine, runner->retry_of, task->name, &before);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : artifact_take_over(engine, before.id, runner->run_id, task->id);
+}
+
+/* What the try has saved is there with the task's new state, or goes with it. `task` is as it was before. */
+static int task_artifacts(struct runner *runner, const struct task *task, enum task_status status)
+{
+	struct engine *engine = runner->of->engine;
+	bool done = status == TASK_SUCCESS || status == TASK_UNCHANGED;
+
+	if (done && task->status == TASK_PENDING && runner->retry_of)
+		return take_over_artifacts(runner, task);
+	if (!runner->artifacts || (!task_status_final(status) && status != TASK_RETRY_WAIT))
+		return 0;
+	return done ? artifact_keep(engine, runner->run_id, task->id) : artifact_drop(engine, task->id);
+}
+
 static int apply_task(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	struct engine *engine = runner->of->engine;
@@ -223,7 +247,16 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	r = task_set_status_at(engine, task.id, status,
 		(int)json_integer_value(json_object_get(head, "try")), get_text(head, "error"), output,
 		&moment);
-	return r == -EINVAL ? -EPROTO : r;
+	if (r == -EINVAL)
+		return -EPROTO;
+	return r < 0 ? r : task_artifacts(runner, &task, status);
+}
+
+static int apply_artifact(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	return artifact_receive(runner->of->engine, runner->run_id,
+		json_integer_value(json_object_get(head, "id")),
+		json_integer_value(json_object_get(head, "offset")), frame->body, frame->body_size);
 }
 
 static int apply_log(struct runner *runner, json_t *head, const struct frame *frame)
@@ -279,6 +312,7 @@ static const struct {
 } frame_rows[] = {
 	{ "log", apply_log, true },
 	{ "task", apply_task, true },
+	{ "artifact", apply_artifact, true },
 	{ "call", apply_call },
 	{ "loaded", apply_loaded },
 	{ "refused", apply_refused },

@@ -48,6 +48,7 @@ struct runner {
 	int64_t stack_id;	       /* 0: not known yet */
 	int64_t parent;		       /* the run whose task submitted it; 0: none */
 	enum slot slot;		       /* … that it takes */
+	bool artifacts;		       /* its tasks keep some, or may have */
 	pid_t pid;
 	char mark[RUNNER_MARK_SIZE];   /* NAME=VALUE in the environment of all that it starts */
 	char cgroup[CGROUP_PATH_SIZE]; /* its group; "": it has none */
@@ -85,8 +86,9 @@ struct runners {
 	char program[4096];
 	char work[4096];
 	TAILQ_HEAD(, runner) list;
-	TAILQ_HEAD(, check) checks;  /* check.c's */
-	int64_t last_check;	     /* below 0 */
+	TAILQ_HEAD(, check) checks; /* check.c's */
+	json_t *removed;    /* ids of runs that were deleted in this turn: their artifacts go after it */
+	int64_t last_check; /* below 0 */
 	char base[CGROUP_PATH_SIZE]; /* where groups are made; "": nowhere */
 	bool base_known;
 	SLIST_HEAD(, group) groups; /* of runs that are over, with somebody in them */

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "engine/artifact.h"
 
 enum {
 	AWAY_SECONDS = 20, /* for a process to come back */
@@ -65,6 +66,8 @@ static int recover_one(void *userdata, const struct run *run)
 	runner->run_id = run->id;
 	runner->state = RUNNER_AWAY;
 	runner->own_lock = run->holds_lock;
+	runner->artifacts = true; /* or not: it has forgotten */
+	runner->retry_of = run->retry_of;
 	runner->last_seq = runner->stored_seq = run->last_seq;
 	runner->submitter = (struct caller){ .uid = run->uid, .gid = run->gid, .pid = run->pid };
 	if (run_text(runners->engine, run->id, RUN_OUTPUTS, &outputs) == 0 && outputs.size) {
@@ -85,6 +88,7 @@ int runners_recover(struct runners *runners)
 	if (r < 0)
 		return r;
 	runners_tidy_old(runners);
+	artifact_collect_all(runners->engine);
 	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
 		next = TAILQ_NEXT(runner, runners);
 		if (run_get(runners->engine, runner->run_id, &run) < 0)

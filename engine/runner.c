@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "build.h"
+#include "engine/artifact.h"
 #include "engine/calls.h"
 #include "engine/check.h"
 #include "engine/lock.h"
@@ -140,6 +141,8 @@ int runner_finish(
 			r = release_locks(runner, &run);
 		if (r == 0)
 			r = runner_forget_secrets(runner);
+		if (r == 0 && runner->artifacts)
+			r = artifact_drop_all(engine, runner->run_id);
 	}
 	if (r == 0)
 		r = store_change_end(&change);
@@ -348,8 +351,22 @@ static void go_on(struct runner *runner)
 	if (runner->gone && runner->state == RUNNER_FINISHED) {
 		remove_empty_work(runner);
 		runner_drop_group(runner);
+		if (runner->artifacts)
+			artifact_collect(runner->of->engine, runner->run_id);
 		runner_free(runner);
 	}
+}
+
+/* Runs that were deleted in this turn; when it failed they are still there. */
+static void collect_removed(struct runners *runners, bool failed)
+{
+	json_t *id;
+	size_t i;
+
+	if (!failed)
+		json_array_foreach (runners->removed, i, id)
+			artifact_collect(runners->engine, json_integer_value(id));
+	json_array_clear(runners->removed);
 }
 
 /* After the commit, or after it failed. */
@@ -362,6 +379,7 @@ static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	if (runners->engine->patient)
 		return; /* the turn goes on */
 	runners->failed_turns = runners->engine->failed_turns;
+	collect_removed(runners, failed);
 	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
 		next = TAILQ_NEXT(runner, runners);
 		if (failed) {
@@ -404,6 +422,7 @@ int runners_new(
 	TAILQ_INIT(&runners->list);
 	TAILQ_INIT(&runners->checks);
 	runners_tidy_start(runners);
+	runners->removed = json_array();
 	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
 	snprintf(runners->work, sizeof(runners->work), "%.4000s/work", engine->home);
 	find_program(runners->program, sizeof(runners->program));
@@ -438,6 +457,7 @@ void runners_free(struct runners *runners)
 		runner_free(TAILQ_FIRST(&runners->list));
 	checks_free(runners);
 	runners_tidy_end(runners);
+	json_decref(runners->removed);
 	ev_ref(runners->engine->loop);
 	ev_prepare_stop(runners->engine->loop, &runners->after);
 	free(runners);
@@ -458,6 +478,7 @@ void runners_remove_work(struct runners *runners, const struct run *run)
 	 * with ours. */
 	if (rmdir(work) < 0 && errno == ENOTEMPTY)
 		spawner_remove(runners->spawner, work, run->uid, run->gid);
+	json_array_append_new(runners->removed, json_integer(run->id));
 }
 
 size_t runners_count(const struct runners *runners)

@@ -14,6 +14,7 @@ struct question {
 	struct call *call;
 	json_t *value;
 	char *error, *text;
+	struct buffer bytes;
 };
 
 static void question_free(struct question *question)
@@ -21,6 +22,7 @@ static void question_free(struct question *question)
 	json_decref(question->value);
 	free(question->error);
 	free(question->text);
+	buffer_done(&question->bytes);
 	free(question);
 }
 
@@ -39,10 +41,12 @@ static void question_answered(void *userdata, const struct answer *answer)
 	question->value = json_incref(answer->value);
 	question->error = answer->error ? strdup(answer->error) : NULL;
 	question->text = answer->text ? strdup(answer->text) : NULL;
+	question->bytes = *answer->bytes;
+	*answer->bytes = (struct buffer){ 0 };
 	fiber_wake(question->fiber);
 }
 
-/* The value; or nil, the sentence, the errno's name. */
+/* The value, or the bytes that it stands for; or nil, the sentence, the errno's name. */
 static int question_collect(lua_State *L, void *work)
 {
 	struct question *question = work;
@@ -53,6 +57,8 @@ static int question_collect(lua_State *L, void *work)
 		lua_pushstring(L, question->text ? question->text : question->error);
 		lua_pushstring(L, question->error);
 		results = 3;
+	} else if (question->bytes.size) {
+		lua_pushlstring(L, question->bytes.data, question->bytes.size);
 	} else {
 		value_push(L, question->value);
 	}

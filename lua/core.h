@@ -6,6 +6,7 @@
 #include <lua.h>
 
 /* Its parts, a file each. */
-extern const luaL_Reg core_wait[], core_calls[], core_commands[], core_files[], core_text[], core_web[];
+extern const luaL_Reg core_wait[], core_calls[], core_commands[], core_files[], core_text[], core_web[],
+	core_artifacts[];
 
 void core_push(lua_State *L);

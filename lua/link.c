@@ -32,11 +32,13 @@ struct call {
 	call_done done; /* NULL: forgotten */
 	void *userdata;
 	json_t *head; /* owned; sent again to a new daemon: the old one may have died before it answered */
+	struct buffer bytes; /* that came before the answer */
 };
 
 static void call_free(struct call *call)
 {
 	json_decref(call->head);
+	buffer_done(&call->bytes);
 	free(call);
 }
 
@@ -91,14 +93,19 @@ static int log_flush(struct link *link)
 	return r;
 }
 
-int link_send(struct link *link, json_t *head)
+int link_send_body(struct link *link, json_t *head, const void *body, size_t size)
 {
 	int r = log_flush(link);
 
 	if (r == 0)
-		r = frame_queue(link, head, NULL, 0);
+		r = frame_queue(link, head, body, size);
 	json_decref(head);
 	return r;
+}
+
+int link_send(struct link *link, json_t *head)
+{
+	return link_send_body(link, head, NULL, 0);
 }
 
 static bool log_is_of(const struct link *link, const char *task, int try, const char *stream)
@@ -214,6 +221,27 @@ void link_forget(struct call *call)
 	call->done = NULL;
 }
 
+static struct call *find_call(struct link *link, uint64_t seq)
+{
+	struct call *call;
+
+	TAILQ_FOREACH (call, &link->calls, link)
+		if (call->seq == seq)
+			break;
+	return call;
+}
+
+/* A part of an answer that is no text. A daemon that died in between sends it again. */
+static void link_bytes(struct link *link, uint64_t seq, const struct frame *frame)
+{
+	struct call *call = find_call(link, seq);
+
+	if (!call || !call->done)
+		return;
+	buffer_truncate(&call->bytes, 0);
+	buffer_append(&call->bytes, frame->body, frame->body_size);
+}
+
 static void link_answered(struct link *link, json_t *head)
 {
 	uint64_t seq = (uint64_t)json_integer_value(json_object_get(head, "seq"));
@@ -222,14 +250,12 @@ static void link_answered(struct link *link, json_t *head)
 		.error = json_string_value(json_object_get(head, "errno")),
 		.text = json_string_value(json_object_get(head, "text")),
 	};
-	struct call *call;
+	struct call *call = find_call(link, seq);
 
-	TAILQ_FOREACH (call, &link->calls, link)
-		if (call->seq == seq)
-			break;
 	if (!call)
 		return; /* answered before the socket broke, and again after */
 	TAILQ_REMOVE(&link->calls, call, link);
+	answer.bytes = &call->bytes;
 	if (call->done)
 		call->done(call->userdata, &answer);
 	call_free(call);
@@ -281,6 +307,8 @@ static void link_frame(struct conn *conn, const struct frame *frame)
 		link_acked(link, seq);
 	else if (!strcmp(op, "return"))
 		link_answered(link, head);
+	else if (!strcmp(op, "bytes"))
+		link_bytes(link, seq, frame);
 	else if (!strcmp(op, "taken_up"))
 		link_taken_up(link, seq);
 	else

@@ -34,6 +34,7 @@ struct answer {
 	json_t *value;
 	const char *error; /* NULL: success */
 	const char *text;
+	struct buffer *bytes; /* may be taken; empty: there were none */
 };
 
 typedef void (*call_done)(void *userdata, const struct answer *answer);
@@ -75,6 +76,7 @@ int link_identify(struct link *link, int64_t run, const char *secret, const char
 /* Numbers and queues a frame. Takes the reference to `head` (NULL: out of memory when it was made). 0 or
  * -errno. */
 int link_send(struct link *link, json_t *head);
+int link_send_body(struct link *link, json_t *head, const void *body, size_t size);
 
 /* From now on the log of a task says only that it is not kept. */
 int link_hush(struct link *link, const char *task);

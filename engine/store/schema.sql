@@ -319,6 +319,19 @@ CREATE TABLE transitions (
 	error TEXT NOT NULL,            -- why, '': nothing to say
 	PRIMARY KEY (run_id, start)
 ) WITHOUT ROWID;
+-- Files that tasks keep with their run. The bytes are artifacts/RUN/ID in the home.
+CREATE TABLE artifacts (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	task_id BIGINT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+	path TEXT NOT NULL,             -- relative to the task's directory
+	mode BIGINT NOT NULL,           -- permission bits
+	size BIGINT NOT NULL,           -- bytes
+	received BIGINT NOT NULL,       -- of which so many have come
+	kept_ms BIGINT NOT NULL,        -- when its task succeeded, 0: not yet, and nobody sees it
+	UNIQUE (run_id, path)
+);
+CREATE INDEX artifacts_of_task ON artifacts (task_id);
 
 -- What stands in runs/ and stacks/S/runs/: the text last submitted under a name.
 CREATE TABLE workflow_files (

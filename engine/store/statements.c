@@ -54,6 +54,8 @@
 	"id, run_id, position, name, status, tries, started_ms, finished_ms, updated_ms, log_size, "         \
 	"log_json_size"
 
+#define ARTIFACT_COLUMNS "id, run_id, task_id, path, mode, size, received, kept_ms"
+
 #define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes, dropped"
 
 #define DESTROYED_COLUMNS "id, name, uid, gid, mode, token, destroyed_ms, destroyed_by"
@@ -365,6 +367,23 @@ const char *const statements[SQL_COUNT] = {
 				"ON CONFLICT (run_id, seq) DO UPDATE SET answer = excluded.answer",
 	[SQL_RUN_FIND_ANSWER] = "SELECT answer FROM run_answers WHERE run_id = $1 AND seq = $2",
 	[SQL_RUN_DROP_ANSWERS] = "DELETE FROM run_answers WHERE run_id = $1 AND seq < $2",
+
+	[SQL_ARTIFACT_ADD] = "INSERT INTO artifacts (run_id, task_id, path, mode, size, received, kept_ms) "
+			     "VALUES ($1, $2, $3, $4, $5, 0, 0)",
+	[SQL_ARTIFACT_GET] = "SELECT " ARTIFACT_COLUMNS " FROM artifacts WHERE id = $1",
+	[SQL_ARTIFACT_FIND] = "SELECT " ARTIFACT_COLUMNS " FROM artifacts WHERE run_id = $1 AND path = $2",
+	[SQL_ARTIFACT_BELOW] = "SELECT " ARTIFACT_COLUMNS " FROM artifacts WHERE run_id = $1 "
+			       "AND path >= $2 AND path < $3 ORDER BY path LIMIT 1",
+	[SQL_ARTIFACT_EACH] = "SELECT " ARTIFACT_COLUMNS " FROM artifacts WHERE run_id = $1 "
+			      "AND ($2 = 0 OR task_id = $2) AND path >= $3 AND path < $4 AND kept_ms > 0 "
+			      "ORDER BY path",
+	[SQL_ARTIFACT_SUM] = "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM artifacts WHERE run_id = $1",
+	[SQL_ARTIFACT_RUN] = "SELECT run_id FROM artifacts WHERE id = $1",
+	[SQL_ARTIFACT_RECEIVED] = "UPDATE artifacts SET received = $2 WHERE id = $1",
+	[SQL_ARTIFACT_MISSING] = "SELECT COUNT(*) FROM artifacts WHERE task_id = $1 AND received < size",
+	[SQL_ARTIFACT_KEEP] = "UPDATE artifacts SET kept_ms = $2 WHERE task_id = $1 AND kept_ms = 0",
+	[SQL_ARTIFACT_DROP] = "DELETE FROM artifacts WHERE task_id = $1 AND kept_ms = 0",
+	[SQL_ARTIFACT_DROP_RUN] = "DELETE FROM artifacts WHERE run_id = $1 AND kept_ms = 0",
 
 	[SQL_TASK_ADD] = "INSERT INTO tasks (run_id, position, name, status, tries, started_ms, finished_ms, "
 			 "updated_ms, "

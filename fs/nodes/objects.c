@@ -49,6 +49,10 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_DESTROYED] = &destroyed_directory,
 	[TABLE_DESTROYED_STACK] = &destroyed_stack_directory,
 	[TABLE_BACKUPS] = &backups_directory,
+	[TABLE_RUN_ARTIFACTS] = &run_artifacts_directory,
+	[TABLE_RUN_ARTIFACT_FOLDER] = &run_artifact_folder,
+	[TABLE_TASK_ARTIFACTS] = &task_artifacts_directory,
+	[TABLE_TASK_ARTIFACT_FOLDER] = &task_artifact_folder,
 };
 
 int object_system(struct view *view, struct object *ret_object)

@@ -477,6 +477,9 @@ static const struct entry run_entries[] = {
 	{ .name = "junit.xml", .help = "its tasks as a test report", .kind = KIND_TEXT, .mode = 0444,
 	  .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS | ASPECT_LOG,
 	  .object = object_run, .show = junit_show },
+	{ .name = "artifacts", .help = "what its tasks have kept", .kind = KIND_DIRECTORY, .mode = 0555, .fleeting = true,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_NAMES, .directory = &run_artifacts_directory,
+	  .object = object_run },
 };
 /* clang-format on */
 

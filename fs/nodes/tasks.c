@@ -157,6 +157,9 @@ static const struct entry task_entries[] = {
 	{ .name = "log.json", .help = "what it prints, as JSON lines", .kind = KIND_STREAM, .mode = 0444,
 	  .subject = SUBJECT_TASK, .aspects = ASPECT_LOG | ASPECT_STATUS | ASPECT_TASKS, .object = object_task,
 	  .stream = &task_log_json_stream },
+	{ .name = "artifacts", .help = "what it has kept", .kind = KIND_DIRECTORY, .mode = 0555, .fleeting = true,
+	  .subject = SUBJECT_TASK, .aspects = ASPECT_NAMES, .directory = &task_artifacts_directory,
+	  .object = object_task },
 };
 /* clang-format on */
 

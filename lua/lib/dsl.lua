@@ -61,8 +61,8 @@ local words = {
 	max_retry_delay = { kind = kinds.duration },
 	resources = { inert = true },
 	security_policy = { inert = true },
-	artifacts = {},
-	consumes = {},
+	artifacts = { kind = kinds.globs },
+	consumes = { kind = kinds.consumed, edges = true },
 	idempotent = {},
 	undo = {},
 	user = { kind = kinds.user },
@@ -71,7 +71,7 @@ local words = {
 local function add_edges(spec, names)
 	local edges, where = spec.edges, place.here()
 	for i = 1, #names do
-		local on = names[i]
+		local on = type(names[i]) == "table" and names[i].task or names[i]
 		edges[on] = edges[on] or where
 	end
 end

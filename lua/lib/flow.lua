@@ -320,6 +320,15 @@ local function numbers_of(spec, names, number_of)
 	return list
 end
 
+-- What a task consumes must be there before.
+local function needed(task)
+	local names = table.move(task.depends_on or {}, 1, #(task.depends_on or {}), 1, {})
+	for _, wanted in ipairs(task.consumes or {}) do
+		names[#names + 1] = wanted.task
+	end
+	return names
+end
+
 -- What a task takes from its workflow and from the command line.
 local function complete(task, spec, options)
 	local retries = task.retries
@@ -361,7 +370,7 @@ function flow.finish(file, options)
 		complete(task, spec, options)
 	end
 	for _, task in ipairs(tasks) do
-		task.depends = numbers_of(task, task.depends_on, number_of)
+		task.depends = numbers_of(task, needed(task), number_of)
 		task.after_failure = numbers_of(task, task.next_if_fail, number_of)
 		for _, on in ipairs(task.depends) do
 			if tasks[on].always and not task.always then

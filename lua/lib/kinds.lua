@@ -193,6 +193,37 @@ function kinds.many_names(...)
 	return list
 end
 
+-- Globs of files below the task's directory.
+function kinds.globs(...)
+	local what = "a relative path or glob, without '..', or a list of these"
+	local list = kinds.strings(...)
+	for _, glob in ipairs(list or {}) do
+		if glob == "" or glob:sub(1, 1) == "/" or ("/" .. glob .. "/"):find("/%.?%.?/") then
+			return nil, what .. ", not '" .. glob .. "'"
+		end
+	end
+	if not list or #list == 0 then
+		return nil, what
+	end
+	return list
+end
+
+-- What other tasks keep: "task", "task/glob", task objects, lists of these.
+function kinds.consumed(...)
+	local list = {}
+	for _, name in ipairs(kinds.names(...) or {}) do
+		local task, glob = name:match("^([^/]+)/(.+)$")
+		if not task and name:find("/", 1, true) then
+			return nil, "'task', 'task/glob' or a list of these, not '" .. name .. "'"
+		end
+		list[#list + 1] = { task = task or name, glob = glob }
+	end
+	if #list == 0 then
+		return nil, "'task', 'task/glob', or a list of these"
+	end
+	return list
+end
+
 -- Where a task runs: a name, a list of names, { address = … }, { tags = … }, or a function that gives one of these.
 function kinds.host(...)
 	local v, expected = ..., "an agent's name, a list of names, a table with address or tags, or a function"

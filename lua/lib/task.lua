@@ -283,6 +283,12 @@ local function one_try(spec, try, deps)
 			return problem
 		end
 	end
+	if spec.consumes then
+		local problem = core.library("artifacts").fetch(spec.consumes)
+		if problem then
+			return { status = "failed", error = problem }
+		end
+	end
 	if try > 1 and spec.on_retry then
 		local results = guarded(call, spec.on_retry, this, params, spec.last_error, try)
 		if not results[1] then
@@ -315,10 +321,16 @@ local function one_try(spec, try, deps)
 			return after
 		end
 	end
+	if spec.artifacts and outcome.status ~= "failed" then
+		local problem = core.library("artifacts").save(spec.artifacts, spec.sensitive)
+		if problem then
+			return { status = "failed", error = problem, outputs = outcome.outputs }
+		end
+	end
 	return outcome
 end
 
-local HOOKS = { "remote", "run_if", "abort_if", "on_retry", "pre_hook", "post_hook", "outputs" } -- what a bare script has not
+local HOOKS = { "remote", "run_if", "abort_if", "on_retry", "pre_hook", "post_hook", "outputs", "consumes", "artifacts" } -- what a bare script has not
 
 -- Within another task's function: ok, message, outputs.
 function task.inline(spec)

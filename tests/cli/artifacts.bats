@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# Files that tasks keep with their run, and give to others.
+
+bats_require_minimum_version 1.5.0
+load common
+
+# flow NAME: standard input is the workflow; it is run.
+flow()
+{
+	cat >"$1.sloth"
+	run sloth run "$1.sloth"
+}
+
+@test "kept under their paths, with their modes, and put into the directory of who consumes them" {
+	flow a <<'END'
+task("build"):command([[mkdir -p out/sub; printf hello >out/a.txt; printf b >out/sub/b.bin; : >out/empty; chmod 755 out/a.txt
+	ln -s a.txt out/link; printf no >other.txt]]):artifacts("out", "**/*.bin")
+task("all"):consumes("build"):command('cat out/a.txt out/link out/sub/b.bin && test -x out/a.txt && test ! -s out/empty && test ! -e other.txt')
+task("some"):consumes({ "build/out/*.txt" }):command(function() return exec.run("find . -type f").stdout == "./out/a.txt\n" end)
+END
+	[ "$status" -eq 0 ]
+	[ "$(sloth cat /runs/1/tasks/all/log)" = hellohellob ]
+	[ "$(sloth cat /runs/1/artifacts/out/a.txt)" = hello ]
+	[ "$(sloth ls /runs/1/artifacts/out)" = $'a.txt\nempty\nlink\nsub' ]
+	[ "$(sloth cat /runs/1/tasks/build/artifacts/out/sub/b.bin)" = b ]
+	[ -z "$(sloth ls /runs/1/tasks/all/artifacts)" ]
+	run -4 sloth cat /runs/1/artifacts/other.txt
+	run -4 sloth cat /runs/1/artifacts/out/sub/c
+}
+
+@test "a failed try keeps nothing, the next one what it has" {
+	flow a <<'END'
+task("t"):command('echo $SLOTH_TRY >f; test $SLOTH_TRY = 2'):artifacts("f"):retries(1, { base = 0.01 })
+task("late"):command('echo x >g'):artifacts("g"):post_hook(function() return false end)
+task("no"):command('echo x >h; exit 1'):artifacts("h")
+workflow.define("a"):tasks({ "t", "late", "no" }):config({ on_failure = "continue" })
+END
+	[ "$status" -eq 1 ]
+	[ "$(sloth ls /runs/1/artifacts)" = f ]
+	[ "$(sloth cat /runs/1/artifacts/f)" = 2 ]
+	[ "$(ls "$SLOTH_HOME/artifacts/1" | wc -l)" -eq 1 ]
+}
+
+@test "what can't be kept fails the try, and is named" {
+	flow a <<'END'
+task("none"):command("true"):artifacts("out/*.tar")
+task("out"):command("ln -s /etc/passwd p"):artifacts("p")
+task("up"):command("mkdir d; ln -s ../.. d/l; touch d/f"):artifacts("d/l/**")
+task("dir"):command("mkdir d; ln -s d l"):artifacts("l")
+task("pipe"):command("mkfifo q"):artifacts("*")
+task("name"):command([[touch "$(printf 'a\nb')"]]):artifacts("a*")
+task("one"):command("touch same"):artifacts("same")
+task("two"):depends_on("one"):command("touch same"):artifacts("same")
+task("wants"):consumes("one/other"):command("true")
+task("dry"):command("true")
+task("wants2"):consumes("dry"):command("true")
+workflow.define("a"):tasks({ "none", "out", "up", "dir", "pipe", "name", "one", "two", "wants", "dry", "wants2" }):config({ on_failure = "continue" })
+END
+	[ "$status" -eq 1 ]
+	error() { sloth cat "/runs/1/tasks/$1/error"; }
+	[ "$(error none)" = 'the artifact out/*.tar is not there' ]
+	[ "$(error out)" = "the artifact p is a link that leads out of the task's directory" ]
+	[ "$(error up)" = 'the artifact d/l/** is not there' ]
+	[ "$(error dir)" = 'the artifact l is a link to a folder, and only plain files can be kept' ]
+	[ "$(error pipe)" = 'the artifact q is a device, a pipe or a socket, and only plain files can be kept' ]
+	[[ $(error name) == *'has control characters in it'* ]]
+	[ "$(error two)" = "the artifact same can't be kept: task one keeps that path already" ]
+	[ "$(error wants)" = "consumes 'one/other': task one has kept no such artifact; it keeps same" ]
+	[ "$(error wants2)" = "consumes 'dry': task dry has kept no such artifact; it keeps none" ]
+}
+
+@test "refused where it is written" {
+	flow up <<'END'
+task("t"):command("true"):artifacts("a/../b")
+END
+	[ "$status" -eq 10 ]
+	[[ $output == *"up.sloth:1: task 't': 'artifacts' must be a relative path or glob"*"not 'a/../b'"* ]]
+	flow root <<'END'
+task("t"):command("true"):artifacts({ "/etc/passwd" })
+END
+	[ "$status" -eq 10 ]
+	flow who <<'END'
+task("build"):command("true")
+task("t"):command("true"):consumes("biuld/x")
+END
+	[ "$status" -eq 10 ]
+	[[ $output == *"who.sloth:2: task 't' depends on 'biuld'"*build* ]]
+}
+
+@test "nothing is written outside of the directory of who consumes" {
+	mkdir victim
+	cat >a.sloth <<END
+task("build"):command("mkdir d; echo new >d/f"):artifacts("d/f")
+task("t"):consumes("build"):workdir("$PWD/work"):command("true")
+END
+	mkdir work
+	ln -s "$PWD/victim" work/d
+	run sloth run a.sloth
+	[ "$status" -eq 1 ]
+	[[ $(sloth cat /runs/1/tasks/t/error) == *'a link on its way leads elsewhere'* ]]
+	[ -z "$(ls victim)" ]
+	rm work/d
+	mkdir work/d
+	echo old >victim/f
+	ln -s "$PWD/victim/f" work/d/f
+	run sloth run a.sloth
+	[ "$status" -eq 0 ]
+	[ "$(cat victim/f)" = old ]
+	[ "$(cat work/d/f)" = new ]
+}
+
+@test "limits, and what is over them" {
+	mkdir -p config/sloth
+	printf 'max_artifact_size: 1000\nmax_run_artifacts: 1500\n' >config/sloth/config.yaml
+	XDG_CONFIG_HOME=$PWD/config flow a <<'END'
+task("big"):command("head -c 1001 /dev/zero >f"):artifacts("f")
+task("one"):command("head -c 1000 /dev/zero >g"):artifacts("g")
+task("two"):depends_on("one"):command("head -c 501 /dev/zero >h"):artifacts("h")
+workflow.define("a"):tasks({ "big", "one", "two" }):config({ on_failure = "continue" })
+END
+	[ "$(sloth cat /runs/1/tasks/big/error)" = 'the artifact f has 1001 bytes, and the limit is 1000 (max_artifact_size)' ]
+	[[ $(sloth cat /runs/1/tasks/two/error) == *'the run would keep 1501 bytes, and the limit is 1500 (max_run_artifacts)' ]]
+	[ "$(sloth ls /runs/1/artifacts)" = g ]
+}
+
+@test "a retry of what failed has the artifacts of tasks that are kept" {
+	cat >a.sloth <<END
+task("build"):command("head -c 600000 /dev/zero >f; echo built >>$PWD/built"):artifacts("f")
+task("t"):consumes("build"):command("test -e $PWD/may && wc -c <f")
+END
+	run sloth run a.sloth
+	[ "$status" -eq 1 ]
+	touch may
+	echo 'retry failed' | sloth write /runs/1/ctl
+	[ "$(sloth cat /runs/2/wait)" = success ]
+	[ "$(sloth cat /runs/2/tasks/t/log)" = 600000 ]
+	[ "$(wc -l <built)" -eq 1 ]
+}
