@@ -11,8 +11,10 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "lua/coroutines.h"
+#include "lua/hash.h"
 #include "lua/module.h"
 #include "lua/output.h"
+#include "lua/regex.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
 #include "lua/task.h"
@@ -158,6 +160,15 @@ static int core_ending(lua_State *L)
 	struct fiber *fiber = runner_of(L)->sched.current;
 
 	lua_pushboolean(L, fiber && (fiber->scope->reason || fiber->ends));
+	return 1;
+}
+
+/* may_wait() → whether the caller could: not while the workflow is loaded, in a sort's comparison … */
+static int core_may_wait(lua_State *L)
+{
+	struct fiber *fiber = runner_of(L)->sched.current;
+
+	lua_pushboolean(L, fiber && lua_isyieldable(L) && !fiber->scope->reason);
 	return 1;
 }
 
@@ -312,18 +323,21 @@ static const luaL_Reg functions[] = {
 	{ "error", core_error },
 	{ "fail", core_fail },
 	{ "getenv", core_getenv },
+	{ "hash", hash_push },
 	{ "is_this_host", core_is_this_host },
 	{ "library", core_library },
 	{ "load", core_load },
 	{ "log", core_log },
 	{ "log_room", core_log_room },
 	{ "mark_list", core_mark_list },
+	{ "may_wait", core_may_wait },
 	{ "memory", core_memory },
 	{ "metatable", core_metatable },
 	{ "name_ok", core_name_ok },
 	{ "nearest", core_nearest },
 	{ "now", core_now },
 	{ "protect_strings", core_protect_strings },
+	{ "regex", regex_new },
 	{ "run", core_run },
 	{ "take_output", output_take },
 	{ "task", core_task },

@@ -9,5 +9,8 @@
 /* Like mkdir -p. 1: made; 0: was there; -errno. */
 int tree_make(const char *path, mode_t mode, struct fault *fault);
 
-/* Like rm -rf. 1: removed; 0: there was nothing; -errno. */
+/* Like rm -rf; not "/", "." and "..". 1: removed; 0: there was nothing; -errno. */
 int tree_remove(const char *path, struct fault *fault);
+
+/* The same, up to `budget` entries: -EAGAIN, and no sentence, says that there is more. */
+int tree_remove_some(const char *path, int budget, struct fault *fault);

@@ -1,209 +1,234 @@
 -- SPDX-License-Identifier: MIT
--- file_ops: files as they shall be. Each checks first and changes only what differs. Success: the result three times, a
--- table { changed, success, message } that reads as its message; failure: false, message, result.
+-- file_ops: files as they shall be. Each checks first and changes only what differs; see result.lua for what it gives.
 local core = ...
 local arguments = core.library("arguments")
+local edit = core.library("edit")
+local put = core.library("put")
+local result = core.library("result")
 local file_ops = {}
+local good, bad = result.good, result.bad
 
-local meta = { __name = "result", __metatable = false, __value = "message" }
-meta.__index = function(self, key)
-	local method = string[key]
-	return method and function(first, ...)
-		return method(first == self and rawget(self, "message") or first, ...)
+-- Other names that arguments have in Sloth Runner and Ansible.
+local aliases = {
+	dst = "dest", regex = "regexp", block = "content", insert_after = "insertafter", insert_before = "insertbefore", recurse = "recursive",
+	strip_components = "strip",
+}
+local replace_aliases = { regexp = "pattern", regex = "pattern", replace = "replacement" }
+
+-- f(a, b, { more }) is one table of names.
+local function named(names, kinds, ...)
+	local count = select("#", ...)
+	local last = select(math.max(count, 1), ...)
+	local args = {}
+	if type(last) ~= "table" or getmetatable(last) ~= nil or (count > 1 and (kinds[names[count]] or ""):find("^table")) then
+		return nil
 	end
-end
-meta.__tostring = function(self) return rawget(self, "message") end
-meta.__concat = function(a, b) return tostring(a) .. tostring(b) end
-
-local function good(changed, message)
-	local res = setmetatable({ changed = changed, success = true, message = message }, meta)
-	return res, res, res
-end
-
-local function bad(message)
-	return false, message, setmetatable({ changed = false, success = false, message = message }, meta)
-end
-
--- What was given to a function that acts: see arguments.lua.
-local function read(fn, ...)
-	local args = arguments.read("file_ops." .. fn, ...)
-	core.acts("file_ops." .. fn)
+	for i = 1, count - 1 do
+		args[names[i] or i] = (select(i, ...))
+	end
+	for key, value in pairs(last) do
+		args[key] = value
+	end
 	return args
 end
 
--- "0644", 644 written as in chmod(1), or 0x1a4 = 420 as a number of Lua: a string is octal, a number is the mode itself.
-local function mode_of(fn, mode)
-	if mode == nil then
-		return nil
-	end
-	local value = type(mode) == "string" and mode:find("^[0-7]+$") and tonumber(mode, 8) or math.type(mode) == "integer" and mode
-	if not value or value < 0 or value > 4095 then
-		core.fail("file_ops." .. fn .. ": '" .. tostring(mode) .. '\' is not a mode ("0644")')
-	end
-	return value
-end
-
--- Mode and owner as wanted. Whether something changed, or nil and a message.
-local function set_attributes(fn, path, args)
-	local mode = mode_of(fn, args.mode)
-	local now, text = fs.stat(path)
-	local changed = false
-	if not now then
-		return nil, text
-	end
-	if args.owner ~= nil or args.group ~= nil then
-		local uid, gid = core.owner(args.owner, args.group)
-		if not uid then
-			return nil, gid
-		end
-		if (uid >= 0 and uid ~= now.uid) or (gid >= 0 and gid ~= now.gid) then
-			local ok, err = core.chown(path, uid, gid)
-			if not ok then
-				return nil, err
+local function read(fn, names, kinds, others, ...)
+	local args = named(names, kinds, ...)
+	if args then
+		for from, to in pairs(others) do
+			if args[from] ~= nil and args[to] == nil and not kinds[from] then
+				args[to], args[from] = args[from], nil
 			end
-			changed = true
 		end
+		return arguments.read("file_ops." .. fn, names, kinds, args)
 	end
-	-- After the owner: chown(2) takes away set-user-id.
-	if mode and (changed or mode ~= tonumber(now.mode, 8)) then
-		local ok, err = core.chmod(path, mode)
-		if not ok then
-			return nil, err
-		end
-		changed = changed or mode ~= tonumber(now.mode, 8)
-	end
-	return changed
+	return arguments.read("file_ops." .. fn, names, kinds, ...)
 end
 
-local function conclude(fn, path, args, changed, done, unchanged)
-	local more, text = set_attributes(fn, path, args)
-	if more == nil then
-		return bad(text)
-	end
-	changed = changed or more
-	return good(changed, changed and done or unchanged)
-end
-
--- A copy of the old content beside it, when asked for.
-local function keep_old(path, backup)
-	if backup and core.exists(path) then
-		return fs.copy(path, path .. ".bak")
-	end
-	return true
-end
-
--- Puts `content` there when it is not there already.
-local function put(fn, path, content, args)
-	local old = core.exists(path) and fs.read(path) or nil
-	if old ~= content then
-		local ok, text = keep_old(path, args.backup)
-		if ok then
-			ok, text = core.replace(path, content)
-		end
-		if not ok then
-			return bad(text)
-		end
-	end
-	return conclude(fn, path, args, old ~= content, path .. " written", path .. " is as wanted")
-end
-
-local attributes = { mode = "any?", owner = "any?", group = "any?" }
-local function with_attributes(kinds)
-	for name, kind in pairs(attributes) do
+-- Names and kinds with those that all functions have that write a file.
+local function writing(names, kinds)
+	for name, kind in pairs(put.kinds) do
 		kinds[name] = kind
 	end
-	return kinds
+	for _, name in ipairs({ "mode", "owner", "group", "backup", "validate", "follow" }) do
+		names[#names + 1] = name
+	end
+	return names, kinds
 end
 
-local copy_names = { "src", "dest", "mode", "owner", "group", "backup", "content" }
-local copy_kinds = with_attributes({ src = "string?", dest = "string", backup = "boolean?", content = "string?" })
+local function acting(fn, names, kinds, others, ...)
+	local args = read(fn, names, kinds, others, ...)
+	core.acts("file_ops." .. fn)
+	return args, "file_ops." .. fn
+end
+
+local function one_of(fn, args, name, ...)
+	for _, word in ipairs({ ... }) do
+		if args[name] == nil or args[name] == word then
+			return
+		end
+	end
+	core.fail(fn .. ": '" .. name .. "' must be '" .. table.concat({ ... }, "' or '") .. "', not '" .. tostring(args[name]) .. "'")
+end
+
+local function name_in(dest, src)
+	local st = core.stat(dest)
+	if dest:sub(-1) == "/" or (st and st.type == "directory") then
+		return dest:gsub("/+$", "") .. "/" .. src:match("([^/]*)/*$")
+	end
+	return dest
+end
+
+-- With the folders above it.
+local function with_parent(fn, args, path, act)
+	local target = put.target(args, path)
+	local ok, text = put.make_parent(target)
+	if not ok then
+		return bad(text)
+	end
+	return act(target)
+end
+
+local copy_one
+
+-- A folder with all that is in it: links as links.
+local function copy_folder(fn, src, dest, args)
+	local made, text = core.stat(dest), nil
+	local changed = not made
+	local ok
+	ok, text = pcall(core.make_directories, dest)
+	if not ok then
+		return bad(text)
+	end
+	for _, name in ipairs(fs.ls(src)) do
+		local from, to = src .. "/" .. name, dest .. "/" .. name
+		local done, message, res = copy_one(fn, from, to, args)
+		if not done then
+			return false, message, res
+		end
+		changed = changed or res.changed
+	end
+	return good(changed, changed and dest .. " copied" or dest .. " is as wanted", { src = src, dest = dest })
+end
+
+function copy_one(fn, src, dest, args)
+	local st = core.stat(src, true)
+	if st and st.type == "directory" then
+		return copy_folder(fn, src, dest, args)
+	elseif st and st.type == "link" and args.inside then
+		return file_ops.symlink({ src = core.readlink(src), dest = dest, force = true })
+	end
+	return put.copy(fn, src, dest, args)
+end
+
+local copy_names, copy_kinds = writing({ "src", "dest", "content" }, { src = "string?", dest = "string", content = "string?" })
 
 -- copy(src, dest) or copy{ content = …, dest = … }
 function file_ops.copy(...)
-	local args = read("copy", copy_names, copy_kinds, ...)
-	local dest = core.path(args.dest)
+	local args, fn = acting("copy", copy_names, copy_kinds, { dst = "dest" }, ...)
 	if (args.src == nil) == (args.content == nil) then
-		core.fail("file_ops.copy: either 'src' or 'content' is needed")
+		core.fail(fn .. ": either 'src' or 'content' is needed")
 	end
-	local into = fs.stat(dest)
-	if args.content then
-		return put("copy", dest, args.content, args)
+	local folder = args.src and core.stat(core.path(args.src))
+	folder = folder and folder.type == "directory"
+	if folder then
+		-- As of Ansible, the same the second time: the folder into `dest`, or with a slash at its end what is in it.
+		args.inside = true
+		local dest = core.path(args.dest):gsub("(.)/+$", "%1")
+		return copy_folder(fn, core.path(args.src), args.src:sub(-1) == "/" and dest or dest .. "/" .. args.src:match("([^/]*)$"), args)
 	end
-	local src = core.path(args.src)
-	if into and into.type == "directory" then
-		dest = dest .. "/" .. fs.basename(src)
-	end
-	local content, text = fs.read(src)
-	if not content then
-		return bad(text)
-	end
-	if not core.exists(dest) and args.mode == nil then
-		args.mode = tonumber(fs.stat(src).mode, 8) & 511
-	end
-	return put("copy", dest, content, args)
+	return with_parent(fn, args, args.src and name_in(core.path(args.dest), args.src) or args.dest, function(dest)
+		if args.content then
+			return put.edit(fn, dest, args, function() return args.content end, true)
+		end
+		local src = core.path(args.src)
+		local st, text = core.stat(src)
+		if not st then
+			return bad(text)
+		end
+		-- A new file has the mode of its source.
+		args.mode = args.mode or (not core.stat(dest) and st.mode) or nil
+		return put.copy(fn, src, dest, args)
+	end)
 end
 
+local fetch_names, fetch_kinds = writing({ "src", "dest" }, { src = "string", dest = "string" })
+
+-- From where the task runs to where the run is: one machine, without agents.
+function file_ops.fetch(...)
+	local args, fn = acting("fetch", fetch_names, fetch_kinds, aliases, ...)
+	return with_parent(fn, args, name_in(core.path(args.dest), args.src), function(dest)
+		return put.copy(fn, core.path(args.src), dest, args)
+	end)
+end
+
+-- stat(path [, follow]): { exists = false } is an answer, too.
 function file_ops.stat(...)
-	local names = { "path" }
-	local args = { ... }
-	if type(args[1]) == "table" then
-		args = { args[1].path }
-	end
-	if type(args[1]) ~= "string" then
-		core.fail("file_ops.stat: '" .. names[1] .. "' must be a string")
-	end
-	local st = fs.stat(args[1])
+	local args = read("stat", { "path", "follow", "checksum" }, { path = "string", follow = "boolean?", checksum = "boolean?" }, aliases, ...)
+	local path = core.path(args.path)
+	local st = core.stat(path, not args.follow)
 	if not st then
-		return { exists = false }
+		return { exists = false, path = path }
 	end
-	st.exists = true
+	st.exists, st.path = true, path
+	if st.type == "link" then
+		st.target = core.readlink(path)
+	elseif st.type == "file" and args.checksum ~= false then
+		st.checksum = crypto.hash_file(path, "sha256")
+	end
 	return st
 end
 
 function file_ops.directory(...)
-	local args = read("directory", { "path", "mode", "owner", "group" }, with_attributes({ path = "string" }), ...)
+	local args, fn = acting("directory", { "path", "mode", "owner", "group", "state", "recursive" },
+		{ path = "string", mode = "any?", owner = "any?", group = "any?", state = "string?", recursive = "boolean?" }, aliases, ...)
+	one_of(fn, args, "state", "present", "absent")
+	if args.state == "absent" then
+		return file_ops.remove({ path = args.path, recursive = args.recursive ~= false })
+	end
 	local path = core.path(args.path)
-	local st = fs.stat(path)
-	if st and st.type ~= "directory" and st.type ~= "link" then
+	local st = core.stat(path)
+	if st and st.type ~= "directory" then
 		return bad(path .. " exists, and is no directory")
 	end
-	if not st then
-		local ok, text = fs.mkdir(path)
-		if not ok then
-			return bad(text)
-		end
-	end
-	return conclude("directory", path, args, not st, path .. " made", path .. " is as wanted")
-end
-
-function file_ops.symlink(...)
-	local args = read("symlink", { "src", "dest", "force" }, { src = "string", dest = "string", force = "boolean?" }, ...)
-	local dest = core.path(args.dest)
-	local st = fs.stat(dest)
-	if st and st.type == "link" and core.readlink(dest) == args.src then
-		return good(false, dest .. " is as wanted")
-	end
-	if st then
-		if st.type ~= "link" and not args.force then
-			return bad(dest .. " exists, and is no symbolic link (force = true replaces it)")
-		end
-		local ok, text = fs.rm(dest)
-		if not ok then
-			return bad(text)
-		end
-	end
-	local ok, text = core.symlink(args.src, dest)
+	local ok, text = pcall(core.make_directories, path)
 	if not ok then
 		return bad(text)
 	end
-	return good(true, dest .. " → " .. args.src)
+	-- Of a link to a folder it is the folder's mode.
+	return put.conclude(fn, core.real_path(path) or path, args, not st, path .. " made")
 end
 
+function file_ops.symlink(...)
+	local args, fn = acting("symlink", { "src", "dest", "force" }, { src = "string", dest = "string", force = "boolean?" }, { dst = "dest", target = "src", path = "dest" }, ...)
+	return with_parent(fn, {}, args.dest, function(dest)
+		local st = core.stat(dest, true)
+		local more = { src = args.src, dest = dest }
+		if st and st.type == "link" and core.readlink(dest) == args.src then
+			return good(false, dest .. " is as wanted", more)
+		elseif st and st.type ~= "link" and not args.force then
+			return bad(dest .. " exists, and is no symbolic link (force = true replaces it)")
+		end
+		if st and st.type == "directory" then
+			local ok, text = fs.rm(dest)
+			if not ok then
+				return bad(text)
+			end
+		end
+		local ok, text = core.exchange_link(args.src, dest)
+		if not ok then
+			return bad(text)
+		end
+		return good(true, dest .. " → " .. args.src, more)
+	end)
+end
+file_ops.link = file_ops.symlink
+
 function file_ops.remove(...)
-	local args = read("remove", { "path", "recursive" }, { path = "string", recursive = "boolean?" }, ...)
+	local args = acting("remove", { "path", "recursive" }, { path = "string", recursive = "boolean?" }, aliases, ...)
 	local path = core.path(args.path)
-	if not fs.stat(path) then
-		return good(false, path .. " is not there")
+	if not core.stat(path, true) then
+		return good(false, path .. " is not there", { path = path })
 	end
 	local ok, text
 	if args.recursive then
@@ -214,136 +239,141 @@ function file_ops.remove(...)
 	if not ok then
 		return bad(text)
 	end
-	return good(true, path .. " removed")
+	return good(true, path .. " removed", { path = path })
+end
+
+local function set_attributes(fn, args)
+	local path = put.target(args, args.path)
+	local st, text = core.stat(path, true)
+	if not st then
+		return bad(text)
+	elseif st.type == "link" and args.mode then
+		return bad(path .. " is a symbolic link, and has no mode of its own (follow = true changes what it points to)")
+	end
+	return put.conclude(fn, path, args, false, path .. ": " .. (args.mode and "mode" or "owner") .. " set")
 end
 
 function file_ops.chmod(...)
-	local args = read("chmod", { "path", "mode" }, { path = "string", mode = "any" }, ...)
-	local path = core.path(args.path)
-	return conclude("chmod", path, args, false, path .. ": mode set", path .. " is as wanted")
+	local args, fn = acting("chmod", { "path", "mode", "follow" }, { path = "string", mode = "any", follow = "boolean?" }, aliases, ...)
+	return set_attributes(fn, args)
 end
 
 function file_ops.chown(...)
-	local args = read("chown", { "path", "owner", "group" }, { path = "string", owner = "any?", group = "any?" }, ...)
-	local path = core.path(args.path)
-	return conclude("chown", path, args, false, path .. ": owner set", path .. " is as wanted")
+	local args, fn = acting("chown", { "path", "owner", "group", "follow" }, { path = "string", owner = "any?", group = "any?", follow = "boolean?" }, aliases, ...)
+	if args.owner == nil and args.group == nil then
+		core.fail(fn .. ": 'owner' or 'group' is needed")
+	end
+	return set_attributes(fn, args)
 end
 
--- Lines of a text; whether the last one was ended.
-local function lines_of(text)
-	local lines = {}
-	for line in (text:gsub("\n$", "") .. "\n"):gmatch("(.-)\n") do
-		lines[#lines + 1] = line
+-- Edits the file at `path`; one that is missing is made unless create = false.
+local function edited(fn, args, change)
+	local path = put.target(args, args.path)
+	if args.create ~= false and args.state ~= "absent" then
+		local ok, text = put.make_parent(path)
+		if not ok then
+			return bad(text)
+		end
 	end
-	if text == "" then
-		lines = {}
-	end
-	return lines
+	return put.edit(fn, path, args, function(old)
+		if not old and (args.create == false or args.state == "absent") then
+			return nil, path .. ": No such file or directory"
+		end
+		local new, more = change(old or "")
+		if not new then
+			return nil, path .. ": " .. more
+		end
+		return new, more
+	end)
 end
 
-local line_names = { "path", "line", "regexp", "state", "insert_after", "create", "backup", "mode", "owner", "group" }
-local line_kinds = with_attributes({
-	path = "string", line = "string?", regexp = "string?", state = "string?", insert_after = "string?", create = "boolean?", backup = "boolean?",
+-- Where there is no file, there is nothing of it.
+local function is_absent(args)
+	return args.state == "absent" and not core.stat(put.target(args, args.path), true)
+end
+
+local line_names, line_kinds = writing({ "path", "line", "regexp", "state", "insertafter", "insertbefore", "backrefs", "firstmatch", "create" }, {
+	path = "string", line = "string?", regexp = "string?", state = "string?", insertafter = "string?", insertbefore = "string?",
+	backrefs = "boolean?", firstmatch = "boolean?", create = "boolean?",
 })
 
--- lineinfile{ path, line [, regexp (a Lua pattern)] [, state = "absent"] }
 function file_ops.lineinfile(...)
-	local args = read("lineinfile", line_names, line_kinds, ...)
-	local path = core.path(args.path)
-	local absent = args.state == "absent"
-	if args.state and args.state ~= "absent" and args.state ~= "present" then
-		core.fail("file_ops.lineinfile: 'state' must be 'present' or 'absent'")
-	elseif not args.line and not (absent and args.regexp) then
-		core.fail("file_ops.lineinfile: 'line' is missing")
+	local args, fn = acting("lineinfile", line_names, line_kinds, aliases, ...)
+	one_of(fn, args, "state", "present", "absent")
+	args.line = args.line and args.line:gsub("\r?\n$", "")
+	if args.line and args.line:find("\n", 1, true) then
+		core.fail(fn .. ": 'line' is one line (file_ops.blockinfile puts several)")
+	elseif not args.line and not (args.state == "absent" and args.regexp) then
+		core.fail(fn .. ": 'line' is missing")
+	elseif args.backrefs and not args.regexp then
+		core.fail(fn .. ": 'backrefs' needs 'regexp'")
+	elseif is_absent(args) then
+		return good(false, args.path .. " is not there", { path = args.path })
 	end
-	local text, problem = fs.read(path)
-	if not text then
-		if absent and not core.exists(path) then
-			return good(false, path .. " is not there")
-		elseif core.exists(path) or args.create == false then
-			return bad(problem)
-		end
-		text = ""
-	end
-	local result, found, after = {}, false, nil
-	for _, line in ipairs(lines_of(text)) do
-		local hit = args.regexp and line:find(args.regexp) ~= nil or line == args.line
-		if hit and absent then
-			found = true
-		elseif hit then
-			-- The first becomes the line; further ones stay as they are.
-			result[#result + 1] = found and line or args.line
-			found = true
-		else
-			result[#result + 1] = line
-		end
-		if args.insert_after and line:find(args.insert_after) then
-			after = #result
-		end
-	end
-	if not absent and not found then
-		table.insert(result, (after or #result) + 1, args.line)
-	end
-	local new = #result == 0 and "" or table.concat(result, "\n") .. "\n"
-	return put("lineinfile", path, new, args)
+	local change = args.state == "absent" and edit.without_line or edit.line
+	return edited(fn, args, function(old) return change(fn, old, args) end)
 end
 
-local block_names = { "path", "content", "marker", "state", "backup", "mode", "owner", "group" }
-local block_kinds = with_attributes({ path = "string", content = "string?", marker = "string?", state = "string?", backup = "boolean?" })
+local block_names, block_kinds = writing({ "path", "content", "marker", "state", "insertafter", "insertbefore", "create", "marker_begin", "marker_end" }, {
+	path = "string", content = "string?", marker = "string?", state = "string?", insertafter = "string?", insertbefore = "string?", create = "boolean?",
+	marker_begin = "string?", marker_end = "string?",
+})
 
--- blockinfile{ path, content [, marker] }: between two comment lines.
+-- "# {mark} MANAGED BLOCK"
+local function marks(args)
+	local marker = args.marker or "# {mark} MANAGED BLOCK"
+	if not marker:find("{mark}", 1, true) then
+		marker = marker .. " {mark}"
+	end
+	return args.marker_begin or (marker:gsub("{mark}", "BEGIN")), args.marker_end or (marker:gsub("{mark}", "END"))
+end
+
 function file_ops.blockinfile(...)
-	local args = read("blockinfile", block_names, block_kinds, ...)
-	local path = core.path(args.path)
-	local marker = args.marker or "# sloth"
-	local first, last = marker .. " BEGIN", marker .. " END"
-	local absent = args.state == "absent"
-	if not absent and not args.content then
-		core.fail("file_ops.blockinfile: 'content' is missing")
+	local args, fn = acting("blockinfile", block_names, block_kinds, aliases, ...)
+	one_of(fn, args, "state", "present", "absent")
+	local first, last = marks(args)
+	if args.state ~= "absent" and not args.content then
+		core.fail(fn .. ": 'content' is missing")
+	elseif first == last or (first .. last):find("\n", 1, true) then
+		core.fail(fn .. ": the marks must be two different lines")
+	elseif is_absent(args) then
+		return good(false, args.path .. " is not there", { path = args.path })
 	end
-	local text, problem = fs.read(path)
-	if not text and core.exists(path) then
-		return bad(problem)
-	end
-	local result, inside, placed = {}, false, false
-	local function place()
-		if absent or placed then
-			return
-		end
-		placed = true
-		result[#result + 1] = first
-		for _, line in ipairs(lines_of(args.content)) do
-			result[#result + 1] = line
-		end
-		result[#result + 1] = last
-	end
-	for _, line in ipairs(lines_of(text or "")) do
-		if line == first then
-			inside = true
-			place()
-		elseif line == last and inside then
-			inside = false
-		elseif not inside then
-			result[#result + 1] = line
+	for line in ((args.content or "") .. "\n"):gmatch("(.-)\n") do
+		if line == first or line == last then
+			core.fail(fn .. ": 'content' has the mark '" .. line .. "' in it")
 		end
 	end
-	if inside then
-		return bad(path .. ": the line '" .. first .. "' has no '" .. last .. "'")
-	end
-	place()
-	return put("blockinfile", path, #result == 0 and "" or table.concat(result, "\n") .. "\n", args)
+	return edited(fn, args, function(old) return edit.block(fn, old, args, first, last) end)
 end
 
--- replace{ path, pattern (of Lua), replacement }
+local replace_names, replace_kinds = writing({ "path", "pattern", "replacement", "after", "before" },
+	{ path = "string", pattern = "string", replacement = "string?", after = "string?", before = "string?" })
+
 function file_ops.replace(...)
-	local args = read("replace", { "path", "pattern", "replacement", "backup" },
-		{ path = "string", pattern = "string", replacement = "string", backup = "boolean?" }, ...)
-	local path = core.path(args.path)
-	local text, problem = fs.read(path)
-	if not text then
-		return bad(problem)
+	local args, fn = acting("replace", replace_names, replace_kinds, replace_aliases, ...)
+	args.replacement = args.replacement or ""
+	args.create = false
+	return edited(fn, args, function(old) return edit.replace(fn, old, args) end)
+end
+
+function file_ops.unarchive(...)
+	local args, fn = acting("unarchive", { "src", "dest", "creates", "strip", "exclude", "owner", "group" },
+		{ src = "string", dest = "string", creates = "string?", strip = "number?", exclude = "table?", owner = "any?", group = "any?" }, aliases, ...)
+	local src, dest = core.path(args.src), core.path(args.dest)
+	if args.creates and core.stat(core.path(args.creates), true) then
+		return good(false, args.creates .. " is there already", { src = src, dest = dest })
 	end
-	return put("replace", path, (text:gsub(args.pattern, args.replacement)), args)
+	local st, text = core.stat(src)
+	if not st then
+		return bad(text)
+	end
+	local ok
+	ok, text = pcall(core.make_directories, dest)
+	if not ok then
+		return bad(text)
+	end
+	return core.library("unarchive").run(src, dest, args)
 end
 
 return file_ops

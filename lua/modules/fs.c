@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fs: files and directories, as the submitter. Relative paths start in the task's directory. Functions that
- * ask give a value, or nil and a message; those that act give true, or nil and a message.
+ * ask give a value, or nil and a message; those that act give true, or nil and a message. What may take long
+ * is in lib/fs.lua.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <lauxlib.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lua/box.h"
+#include "lua/environment.h"
 #include "lua/files.h"
 #include "lua/module.h"
+#include "lua/replace.h"
+#include "lua/runner.h"
 #include "lua/tree.h"
 #include "lua/value.h"
 
@@ -39,32 +45,87 @@ static int fail_fault(lua_State *L, const struct fault *fault)
 	return 2;
 }
 
+/* The mode at `index`, a text of octal digits, or `otherwise`. */
+static mode_t mode_at(lua_State *L, int index, mode_t otherwise)
+{
+	const char *text;
+	char *end;
+	long mode;
+
+	if (lua_isnoneornil(L, index))
+		return otherwise;
+	/* Lua reads 0644 as six hundred and forty-four. */
+	text = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+	mode = strtol(text, &end, 8);
+	luaL_argcheck(
+		L, *text && !*end && mode >= 0 && mode <= 07777, index, "a mode is a text like \"0644\"");
+	return (mode_t)mode;
+}
+
+/* read(path [, offset, length]) */
 static int fs_read(lua_State *L)
 {
 	const char *path = files_path(L, 1);
-	int r = files_push_content(L, path);
+	lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
+	struct fault fault = { 0 };
 
-	return r < 0 ? fail(L, path, -r) : 1;
+	luaL_argcheck(L, offset >= 0, 2, "'offset' can't be negative");
+	return files_push_content(L, path, offset, length, &fault) < 0 ? fail_fault(L, &fault) : 1;
 }
 
-static int write_with(lua_State *L, int flags)
+static int write_atomically(lua_State *L, const char *path, const char *content, size_t size)
+{
+	struct replacement replacement = {
+		.path = path,
+		.content = content,
+		.size = size,
+		.has_mode = !lua_isnil(L, 3),
+		.mode = mode_at(L, 3, 0),
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+	};
+	struct fault fault = { 0 };
+	char *spare;
+	bool in_place;
+	int r = replace_stage(&replacement, &spare, &in_place, &fault);
+
+	if (r < 0)
+		return fail_fault(L, &fault);
+	r = replace_commit(spare, path, in_place, &fault);
+	if (r < 0)
+		unlink(spare);
+	free(spare);
+	return r < 0 ? fail_fault(L, &fault) : done(L);
+}
+
+/* write(path, content [, mode, atomic]) */
+static int fs_write(lua_State *L)
 {
 	const char *path = files_path(L, 1);
 	size_t size;
 	const char *content = lua_tolstring(L, 2, &size);
-	int r = files_write(path, content, size, flags, 0666);
+	mode_t mode = mode_at(L, 3, 0666);
+	struct fault fault = { 0 };
 
-	return r < 0 ? fail(L, path, -r) : done(L);
-}
-
-static int fs_write(lua_State *L)
-{
-	return write_with(L, O_TRUNC);
+	if (lua_toboolean(L, 4))
+		return write_atomically(L, path, content, size);
+	if (files_write(path, content, size, O_TRUNC, mode, &fault) < 0)
+		return fail_fault(L, &fault);
+	/* Also of one that was there, and whatever the umask is. */
+	if (!lua_isnil(L, 3) && chmod(path, mode) < 0)
+		return fail(L, path, errno);
+	return done(L);
 }
 
 static int fs_append(lua_State *L)
 {
-	return write_with(L, O_APPEND);
+	size_t size;
+	const char *content = lua_tolstring(L, 2, &size);
+	struct fault fault = { 0 };
+
+	if (files_write(files_path(L, 1), content, size, O_APPEND, 0666, &fault) < 0)
+		return fail_fault(L, &fault);
+	return done(L);
 }
 
 static int fs_exists(lua_State *L)
@@ -75,11 +136,38 @@ static int fs_exists(lua_State *L)
 	return 1;
 }
 
+/* Whether it is of one kind; a link is what it points to. */
+static int is_kind(lua_State *L, mode_t kind)
+{
+	struct stat st;
+
+	lua_pushboolean(L, stat(files_path(L, 1), &st) == 0 && (st.st_mode & S_IFMT) == kind);
+	return 1;
+}
+
+static int fs_is_dir(lua_State *L)
+{
+	return is_kind(L, S_IFDIR);
+}
+
+static int fs_is_file(lua_State *L)
+{
+	return is_kind(L, S_IFREG);
+}
+
+static int fs_is_link(lua_State *L)
+{
+	struct stat st;
+
+	lua_pushboolean(L, lstat(files_path(L, 1), &st) == 0 && S_ISLNK(st.st_mode));
+	return 1;
+}
+
 static int fs_mkdir(lua_State *L)
 {
 	struct fault fault = { 0 };
 
-	return tree_make(files_path(L, 1), 0777, &fault) < 0 ? fail_fault(L, &fault) : done(L);
+	return tree_make(files_path(L, 1), mode_at(L, 2, 0777), &fault) < 0 ? fail_fault(L, &fault) : done(L);
 }
 
 static int fs_rm(lua_State *L)
@@ -87,13 +175,6 @@ static int fs_rm(lua_State *L)
 	const char *path = files_path(L, 1);
 
 	return remove(path) < 0 ? fail(L, path, errno) : done(L);
-}
-
-static int fs_rm_r(lua_State *L)
-{
-	struct fault fault = { 0 };
-
-	return tree_remove(files_path(L, 1), &fault) < 0 ? fail_fault(L, &fault) : done(L);
 }
 
 static int compare_names(const struct dirent **a, const struct dirent **b)
@@ -106,34 +187,106 @@ static int is_entry(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
+struct listing {
+	struct dirent **entries;
+	int count;
+};
+
+static void free_listing(void *content)
+{
+	struct listing *listing = content;
+
+	for (int i = 0; i < listing->count; i++)
+		free(listing->entries[i]);
+	free(listing->entries);
+	free(listing);
+}
+
 static int fs_ls(lua_State *L)
 {
 	const char *path = lua_isnil(L, 1) ? files_default(L) : files_path(L, 1);
-	struct dirent **entries;
-	int count = scandir(path, &entries, is_entry, compare_names);
+	void **box = box_push(L, free_listing);
+	struct listing *listing = *box = calloc(1, sizeof(*listing));
 
-	if (count < 0)
+	if (!listing)
+		return luaL_error(L, "not enough memory");
+	listing->count = scandir(path, &listing->entries, is_entry, compare_names);
+	if (listing->count < 0)
 		return fail(L, path, errno);
-	lua_createtable(L, count, 0);
+	lua_createtable(L, listing->count, 0);
 	value_mark_list(L, -1);
-	for (int i = 0; i < count; i++) {
-		lua_pushstring(L, entries[i]->d_name);
+	for (int i = 0; i < listing->count; i++) {
+		lua_pushstring(L, listing->entries[i]->d_name);
 		lua_rawseti(L, -2, i + 1);
-		free(entries[i]);
 	}
-	free(entries);
+	box_empty(box);
 	return 1;
 }
 
+/* Pushes a path in the folder for temporary files that nobody has, or can guess. */
+static const char *push_new_name(lua_State *L)
+{
+	const char *folder =
+		environment_get((const char *const *)runner_of(L)->environment.strings, "TMPDIR");
+	const char *prefix = luaL_optstring(L, 1, "sloth-");
+	unsigned char bytes[12];
+	char hex[sizeof(bytes) * 2 + 1];
+
+	luaL_argcheck(L, !strchr(prefix, '/'), 1, "a prefix has no slash");
+	randombytes_buf(bytes, sizeof(bytes));
+	sodium_bin2hex(hex, sizeof(hex), bytes, sizeof(bytes));
+	return lua_pushfstring(L, "%s/%s%s", folder && *folder == '/' ? folder : "/tmp", prefix, hex);
+}
+
+/* There is nothing of that name: it is for a file, and for a folder. */
 static int fs_tmpname(lua_State *L)
 {
-	char path[] = "/tmp/sloth-XXXXXX";
-	int fd = mkostemp(path, O_CLOEXEC);
+	push_new_name(L);
+	return 1;
+}
 
-	if (fd < 0)
+static int fs_tmpdir(lua_State *L)
+{
+	const char *path = push_new_name(L);
+
+	return mkdir(path, 0700) < 0 ? fail(L, path, errno) : 1;
+}
+
+static int fs_touch(lua_State *L)
+{
+	const char *path = files_path(L, 1);
+	int fd = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+
+	if (fd >= 0)
+		close(fd);
+	else if (errno != EISDIR)
 		return fail(L, path, errno);
-	close(fd);
-	lua_pushstring(L, path);
+	return utimensat(AT_FDCWD, path, NULL, 0) < 0 ? fail(L, path, errno) : done(L);
+}
+
+static int fs_readlink(lua_State *L)
+{
+	const char *path = files_path(L, 1);
+	char target[4096];
+	ssize_t n = readlink(path, target, sizeof(target));
+
+	if (n < 0)
+		return fail(L, path, errno);
+	lua_pushlstring(L, target, (size_t)n);
+	return 1;
+}
+
+/* Absolute, without links and dots. */
+static int fs_real_path(lua_State *L)
+{
+	const char *path = files_path(L, 1);
+	void **real = box_push(L, free);
+
+	*real = realpath(path, NULL);
+	if (!*real)
+		return fail(L, path, errno);
+	lua_pushstring(L, *real);
+	box_empty(real);
 	return 1;
 }
 
@@ -148,29 +301,6 @@ static int fs_size(lua_State *L)
 	return 1;
 }
 
-static int fs_copy(lua_State *L)
-{
-	const char *from = files_path(L, 1), *to = files_path(L, 2);
-	int r = files_copy(from, to);
-
-	return r < 0 ? fail(L, r == -ENOENT && access(from, F_OK) < 0 ? from : to, -r) : done(L);
-}
-
-static int fs_move(lua_State *L)
-{
-	const char *from = files_path(L, 1), *to = files_path(L, 2);
-	int r = 0;
-
-	if (rename(from, to) < 0)
-		r = -errno;
-	if (r == -EXDEV) {
-		r = files_copy(from, to);
-		if (r == 0 && unlink(from) < 0)
-			r = -errno;
-	}
-	return r < 0 ? fail(L, from, -r) : done(L);
-}
-
 static int fs_basename(lua_State *L)
 {
 	const char *path = lua_tostring(L, 1), *end = path + strlen(path), *start;
@@ -179,6 +309,15 @@ static int fs_basename(lua_State *L)
 		end--;
 	for (start = end; start > path && start[-1] != '/'; start--)
 		;
+	if (start == end && start > path)
+		start--; /* "/" */
+	if (!lua_isnil(L, 2)) {
+		size_t size;
+		const char *suffix = lua_tolstring(L, 2, &size);
+
+		if ((size_t)(end - start) > size && !memcmp(end - size, suffix, size))
+			end -= size;
+	}
 	lua_pushlstring(L, start, (size_t)(end - start));
 	return 1;
 }
@@ -205,51 +344,117 @@ static int fs_stat(lua_State *L)
 	const char *path = files_path(L, 1);
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if ((lua_toboolean(L, 2) ? stat(path, &st) : lstat(path, &st)) < 0)
 		return fail(L, path, errno);
 	files_push_stat(L, &st);
 	return 1;
 }
 
+/* The task's directory before a relative pattern: its name is no pattern. */
+static const char *push_pattern(lua_State *L, size_t *ret_prefix)
+{
+	const char *pattern = lua_tostring(L, 1), *folder = files_default(L);
+	luaL_Buffer text;
+
+	*ret_prefix = 0;
+	if (*pattern == '/')
+		return pattern;
+	*ret_prefix = strlen(folder) + 1;
+	luaL_buffinit(L, &text);
+	for (const char *p = folder; *p; p++) {
+		if (strchr("*?[]{},\\", *p))
+			luaL_addchar(&text, '\\');
+		luaL_addchar(&text, *p);
+	}
+	luaL_addchar(&text, '/');
+	luaL_addstring(&text, pattern);
+	luaL_pushresult(&text);
+	return lua_tostring(L, -1);
+}
+
+static void free_glob(void *content)
+{
+	globfree(content);
+	free(content);
+}
+
+/* Paths as the pattern is: relative ones for a relative one. */
 static int fs_glob(lua_State *L)
 {
-	glob_t found;
-	int r = glob(files_path(L, 1), 0, NULL, &found);
+	void **box = box_push(L, free_glob);
+	glob_t *found = *box = calloc(1, sizeof(*found));
+	size_t prefix;
+	const char *pattern = push_pattern(L, &prefix);
+	int r;
 
+	if (!found)
+		return luaL_error(L, "not enough memory");
+	r = glob(pattern, GLOB_BRACE, NULL, found);
 	if (r != 0 && r != GLOB_NOMATCH)
 		return fail(L, lua_tostring(L, 1), r == GLOB_NOSPACE ? ENOMEM : EIO);
 	lua_newtable(L);
 	value_mark_list(L, -1);
-	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
-		lua_pushstring(L, found.gl_pathv[i]);
+	for (size_t i = 0; r == 0 && i < found->gl_pathc; i++) {
+		lua_pushstring(L, found->gl_pathv[i] + prefix);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
-	globfree(&found);
+	box_empty(box);
+	return 1;
+}
+
+/* join(part, …): with one slash between them; an absolute one starts anew. */
+static int fs_join(lua_State *L)
+{
+	luaL_Buffer path;
+	int count = lua_gettop(L), first = 1;
+
+	for (int i = 1; i <= count; i++)
+		if (*luaL_checkstring(L, i) == '/')
+			first = i;
+	luaL_buffinit(L, &path);
+	for (int i = first; i <= count; i++) {
+		size_t size = luaL_bufflen(&path);
+
+		if (size && luaL_buffaddr(&path)[size - 1] != '/' && *lua_tostring(L, i))
+			luaL_addchar(&path, '/');
+		luaL_addstring(&path, lua_tostring(L, i));
+	}
+	luaL_pushresult(&path);
 	return 1;
 }
 
 /* clang-format off */
 #define PATH_ARG { "path", ARG_STRING }
+#define MODE_ARG { "mode", ARG_ANY, .optional = true }
+#define PREFIX_ARG { "prefix", ARG_STRING, .optional = true }
 /* clang-format on */
 
 const struct function module_fs[] = {
 	{ "append", fs_append, .acts = true, .args = { PATH_ARG, { "content", ARG_STRING } } },
-	{ "basename", fs_basename, .args = { PATH_ARG } },
-	{ "copy", fs_copy, .acts = true, .args = { { "src", ARG_STRING }, { "dest", ARG_STRING } } },
+	{ "basename", fs_basename, .args = { PATH_ARG, { "suffix", ARG_STRING, .optional = true } } },
 	{ "dirname", fs_dirname, .args = { PATH_ARG } },
 	{ "exists", fs_exists, .args = { PATH_ARG } },
 	{ "glob", fs_glob, .args = { { "pattern", ARG_STRING } } },
+	{ "is_dir", fs_is_dir, .args = { PATH_ARG } },
+	{ "is_file", fs_is_file, .args = { PATH_ARG } },
+	{ "is_link", fs_is_link, .args = { PATH_ARG } },
+	{ "join", fs_join },
 	{ "ls", fs_ls, .args = { { "path", ARG_STRING, .optional = true } } },
-	{ "mkdir", fs_mkdir, .acts = true, .args = { PATH_ARG } },
-	{ "move", fs_move, .acts = true, .args = { { "src", ARG_STRING }, { "dest", ARG_STRING } } },
-	{ "read", fs_read, .args = { PATH_ARG } },
+	{ "mkdir", fs_mkdir, .acts = true, .args = { PATH_ARG, MODE_ARG } },
+	{ "read", fs_read,
+		.args = { PATH_ARG, { "offset", ARG_INTEGER, .optional = true },
+			{ "length", ARG_INTEGER, .optional = true } } },
+	{ "readlink", fs_readlink, .args = { PATH_ARG } },
+	{ "real_path", fs_real_path, .args = { PATH_ARG } },
 	{ "remove", fs_rm, .acts = true, .args = { PATH_ARG } },
 	{ "rm", fs_rm, .acts = true, .args = { PATH_ARG } },
-	{ "rm_r", fs_rm_r, .acts = true, .args = { PATH_ARG } },
-	{ "rmr", fs_rm_r, .acts = true, .args = { PATH_ARG } },
 	{ "size", fs_size, .args = { PATH_ARG } },
-	{ "stat", fs_stat, .args = { PATH_ARG } },
-	{ "tmpname", fs_tmpname, .acts = true },
-	{ "write", fs_write, .acts = true, .args = { PATH_ARG, { "content", ARG_STRING } } },
+	{ "stat", fs_stat, .args = { PATH_ARG, { "follow", ARG_BOOLEAN, .optional = true } } },
+	{ "tmpdir", fs_tmpdir, .acts = true, .args = { PREFIX_ARG } },
+	{ "tmpname", fs_tmpname, .args = { PREFIX_ARG } },
+	{ "touch", fs_touch, .acts = true, .args = { PATH_ARG } },
+	{ "write", fs_write, .acts = true,
+		.args = { PATH_ARG, { "content", ARG_STRING }, MODE_ARG,
+			{ "atomic", ARG_BOOLEAN, .optional = true } } },
 	{ NULL },
 };
