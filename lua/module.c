@@ -14,7 +14,7 @@
 static const struct module modules[] = {
 	{ "async", NULL, true },
 	{ "circuit", NULL, true },
-	{ "crypto", module_crypto },
+	{ "crypto", module_crypto, true },
 	{ "crypto", module_crypto, true },
 	{ "data", module_data, true },
 	{ "event", NULL, true },
