@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "engine/run.h"
+#include "engine/try.h"
 #include "engine/transition.h"
 
 static void task_load(struct query *query, struct task *ret_task)
@@ -88,30 +89,23 @@ int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata,
 }
 
 /* The try's own row. A task that waits for its next try has one that failed. */
-static int try_set(struct engine *engine, const struct task *task, enum task_status status, int tries,
-	int64_t now, const char *error)
+static int set_own_try(struct engine *engine, const struct task *task, enum task_status status, int tries,
+	int64_t time, const char *error)
 {
-	enum task_status shown = status == TASK_RETRY_WAIT ? TASK_FAILED : status;
-	bool running = status == TASK_RUNNING;
-
-	if (tries == 0 || (!running && task->status != TASK_RUNNING))
+	if (tries == 0 || (status != TASK_RUNNING && task->status != TASK_RUNNING))
 		return 0;
-	return store_run(engine->store, SQL_TRY_SET, "iisiis", task->id, (int64_t)tries,
-		task_status_name(shown), now, running ? INT64_C(0) : now, error);
+	return try_set(
+		engine, task, tries, false, status == TASK_RETRY_WAIT ? TASK_FAILED : status, time, error);
 }
 
 /* Since when the task's last try runs. */
 static int64_t try_started(struct engine *engine, const struct task *task)
 {
-	CLEANUP(query_endp) struct query *query = NULL;
+	struct try try;
 
-	if (task->tries <= 1)
+	if (task->tries <= 1 || try_get(engine, task->id, task->tries, &try) < 0)
 		return task->started_ms;
-	query = query_begin(engine->store, SQL_TRY_EACH, "i", task->id);
-	while (query_step(query) > 0)
-		if (query_int(query, 0) == task->tries)
-			return query_int(query, 2);
-	return task->started_ms;
+	return try.started_ms;
 }
 
 static int tell_transition(struct engine *engine, const struct task *task, enum task_status status, int tries,
@@ -172,7 +166,7 @@ int task_set_status_at(struct engine *engine, int64_t id, enum task_status statu
 			(int64_t)tries, task.started_ms || status != TASK_RUNNING ? task.started_ms : time,
 			task_status_final(status) ? time : INT64_C(0), now, error, output);
 	if (r == 0)
-		r = try_set(engine, &task, status, tries, time, error);
+		r = set_own_try(engine, &task, status, tries, time, error);
 	if (r == 0 && status != task.status)
 		r = tell_transition(engine, &task, status, tries, error, moment->until_ms, time);
 	if (r == 0)
@@ -204,24 +198,6 @@ int task_error(struct engine *engine, int64_t id, struct buffer *ret_text)
 int task_output(struct engine *engine, int64_t id, struct buffer *ret_text)
 {
 	return text_copy(query_begin(engine->store, SQL_TASK_OUTPUT, "i", id), ret_text);
-}
-
-void task_show_attempts(struct engine *engine, int64_t id, FILE *out)
-{
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TRY_EACH, "i", id);
-	char started[32], finished[32];
-
-	while (query_step(query) > 0) {
-		int64_t end = query_int(query, 3);
-
-		fprintf(out, "%" PRId64 " %s %s %s", query_int(query, 0), query_text(query, 1),
-			time_format(query_int(query, 2), started), end ? time_format(end, finished) : "-");
-		if (*query_text(query, 4)) {
-			fputc(' ', out);
-			text_write_safe(out, query_text(query, 4));
-		}
-		fputc('\n', out);
-	}
 }
 
 int task_finish_all(struct engine *engine, int64_t run_id, enum task_status status)

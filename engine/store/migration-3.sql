@@ -38,3 +38,5 @@ CREATE TABLE artifacts (
 	UNIQUE (run_id, path)
 );
 CREATE INDEX artifacts_of_task ON artifacts (task_id);
+ALTER TABLE task_tries ADD COLUMN log_start BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE task_tries ADD COLUMN kind TEXT NOT NULL DEFAULT 'run' CHECK (kind IN ('run', 'undo'));

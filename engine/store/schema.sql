@@ -286,6 +286,8 @@ CREATE TABLE task_tries (
 	started_ms BIGINT NOT NULL,     -- when it began
 	finished_ms BIGINT NOT NULL,    -- when it ended
 	error TEXT NOT NULL,            -- why it failed, '': it did not
+	log_start BIGINT NOT NULL DEFAULT 0, -- where it begins in the task's log
+	kind TEXT NOT NULL DEFAULT 'run' CHECK (kind IN ('run', 'undo')), -- undo: of what the task did, when the run is rolled back
 	PRIMARY KEY (task_id, number)
 ) WITHOUT ROWID;
 

@@ -402,12 +402,14 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_TASK_ERROR] = "SELECT error FROM tasks WHERE id = $1",
 	[SQL_TASK_OUTPUT] = "SELECT output FROM tasks WHERE id = $1",
 	[SQL_TRY_SET] =
-		"INSERT INTO task_tries (task_id, number, status, started_ms, finished_ms, error) "
-		"VALUES ($1, $2, $3, $4, $5, COALESCE($6, '')) ON CONFLICT (task_id, number) DO UPDATE "
+		"INSERT INTO task_tries (task_id, number, status, started_ms, finished_ms, error, "
+		"log_start, kind) VALUES ($1, $2, $3, $4, $5, COALESCE($6, ''), $7, $8) ON CONFLICT "
+		"(task_id, number) DO UPDATE "
 		"SET status = excluded.status, finished_ms = excluded.finished_ms, error = excluded.error",
-	[SQL_TRY_EACH] =
-		"SELECT number, status, started_ms, finished_ms, error FROM task_tries WHERE task_id = $1 "
-		"ORDER BY number",
+	[SQL_TRY_EACH] = "SELECT number, status, started_ms, finished_ms, error, log_start, kind, "
+			 "COALESCE((SELECT next.log_start FROM task_tries AS next WHERE next.task_id = $1 "
+			 "AND next.number = task_tries.number + 1), -1) FROM task_tries WHERE task_id = $1 "
+			 "AND ($2 = 0 OR number = $2) ORDER BY number",
 
 	[SQL_LOG_ADD] =
 		"INSERT INTO log_pieces (run_id, run_start, task_id, task_start, time_ms, content, try, "

@@ -72,6 +72,10 @@ int check_json_show(struct view *view, FILE *out);
 extern const struct directory backups_directory;
 extern const struct directory run_artifacts_directory, run_artifact_folder, task_artifacts_directory,
 	task_artifact_folder;
+extern const struct directory attempts_directory, attempt_directory;
+
+/* attempts.json of a task: attempts.c */
+int attempts_json_show(struct view *view, FILE *out);
 extern const struct directory root_directory, top_directory, stacks_directory, stack_directory,
 	outputs_directory, stack_state_directory, stack_runs_directory, runs_directory, run_directory,
 	tasks_directory, task_directory, state_directory, namespace_directory, stack_tags_directory,

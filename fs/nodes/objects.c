@@ -53,6 +53,8 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_RUN_ARTIFACT_FOLDER] = &run_artifact_folder,
 	[TABLE_TASK_ARTIFACTS] = &task_artifacts_directory,
 	[TABLE_TASK_ARTIFACT_FOLDER] = &task_artifact_folder,
+	[TABLE_ATTEMPTS] = &attempts_directory,
+	[TABLE_ATTEMPT] = &attempt_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

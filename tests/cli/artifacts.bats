@@ -136,3 +136,26 @@ END
 	[ "$(sloth cat /runs/2/tasks/t/log)" = 600000 ]
 	[ "$(wc -l <built)" -eq 1 ]
 }
+
+@test "each try has its log, its error and its times" {
+	flow a <<'END'
+task("t"):command('echo try $SLOTH_TRY; test $SLOTH_TRY = 3 || { echo "no $SLOTH_TRY" >&2; exit 7; }'):retries(3, { base = 0.01 })
+	:on_success(function() log.info("well done") end)
+END
+	[ "$status" -eq 0 ]
+	cd_attempt() { sloth cat "/runs/1/tasks/t/attempts.d/$1"; }
+	[ "$(sloth ls /runs/1/tasks/t/attempts.d)" = $'1\n2\n3' ]
+	[ "$(cd_attempt 1/status) $(cd_attempt 2/status) $(cd_attempt 3/status)" = 'failed failed success' ]
+	[ "$(cd_attempt 1/log | sort)" = $'no 1\ntry 1' ]
+	[ "$(cd_attempt 2/log | sort)" = $'no 2\ntry 2' ]
+	[ "$(cd_attempt 3/log)" = $'try 3\nwell done' ]
+	[ "$(cd_attempt 1/log; cd_attempt 2/log; cd_attempt 3/log)" = "$(sloth cat /runs/1/tasks/t/log)" ]
+	[ "$(cd_attempt 2/error)" = 'exit status 7: no 2' ]
+	[ -z "$(cd_attempt 3/error)" ]
+	[ "$(cd_attempt 1/kind)" = run ]
+	[[ $(cd_attempt 1/started) < $(cd_attempt 2/finished) ]]
+	[ "$(sloth cat /runs/1/tasks/t/attempts.json | python3 -c 'import json, sys
+print([(a["attempt"], a["status"], a["log_size"]) for a in json.load(sys.stdin)])')" = "[(1, 'failed', 11), (2, 'failed', 11), (3, 'success', 16)]" ]
+	run -4 sloth cat /runs/1/tasks/t/attempts.d/4/log
+	run -4 sloth cat /runs/1/tasks/t/attempts.d/01/log
+}

@@ -24,6 +24,9 @@ static const char *placeholder(const char *folder)
 	static char word[64];
 	size_t n = strlen(folder);
 
+	if (n > 2 && !strcmp(folder + n - 2, ".d"))
+		n -= 2;
+
 	if (!strcmp(folder, "state"))
 		return "NAMESPACE";
 	if (!strcmp(folder, "resources"))
