@@ -7,6 +7,8 @@ extern const char run_more[]; /* run.c */
 extern const struct option run_options[];
 int run_run(struct command *command);
 
+extern const struct verb workflow_verbs[]; /* workflow.c */
+
 extern const struct verb stack_verbs[];	     /* stack.c */
 int stack_show_run(struct command *command); /* stack-show.c */
 

@@ -20,6 +20,7 @@ static const struct option help_options[] = {
 static const struct verb verbs[] = {
 	{ "run", .operands = "[FILE]", .help = "Run a workflow and follow it", .more = run_more,
 		.options = run_options, .run = run_run },
+	{ "workflow", .help = "Workflows that are not run: plan, validate", .verbs = workflow_verbs },
 	{ "stack", .help = "Stacks: list, show, new, delete, outputs, locks", .verbs = stack_verbs },
 	{ "state", .help = "Keys and values: get, set, delete, list, incr, cas, watch, lock",
 		.verbs = state_verbs },

@@ -10,11 +10,14 @@
 #include "cli/follow.h"
 #include "cli/groups.h"
 #include "cli/input.h"
+#include "cli/plan.h"
 #include "cli/print.h"
+#include "cli/submission.h"
 #include "cli/values.h"
 
 const char run_more[] =
-	"FILE is a workflow (.sloth, .lua, .yaml; \"-\": standard input). Its name is the run's name;\n"
+	"FILE is a workflow (.sloth, .lua, .yaml; \"-\": standard input), or the name of a saved one where\n"
+	"there is no such file (sloth workflow list). Its name is the run's name;\n"
 	"with --file, the operand is the name. Ctrl-C cancels the run, a second one at once, a third\n"
 	"one leaves it alone; a closed terminal leaves it running. The exit status is 0 for success,\n"
 	"1 for failure, 15 cancelled, 6 timed out; 4 to 14 for a workflow that was refused.";
@@ -22,9 +25,11 @@ const char run_more[] =
 const struct option run_options[] = {
 	{ "file", 'F', "FILE", "the workflow; then the operand is the name it runs under" },
 	{ "stack", 's', "NAME", "run it on this stack, which is made if it is not there" },
-	{ "values", 'f', "FILE", "YAML or JSON over the stack's values; may be repeated" },
-	{ "set", 0, "KEY=VALUE", "one value over all others: --set a.b=c; may be repeated" },
-	{ "task", 't', "NAME", "only this task and what it depends on; may be repeated" },
+	{ "workflow", 0, "NAME", "a saved workflow of this name, though there is a file that is called so" },
+	SUBMISSION_OPTIONS,
+	{ "pick", 0, NULL, "pick the tasks from a list, on a terminal" },
+	{ "dry-run", 'n', NULL, "show the plan, and run nothing" },
+	{ "plan", 0, NULL, "the same" },
 	{ "wait", 'w', "TIME", "wait so long for the stack's lock, where another has it: 30s, 10m" },
 	{ "validate", 0, NULL, "validate the stack first; what does not pass is not run" },
 	{ "quiet", 'q', NULL, "print nothing but errors" },
@@ -34,29 +39,6 @@ const struct option run_options[] = {
 	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
 	{ NULL },
 };
-
-/* "deploy.sloth" of "work/deploy.sloth"; ".sloth" is added where the name has no ending that runs. */
-static int workflow_name(struct command *command, const char *word, char *ret_name, size_t size)
-{
-	static const char *const endings[] = { ".sloth", ".lua", ".yaml", ".yml" };
-	const char *slash = strrchr(word, '/'), *base = slash ? slash + 1 : word;
-	bool runs = false;
-
-	if (!strcmp(base, "-"))
-		base = "stdin";
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		size_t n = strlen(base), m = strlen(endings[i]);
-
-		runs = runs || (n > m && !strcmp(base + n - m, endings[i]));
-	}
-	if (name_check(base) < 0)
-		return fault_set(&command->fault, EINVAL,
-			"\"%s\" can't be a run's name: letters, digits, '.', '_' and '-'; "
-			"give one: sloth run NAME --file %s",
-			base, word);
-	snprintf(ret_name, size, "%s%s", base, runs ? "" : ".sloth");
-	return 0;
-}
 
 struct draft {
 	char path[2 * NAME_SIZE + 32];
@@ -129,35 +111,16 @@ static int set_values(struct command *command, const struct draft *draft, const 
 		       : set_option(command, draft, "user.sloth.values", assigned, strlen(assigned));
 }
 
-static int set_run_options(struct command *command, const struct draft *draft)
+static int set_run_options(struct command *command, const struct draft *draft, const json_t *options)
 {
-	json_t *names = json_array(), *options;
-	CLEANUP(cleanup_free) char *text = NULL;
-	const char *task;
-	int position = 0;
+	CLEANUP(cleanup_free) char *text = json_dumps(options, JSON_COMPACT);
 
-	while ((task = command_next(command, "task", &position)))
-		json_array_append_new(names, json_string(task));
-	options = json_pack("{so sb ss*}", "tasks", names, "validate", command_flag(command, "validate"),
-		"wait", command_option(command, "wait"));
-	text = json_dumps(options, JSON_COMPACT);
-	json_decref(options);
-	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text))
-		    : fault_set(&command->fault, EINVAL, "--task: a name must be valid UTF-8");
-}
-
-static int set_options(struct command *command, const struct draft *draft, const char *assigned)
-{
-	int r = set_values(command, draft, assigned);
-
-	if (!command_flag(command, "task") && !command_flag(command, "validate") &&
-		!command_option(command, "wait"))
-		return r;
-	return r < 0 ? r : set_run_options(command, draft);
+	return text ? set_option(command, draft, "user.sloth.options", text, strlen(text)) : -ENOMEM;
 }
 
 /* Like `cp`: what is not complete is dropped with the connection, and starts nothing. */
-static int submit(struct command *command, const char *name, const struct buffer *workflow, int64_t *ret_run)
+static int submit(struct command *command, const char *name, const struct buffer *workflow,
+	const json_t *options, int64_t *ret_run)
 {
 	struct draft draft = { 0 };
 	CLEANUP(cleanup_free) char *assigned = NULL;
@@ -165,7 +128,9 @@ static int submit(struct command *command, const char *name, const struct buffer
 	int r = values_set_text(command, &assigned);
 
 	r = r < 0 ? r : open_draft(command, name, &draft);
-	r = r < 0 ? r : set_options(command, &draft, assigned);
+	r = r < 0 ? r : set_values(command, &draft, assigned);
+	if (json_object_size(options))
+		r = r < 0 ? r : set_run_options(command, &draft, options);
 	r = r < 0 ? r
 		  : client_file_write(&command->client, draft.handle, 0, workflow->data, workflow->size,
 			    &command->fault);
@@ -185,22 +150,44 @@ static int print_started(struct command *command, int64_t run)
 	return 0;
 }
 
+static int read_workflow(struct command *command, char *ret_name, struct buffer *workflow)
+{
+	const char *file = command_option(command, "file"), *saved = command_option(command, "workflow");
+	const char *operand = command->operand_count ? command->operands[0] : NULL;
+	char own[NAME_SIZE + 16];
+	int r;
+
+	if (file && saved)
+		return fault_set(&command->fault, EINVAL, "--file or --workflow: only one of them");
+	if (!operand && !file && !saved)
+		return fault_set(&command->fault, EINVAL, "which workflow? sloth run FILE");
+	/* The operand is the name where the workflow comes from elsewhere. */
+	if (operand && (file || saved)) {
+		r = submission_name(command, operand, ret_name, NAME_SIZE + 16);
+		ret_name = own;
+		if (r < 0)
+			return r;
+	}
+	return submission_read(command, saved ? saved : file ? file : operand, saved, ret_name, workflow);
+}
+
 int run_run(struct command *command)
 {
 	CLEANUP(buffer_done) struct buffer workflow = { 0 };
-	const char *file = command_option(command, "file");
-	const char *operand = command->operand_count ? command->operands[0] : NULL;
+	json_auto_t *options = submission_options(command);
 	char name[NAME_SIZE + 16];
 	int64_t run = 0;
-	int r;
+	int r = read_workflow(command, name, &workflow);
 
-	if (!operand && !file)
-		return fault_set(&command->fault, EINVAL, "which workflow? sloth run FILE");
-	r = workflow_name(command, operand ? operand : file, name, sizeof(name));
-	r = r < 0 ? r : input_read(command, file ? file : operand, &workflow);
-	if (r == 0 && !workflow.size)
-		return fault_set(&command->fault, EINVAL, "%s is empty", file ? file : operand);
-	r = r < 0 ? r : submit(command, name, &workflow, &run);
+	if (command_flag(command, "validate"))
+		json_object_set_new(options, "validate", json_true());
+	if (command_option(command, "wait"))
+		json_object_set_new(options, "wait", json_string(command_option(command, "wait")));
+	if (r == 0 && command_flag(command, "pick"))
+		r = plan_pick(command, name, &workflow, options);
+	if (r == 0 && (command_flag(command, "dry-run") || command_flag(command, "plan")))
+		return plan_print(command, name, &workflow, options, NULL);
+	r = r < 0 ? r : submit(command, name, &workflow, options, &run);
 	if (r < 0)
 		return r;
 	if (!run)

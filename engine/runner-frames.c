@@ -46,7 +46,7 @@ static int store_plan(struct runner *runner, json_t *head)
 	json_auto_t *plan = json_object();
 	CLEANUP(cleanup_free) char *text = NULL;
 	static const char *const keys[] = { "workflow", "description", "version", "config", "lock_wait_ms",
-		"tasks" };
+		"limits", "critical_path", "tasks" };
 	json_t *task;
 	size_t i;
 	int r = 0;

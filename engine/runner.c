@@ -481,6 +481,11 @@ void runners_remove_work(struct runners *runners, const struct run *run)
 	json_array_append_new(runners->removed, json_integer(run->id));
 }
 
+struct engine *runners_engine(const struct runners *runners)
+{
+	return runners->engine;
+}
+
 size_t runners_count(const struct runners *runners)
 {
 	const struct runner *runner;

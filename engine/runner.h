@@ -72,5 +72,8 @@ void runners_remove_work(struct runners *runners, const struct run *run);
  * more}. NULL: it waits for nothing. A new reference. */
 json_t *runner_waiting(struct runners *runners, int64_t run_id);
 
+/* Borrowed. */
+struct engine *runners_engine(const struct runners *runners);
+
 /* Runs that are not over. */
 size_t runners_count(const struct runners *runners);

@@ -77,6 +77,9 @@ struct operation {
 	ssize_t (*run)(struct op *op, const struct frame *frame);
 };
 
+/* socket-plan.c */
+ssize_t do_plan(struct op *op, const struct frame *frame);
+
 /* The last row has no name. */
 extern const struct operation path_operations[], file_operations[];
 

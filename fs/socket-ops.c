@@ -170,6 +170,7 @@ static const struct operation operations[] = {
 	{ "mount", do_mount },
 	{ "umount", do_umount },
 	{ "runner", do_runner },
+	{ "plan", do_plan },
 	{ NULL },
 };
 

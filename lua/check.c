@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "lua/plan.h"
 #include "lua/runner.h"
 #include "lua/value.h"
 #include "lua/workflow.h"
@@ -20,7 +21,8 @@ enum { LIFE_SECONDS = 20 }; /* the daemon has given up before */
 
 static json_t *verdict(int error, const char *text)
 {
-	return json_pack("{sb so}", "ok", !error, "text", value_text(text, strlen(text)));
+	return json_pack("{sb ss* so}", "ok", !error, "errno", error ? fault_errno_name(error) : NULL, "text",
+		value_text(text, strlen(text)));
 }
 
 static json_t *check_workflow(struct runner *runner, json_t *head, const struct frame *frame)
@@ -30,8 +32,9 @@ static json_t *check_workflow(struct runner *runner, json_t *head, const struct 
 	if (frame->body_size == 0)
 		return json_null();
 	if (runner_load(runner, head, frame, &fault) < 0)
-		return verdict(1, fault.text);
-	return json_pack("{sb sI}", "ok", 1, "tasks", (json_int_t)runner->workflow->count);
+		return verdict(fault.code, fault.text);
+	return json_pack("{sb sI so*}", "ok", 1, "tasks", (json_int_t)runner->workflow->count, "plan",
+		json_is_true(json_object_get(head, "plan")) ? plan_json(runner->workflow) : NULL);
 }
 
 static int missing_modules(lua_State *L)
@@ -135,11 +138,11 @@ static json_t *check_work(json_t *head)
 	snprintf(path, sizeof(path), "%s/XXXXXX", work);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
-		return verdict(1, strerror(errno));
+		return verdict(errno, strerror(errno));
 	close(fd);
 	unlink(path);
 	if (statvfs(work, &room) < 0)
-		return verdict(1, strerror(errno));
+		return verdict(errno, strerror(errno));
 	return json_pack("{sb sI}", "ok", 1, "free", (json_int_t)(room.f_bavail * room.f_frsize));
 }
 

@@ -72,8 +72,7 @@ static int place_compare(const void *a, const void *b)
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-/* Nodes before everything that depends on them. */
-static int sort_topologically(const struct graph_node *nodes, size_t count, int *ret_order)
+int graph_sort(const struct graph_node *nodes, size_t count, int *ret_order)
 {
 	CLEANUP(cleanup_free) size_t *next = calloc(count + 1, sizeof(*next));
 	CLEANUP(cleanup_free) char *seen = calloc(count + 1, 1);
@@ -108,12 +107,30 @@ static int sort_topologically(const struct graph_node *nodes, size_t count, int 
 	return 0;
 }
 
+int graph_levels(const struct graph_node *nodes, size_t count, int *ret_level)
+{
+	CLEANUP(cleanup_free) int *order = calloc(count + 1, sizeof(*order));
+
+	if (!order || graph_sort(nodes, count, order) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct graph_node *node = &nodes[order[i]];
+		int level = 0;
+
+		for (size_t j = 0; j < node->depends_count; j++)
+			if (ret_level[node->depends[j]] > level)
+				level = ret_level[node->depends[j]];
+		ret_level[order[i]] = level + 1;
+	}
+	return 0;
+}
+
 int graph_rank(const struct graph_node *nodes, size_t count, int *ret_rank)
 {
 	CLEANUP(cleanup_free) struct place *places = calloc(count + 1, sizeof(*places));
 	CLEANUP(cleanup_free) int *order = calloc(count + 1, sizeof(*order));
 
-	if (!places || !order || sort_topologically(nodes, count, order) < 0)
+	if (!places || !order || graph_sort(nodes, count, order) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		places[i] = (struct place){ .node = (int)i, .priority = nodes[i].priority };

@@ -17,6 +17,13 @@ struct graph_node {
  * and the last on the first; 0: there is none; -ENOMEM. */
 int graph_find_cycle(const struct graph_node *nodes, size_t count, int *ret_path);
 
+/* Nodes before everything that depends on them; among those without such a bond by definition. Only without
+ * cycles, as all that follows. 0 or -ENOMEM. */
+int graph_sort(const struct graph_node *nodes, size_t count, int *ret_order);
+
+/* How many nodes the longest way to each has, itself included: 1 for those that depend on none. */
+int graph_levels(const struct graph_node *nodes, size_t count, int *ret_level);
+
 /* The order in which nodes that are ready start: by priority, then by the longest path of nodes that wait for
  * it, then by definition. `ret_rank[node]`: 0 starts first. Only without cycles. 0 or -ENOMEM. */
 int graph_rank(const struct graph_node *nodes, size_t count, int *ret_rank);

@@ -214,6 +214,9 @@ static void print_lines(FILE *out, struct workflow *workflow, const int *path, i
 	}
 }
 
+/* How much of a long one is told: its beginning and its end. */
+enum { CIRCLE_FIRST = 8, CIRCLE_LAST = 4 };
+
 static int refuse_cycle(struct workflow *workflow, const int *path, int length, struct fault *fault)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
@@ -223,6 +226,11 @@ static int refuse_cycle(struct workflow *workflow, const int *path, int length, 
 		return fault_set(fault, ENOMEM, "not enough memory");
 	fprintf(out, "the tasks wait for each other in a circle: %s", workflow->tasks[path[0]].name);
 	for (int i = 0; i < length; i++) {
+		if (i == CIRCLE_FIRST && length > CIRCLE_FIRST + CIRCLE_LAST) {
+			i = length - CIRCLE_LAST;
+			fprintf(out, " → … and %d more …", i - CIRCLE_FIRST);
+		}
+
 		const struct task *task = &workflow->tasks[path[i]],
 				  *on = &workflow->tasks[path[(i + 1) % length]];
 
@@ -297,32 +305,6 @@ static int check_graph(struct workflow *workflow, struct fault *fault)
 	return 0;
 }
 
-/* The tasks that were asked for, and all that they need. */
-static void select_with_needs(struct workflow *workflow, struct task *task)
-{
-	if (task->selected)
-		return;
-	task->selected = true;
-	for (size_t i = 0; i < task->depends_count; i++)
-		select_with_needs(workflow, &workflow->tasks[task->depends[i]]);
-}
-
-static void apply_selection(struct workflow *workflow)
-{
-	json_t *wanted = json_object_get(workflow->runner->options, "tasks"), *name;
-	size_t i;
-
-	if (!json_array_size(wanted))
-		return;
-	for (i = 0; i < workflow->count; i++)
-		workflow->tasks[i].selected = false;
-	json_array_foreach (wanted, i, name)
-		for (size_t j = 0; j < workflow->count; j++)
-			if (!strcmp(workflow->tasks[j].name,
-				    json_string_value(name) ? json_string_value(name) : ""))
-				select_with_needs(workflow, &workflow->tasks[j]);
-}
-
 static void limit_parallel(struct workflow *workflow)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -368,7 +350,8 @@ int workflow_load(struct workflow *workflow, const char *text, size_t size, stru
 	r = check_graph(workflow, fault);
 	if (r < 0)
 		return r;
-	apply_selection(workflow);
+	if (workflow_select(workflow) < 0)
+		return fault_set(fault, ENOMEM, "not enough memory");
 	limit_parallel(workflow);
 	return 0;
 }

@@ -9,3 +9,6 @@ struct workflow;
 
 /* Fills a new workflow. 0 or -errno with the sentence. */
 int workflow_load(struct workflow *workflow, const char *text, size_t size, struct fault *fault);
+
+/* selection.c: marks the tasks that the options ask for. 0 or -ENOMEM. */
+int workflow_select(struct workflow *workflow);

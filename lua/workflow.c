@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "lua/load.h"
+#include "lua/plan.h"
 #include "lua/runner.h"
 #include "lua/value.h"
 
@@ -64,16 +65,6 @@ void workflow_free(struct workflow *workflow)
 
 /* Frames. */
 
-static json_t *depends_list(const struct workflow *workflow, size_t number)
-{
-	const struct graph_node *node = &workflow->nodes[number];
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < node->depends_count; i++)
-		json_array_append_new(list, json_string(workflow->tasks[node->depends[i]].name));
-	return list;
-}
-
 static json_t *text_or_null(const char *text)
 {
 	return text ? value_text(text, strlen(text)) : json_null();
@@ -81,28 +72,10 @@ static json_t *text_or_null(const char *text)
 
 void workflow_report(struct workflow *workflow)
 {
-	json_t *tasks = json_array();
+	json_t *frame = plan_json(workflow);
 
-	for (size_t i = 0; i < workflow->count; i++) {
-		const struct task *task = &workflow->tasks[i];
-		json_t *row = json_pack("{ss so so si so}", "name", task->name, "description",
-			text_or_null(task->description), "depends", depends_list(workflow, i), "line",
-			task->line, "command", text_or_null(task->command));
-
-		if (row && task->tags)
-			json_object_set(row, "tags", task->tags);
-		if (row && task->delegate)
-			json_object_set(row, "delegate_to", task->delegate);
-		if (row && task->timeout_ms)
-			json_object_set_new(row, "timeout_ms", json_integer(task->timeout_ms));
-		json_array_append_new(tasks, row);
-	}
-	link_send(&workflow->runner->link,
-		json_pack("{ss so so so so sO? sI so}", "op", "loaded", "workflow",
-			text_or_null(workflow->name), "stack", text_or_null(workflow->stack), "description",
-			text_or_null(workflow->description), "version", text_or_null(workflow->version),
-			"config", workflow->config, "lock_wait_ms", (json_int_t)workflow->lock_wait_ms,
-			"tasks", tasks));
+	json_object_set_new(frame, "op", json_string("loaded"));
+	link_send(&workflow->runner->link, frame);
 }
 
 static const char *final_status(const struct workflow *workflow)
@@ -366,14 +339,22 @@ void workflow_task_again(struct workflow *workflow, struct task *task)
 
 /* The order of things. */
 
-static int next_task(struct workflow *workflow)
+/* What was kept or left out after it had become ready starts no more. */
+static int pop_open(struct workflow *workflow, struct graph_queue *queue)
 {
 	int number;
 
-	while ((number = graph_queue_pop(&workflow->urgent)) >= 0)
-		if (!task_status_final(workflow->tasks[number].status))
-			return number;
-	return is_stopping(workflow) ? -1 : graph_queue_pop(&workflow->ready);
+	do
+		number = graph_queue_pop(queue);
+	while (number >= 0 && task_status_final(workflow->tasks[number].status));
+	return number;
+}
+
+static int next_task(struct workflow *workflow)
+{
+	int number = pop_open(workflow, &workflow->urgent);
+
+	return number >= 0 || is_stopping(workflow) ? number : pop_open(workflow, &workflow->ready);
 }
 
 static const char *not_started_reason(const struct workflow *workflow)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "engine/event.h"
+#include "engine/plan.h"
 #include "engine/runner.h"
 #include "engine/transition.h"
 #include "fs/nodes/nodes.h"
@@ -201,70 +202,19 @@ static int outputs_show(struct view *view, FILE *out)
 	return 0;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-/* A line a task: what it is, and what it waits for. */
-static int plan_show(struct view *view, FILE *out)
+static int plan_show_node(struct view *view, FILE *out)
 {
 	json_auto_t *plan = run_json(view, RUN_PLAN);
-	json_t *task, *name;
-	size_t i, j;
 
-	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
-		json_t *depends = json_object_get(task, "depends");
-
-		fprintf(out, "%zu. ", i + 1);
-		text_write_safe(out, text_of(task, "name"));
-		if (*text_of(task, "description")) {
-			fputs(": ", out);
-			text_write_safe(out, text_of(task, "description"));
-		}
-		json_array_foreach (depends, j, name) {
-			fputs(j ? ", " : " (after ", out);
-			text_write_safe(out, json_string_value(name) ? json_string_value(name) : "");
-		}
-		fputs(json_array_size(depends) ? ")\n" : "\n", out);
-	}
+	plan_show(plan, out);
 	return 0;
-}
-
-/* Graphviz' quoted strings: only the quote and the backslash are special. */
-static void write_dot(FILE *out, const char *text)
-{
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', out);
-		fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
-	}
-	fputc('"', out);
 }
 
 static int plan_dot_show(struct view *view, FILE *out)
 {
 	json_auto_t *plan = run_json(view, RUN_PLAN);
-	json_t *task, *name;
-	size_t i, j;
 
-	fputs("digraph plan {\n\trankdir=LR;\n\tnode [shape=box];\n", out);
-	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
-		fputc('\t', out);
-		write_dot(out, text_of(task, "name"));
-		fputs(";\n", out);
-		json_array_foreach (json_object_get(task, "depends"), j, name) {
-			fputc('\t', out);
-			write_dot(out, json_string_value(name) ? json_string_value(name) : "");
-			fputs(" -> ", out);
-			write_dot(out, text_of(task, "name"));
-			fputs(";\n", out);
-		}
-	}
-	fputs("}\n", out);
+	plan_show_dot(plan, out);
 	return 0;
 }
 
@@ -430,7 +380,7 @@ static const struct entry run_entries[] = {
 	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run,
 	  .show = values_show },
 	{ .name = "plan", .help = "its tasks, and what each waits for", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_show },
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_show_node },
 	{ .name = "plan.json", .help = "the plan as JSON", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
 	  .aspects = ASPECT_PLAN | ASPECT_META, .object = object_run, .show = plan_json_show },
 	{ .name = "plan.dot", .help = "the plan for Graphviz", .kind = KIND_TEXT, .mode = 0444,

@@ -349,9 +349,11 @@ local function complete(task, spec, options)
 end
 
 local function check_selection(options, number_of)
-	for _, name in ipairs(options.tasks or {}) do
-		if not number_of[name] then
-			error("there is no task '" .. tostring(name) .. "'" .. suggest(name, keys(number_of)), 0)
+	for _, list in ipairs({ options.tasks or {}, options.skip or {} }) do
+		for _, name in ipairs(list) do
+			if not number_of[name] then
+				error("there is no task '" .. tostring(name) .. "'" .. suggest(name, keys(number_of)), 0)
+			end
 		end
 	end
 end
