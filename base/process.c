@@ -194,8 +194,8 @@ pid_t process_session(pid_t pid)
 
 int process_boot_id(char ret_id[37])
 {
-	char text[64];
-	ssize_t n = process_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+	static char text[64]; /* one boot a process */
+	ssize_t n = *text ? 36 : process_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
 
 	if (n < 36)
 		return n < 0 ? (int)n : -EIO;
@@ -282,4 +282,13 @@ int process_signal_marked(
 			count++;
 	}
 	return count;
+}
+
+int process_cpus(void)
+{
+	static int count;
+
+	if (!count)
+		count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	return count > 0 ? count : 1;
 }

@@ -41,6 +41,9 @@ bool process_was_killed(pid_t pid);
 /* The kernel's id of this boot: 36 characters and NUL. 0 or -errno. */
 int process_boot_id(char ret_id[37]);
 
+/* Processors that are there; asked for once. */
+int process_cpus(void);
+
 /* Sends `signal` to every process whose environment has the string `marker` ("SLOTH_RUN=42"), except this one
  * and those that `spares` (NULL: none) names. How many were signalled; what we may not look into is left out.
  */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "engine/check.h"
 #include "engine/lock.h"
 #include "engine/spawner.h"
@@ -79,8 +80,8 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 			"file", run->file, "stack", *run->stack ? run->stack : NULL, "values",
 			json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options,
 			"workdir", work, "cgroup", *runner->cgroup ? runner->cgroup : NULL, "limits",
-			"max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
-			(json_int_t)512 << 20, "resume", resume),
+			"max_parallel_tasks", 2 * process_cpus(), "memory_bytes", (json_int_t)512 << 20,
+			"resume", resume),
 		text.data, text.size);
 }
 
@@ -114,6 +115,8 @@ static int start_process(struct runner *runner)
 	r = send_workflow(runner, &run, secret, work);
 	if (r < 0)
 		return r;
+	/* It may load the workflow while this turn is being committed: that changes nothing. */
+	conn_flush(&runner->conn);
 	return spawner_spawn(runners->spawner, &(struct spawn){ .run_id = run.id,
 						       .uid = runner->submitter.uid,
 						       .gid = runner->submitter.gid,
@@ -170,6 +173,8 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	struct runners *runners = userdata;
 	struct runner *runner = runner_find(runners, run_id);
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct engine *engine = runners->engine;
+	bool patient = engine->patient || !store_turn_dirty(engine->store);
 	struct run run;
 
 	if (run_id < 0)
@@ -182,13 +187,15 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	}
 	runner->child = true;
 	runner_watch(runner, pid);
-	if (store_change_begin(runners->engine->store, &change) < 0 ||
-		run_get(runners->engine, run_id, &run) < 0 ||
-		run_set_process(runners->engine, run_id, pid, run.secret, run.cgroup) < 0)
+	if (store_change_begin(engine->store, &change) < 0 || run_get(engine, run_id, &run) < 0 ||
+		run_set_process(engine, run_id, pid, run.secret, run.cgroup) < 0)
 		return;
 	if (runner->own_lock)
-		lock_set_run_pid(runners->engine, run.stack_id, run_id, pid);
-	store_change_end(&change);
+		lock_set_run_pid(engine, run.stack_id, run_id, pid);
+	/* The next commit has it, which what the process says will bring: until then it does nothing that a
+	 * crash would have to know of. */
+	if (store_change_end(&change) == 0)
+		engine->patient = patient;
 }
 
 static void process_exited(void *userdata, pid_t pid, int status)

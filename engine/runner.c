@@ -20,7 +20,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "build.h"
 #include "engine/artifact.h"
 #include "engine/calls.h"
 #include "engine/check.h"
@@ -391,25 +390,6 @@ static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	}
 }
 
-static void find_program(char *ret_path, size_t size)
-{
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	/* In the build tree the runner stands beside; an installed one is in libexec. */
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash)
-			*slash = '\0';
-		snprintf(ret_path, size, "%s/../lua/sloth-runner", self);
-		if (access(ret_path, X_OK) == 0)
-			return;
-	}
-	snprintf(ret_path, size, "%s/sloth-runner", SLOTH_LIBEXECDIR);
-}
-
 int runners_new(
 	struct engine *engine, struct spawner *spawner, const char *socket, struct runners **ret_runners)
 {
@@ -425,7 +405,7 @@ int runners_new(
 	runners->removed = json_array();
 	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
 	snprintf(runners->work, sizeof(runners->work), "%.4000s/work", engine->home);
-	find_program(runners->program, sizeof(runners->program));
+	spawner_find_program(runners->program, sizeof(runners->program));
 	/* Users pass through it to their own runs' folders. */
 	if (mkdir(runners->work, 0711) < 0 && errno != EEXIST) {
 		free(runners);

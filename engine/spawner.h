@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The spawner: a small process that starts runners. It is forked before the daemon has a database, threads or
- * a mount, so that no runner inherits any of them and a fork stays cheap. It ends when the daemon does; the
- * runners go on.
+ * The spawner: a small process that starts runners. It is made before the daemon has a database, threads or
+ * a mount, so that no runner inherits any of them. It is a sloth-runner that waits, and forks for each run
+ * (spawner-serve.h). It ends when the daemon does; the runners go on.
  */
 #include <ev.h>
 #include <stdint.h>
@@ -33,6 +33,9 @@ struct spawner_callbacks {
 	/* The spawner itself is gone: nothing can be started any more. */
 	void (*died)(void *userdata);
 };
+
+/* Where sloth-runner is: beside this program in the build tree, or installed. */
+void spawner_find_program(char *ret_path, size_t size);
 
 /* Forks. Call it first of all. 0 or -errno. */
 int spawner_start(struct spawner **ret_spawner);

@@ -150,7 +150,7 @@ void check_frame(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	json_t *answer = json_pack("{ss}", "op", "checked"), *paths;
 
-	if (runner->vm.L || runner->last_seq)
+	if (runner->begun || runner->last_seq)
 		return;
 	alarm(LIFE_SECONDS); /* a workflow may go round in circles when it is loaded */
 	json_object_set_new(answer, "workflow", check_workflow(runner, head, frame));

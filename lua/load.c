@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "lua/runner.h"
 #include "lua/value.h"
 #include "lua/workflow.h"
@@ -307,11 +308,10 @@ static int check_graph(struct workflow *workflow, struct fault *fault)
 
 static void limit_parallel(struct workflow *workflow)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int limit = workflow->runner->parallel_limit;
 
 	if (!workflow->max_parallel)
-		workflow->max_parallel = 2 * (int)(cores > 0 ? cores : 1);
+		workflow->max_parallel = 2 * process_cpus();
 	if (limit > 0 && workflow->max_parallel > limit)
 		workflow->max_parallel = limit;
 }

@@ -17,7 +17,9 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "build.h"
+#include "engine/spawner-serve.h"
 #include "lua/check.h"
 #include "lua/exec.h"
 #include "lua/scope.h"
@@ -113,6 +115,7 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 	const char *secret = json_string_value(json_object_get(head, "secret"));
 	int r;
 
+	runner->begun = true;
 	runner->id = json_integer_value(json_object_get(head, "run"));
 	replace_text(&runner->file, head, "file");
 	replace_text(&runner->stack, head, "stack");
@@ -126,7 +129,8 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 		return fault_set(fault, EINVAL, "the frame 'run' lacks 'file' or 'workdir'");
 	if (socket && secret && link_identify(&runner->link, runner->id, secret, socket) < 0)
 		return fault_set(fault, ENOMEM, "not enough memory");
-	r = vm_init(&runner->vm, runner, (size_t)json_integer_value(json_object_get(limits, "memory_bytes")));
+	r = runner->vm.L ? 0 : vm_init(&runner->vm, runner);
+	runner->vm.limit = (size_t)json_integer_value(json_object_get(limits, "memory_bytes"));
 	if (r == 0)
 		r = sched_init(&runner->sched, runner->loop, runner->vm.L);
 	if (r < 0)
@@ -141,7 +145,7 @@ static void on_run(struct runner *runner, json_t *head, const struct frame *fram
 {
 	struct fault fault = { 0 };
 
-	if (runner->vm.L)
+	if (runner->begun)
 		return;
 	if (runner_load(runner, head, frame, &fault) < 0)
 		refuse(runner, &fault);
@@ -267,8 +271,8 @@ static void runner_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 
 static int runner_init(struct runner *runner)
 {
-	*runner = (struct runner){ .loop = ev_default_loop(0),
-		.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC) };
+	runner->loop = ev_default_loop(0);
+	runner->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	LIST_INIT(&runner->scopes);
 	if (!runner->loop || runner->null_fd < 0 || environment_init(&runner->environment) < 0)
 		return -ENOMEM;
@@ -315,9 +319,42 @@ static void runner_done(struct runner *runner)
 	ev_loop_destroy(runner->loop);
 }
 
+/* One run, from here to its end. */
+static int runner_main(struct runner *runner)
+{
+	if (runner_init(runner) < 0) {
+		log_error("can't start: %s", strerror(errno));
+		return 1;
+	}
+	ev_run(runner->loop, 0);
+	runner_done(runner);
+	return runner->exit_status;
+}
+
+/* In a child of the spawner. */
+static int runner_of_spawner(void *userdata)
+{
+	struct runner *runner = userdata;
+
+	vm_seed(&runner->vm);
+	return runner_main(runner);
+}
+
+/* What nearly every run needs is loaded once, before there is any (engine/spawner-serve.h). */
+static void serve(struct runner *runner)
+{
+	static const char *const warm[] = { "dsl", "flow", "task", "exec", NULL };
+
+	json_object_seed(0);
+	process_cpus();
+	if (vm_init(&runner->vm, runner) < 0 || vm_warm(&runner->vm, warm) < 0)
+		log_error("the Lua state can't be made beforehand: each run makes its own");
+	spawner_serve(runner_of_spawner, runner);
+}
+
 int main(int argc, char **argv)
 {
-	struct runner runner;
+	static struct runner runner;
 	int type;
 	socklen_t size = sizeof(type);
 
@@ -329,11 +366,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sloth-runner is started by slothd. To run a workflow: sloth run FILE\n");
 		return 2;
 	}
-	if (runner_init(&runner) < 0) {
-		log_error("can't start: %s", strerror(errno));
-		return 1;
+	if (argc == 2 && !strcmp(argv[1], "--spawner")) {
+		/* What ps(1) shows of the children is the word before. */
+		memset(argv[1], 0, strlen(argv[1]));
+		serve(&runner);
 	}
-	ev_run(runner.loop, 0);
-	runner_done(&runner);
-	return runner.exit_status;
+	return runner_main(&runner);
 }

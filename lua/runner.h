@@ -36,6 +36,7 @@ struct runner {
 	struct web *web; /* NULL: nothing was asked of the network yet */
 	struct leaves leaves;
 	int null_fd;
+	bool begun; /* the daemon has said what to do */
 	/* What the daemon told us. */
 	int64_t id, token; /* token 0: none */
 	char *file, *stack, *workdir;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +221,10 @@ static void open_allowed(lua_State *L)
 		lua_pushcfunction(L, allowed[i].open);
 		lua_pushstring(L, allowed[i].table);
 		lua_call(L, 1, 1);
+		if (allowed[i].open == luaopen_math) {
+			lua_getfield(L, -1, "randomseed");
+			lua_setfield(L, LUA_REGISTRYINDEX, "sloth.randomseed");
+		}
 		lua_newtable(L);
 		copy_allowed(L, allowed[i].names);
 		if (globals) {
@@ -254,9 +259,9 @@ static int vm_open(lua_State *L)
 	return 0;
 }
 
-int vm_init(struct vm *vm, struct runner *runner, size_t limit)
+int vm_init(struct vm *vm, struct runner *runner)
 {
-	*vm = (struct vm){ .limit = limit };
+	*vm = (struct vm){ 0 };
 	vm->L = lua_newstate(allocate, vm);
 	if (!vm->L)
 		return -ENOMEM;
@@ -269,6 +274,48 @@ int vm_init(struct vm *vm, struct runner *runner, size_t limit)
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+static int warm(lua_State *L)
+{
+	for (const char *const *name = lua_touserdata(L, 1); *name; name++) {
+		if (!vm_push_library(L, *name))
+			return luaL_error(L, "there is no library %s", *name);
+		lua_pop(L, 1);
+	}
+	lua_gc(L, LUA_GCCOLLECT);
+	return 0;
+}
+
+int vm_warm(struct vm *vm, const char *const *names)
+{
+	lua_pushcfunction(vm->L, warm);
+	lua_pushlightuserdata(vm->L, (void *)(uintptr_t)names);
+	if (vm_call(vm, 1, 0) == LUA_OK)
+		return 0;
+	vm_done(vm);
+	return -ENOMEM;
+}
+
+static int seed(lua_State *L)
+{
+	lua_Integer random[2];
+
+	randombytes_buf(random, sizeof(random));
+	lua_getfield(L, LUA_REGISTRYINDEX, "sloth.randomseed");
+	lua_pushinteger(L, random[0]);
+	lua_pushinteger(L, random[1]);
+	lua_call(L, 2, 0);
+	return 0;
+}
+
+void vm_seed(struct vm *vm)
+{
+	if (!vm->L)
+		return;
+	lua_pushcfunction(vm->L, seed);
+	if (vm_call(vm, 0, 0) != LUA_OK)
+		lua_pop(vm->L, 1);
 }
 
 void vm_done(struct vm *vm)

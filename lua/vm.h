@@ -15,8 +15,14 @@ struct vm {
 	int traceback;	    /* reference of the message handler */
 };
 
-/* 0 or -ENOMEM. */
-int vm_init(struct vm *vm, struct runner *runner, size_t limit);
+/* 0 or -ENOMEM. The limit of its memory is set later, by whoever knows it. */
+int vm_init(struct vm *vm, struct runner *runner);
+
+/* Loads libraries of lib/ (NULL ends the list) before they are named. 0 or -ENOMEM: it is as before
+ * vm_init(). */
+int vm_warm(struct vm *vm, const char *const *names);
+/* After a fork: random numbers of its own. */
+void vm_seed(struct vm *vm);
 void vm_done(struct vm *vm);
 
 /* Loads text (never bytecode) and pushes the function, or pushes a message. A lua status. A first line that

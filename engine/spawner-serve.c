@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* The process that starts runners. One packet a request (SOCK_SEQPACKET), one or two packets an answer. */
+#include "engine/spawner-serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum { SERVED_FD = 3 };
+
+/* The login environment of a user, as login(1) makes it. */
+static char **login_environment(uid_t uid, const char *mark)
+{
+	static char *environment[8];
+	struct passwd *user = getpwuid(uid);
+	const char *const lines[][2] = {
+		{ "HOME", user ? user->pw_dir : "/" },
+		{ "USER", user ? user->pw_name : "nobody" },
+		{ "LOGNAME", user ? user->pw_name : "nobody" },
+		{ "SHELL", user && *user->pw_shell ? user->pw_shell : "/bin/sh" },
+		{ "PATH", uid == 0 ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+				   : "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games" },
+		{ "LANG", getenv("LANG") ? getenv("LANG") : "C.UTF-8" },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (asprintf(&environment[n], "%s=%s", lines[i][0], lines[i][1]) >= 0)
+			n++;
+	environment[n++] = (char *)(uintptr_t)mark;
+	environment[n] = NULL;
+	return environment;
+}
+
+static int become_user(const struct spawn_request *wanted)
+{
+	if (geteuid() != 0)
+		return wanted->uid == geteuid() ? 0 : -EPERM;
+	if (setgroups(wanted->group_count, wanted->groups) < 0 ||
+		setresgid(wanted->gid, wanted->gid, wanted->gid) < 0 ||
+		setresuid(wanted->uid, wanted->uid, wanted->uid) < 0)
+		return -errno;
+	/* A runner as a user must not be killed or traced by another user's, nor dump core with secrets; but
+	 * its own user may look at it, so nothing else is done here. */
+	return 0;
+}
+
+/* What the spawner itself has changed. */
+static void clean_signals(void)
+{
+	sigset_t none;
+
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static spawner_run run;
+static void *run_userdata;
+
+/* In the child: never returns. */
+static void run_program(const struct spawn_request *wanted, int fd)
+{
+	char *const argv[] = { (char *)"sloth-runner", NULL };
+	char **environment = login_environment(wanted->uid, wanted->mark);
+	int null = open("/dev/null", O_RDWR);
+
+	clean_signals();
+	setsid();
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	/* The spawner's own 3 is closed by this. */
+	if (dup2(fd, 3) < 0)
+		_exit(126);
+	close_range(4, ~0U, 0);
+	umask(022);
+	if (become_user(wanted) < 0 || (chdir(wanted->work) < 0 && chdir("/") < 0))
+		_exit(126);
+	if (run) {
+		environ = environment;
+		prctl(PR_SET_NAME, argv[0]);
+		/* As a program that its user has executed: to be looked at by him, and by nobody else. */
+		prctl(PR_SET_DUMPABLE, 1);
+		_exit(run(run_userdata));
+	}
+	execve(wanted->program, argv, environment);
+	_exit(127);
+}
+
+static int make_work(const struct spawn_request *wanted)
+{
+	struct stat st;
+
+	/* One that is there already, of a run whose number was given twice because its first owner was never
+	 * stored, must be the same user's. */
+	if (mkdir(wanted->work, 0700) < 0) {
+		if (errno != EEXIST || lstat(wanted->work, &st) < 0)
+			return -errno;
+		return S_ISDIR(st.st_mode) && st.st_uid == wanted->uid ? 0 : -EEXIST;
+	}
+	if (geteuid() == 0 && lchown(wanted->work, wanted->uid, wanted->gid) < 0)
+		return -errno;
+	return 0;
+}
+
+/* fork(2), but the child is born in the run's group, where there can be one. */
+static pid_t fork_into(const struct spawn_request *wanted)
+{
+	CLEANUP(cleanup_fd) int folder = -1;
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+	pid_t pid;
+
+	if (!*wanted->cgroup || cgroup_make(wanted->cgroup, wanted->uid, wanted->gid) < 0)
+		return fork();
+	folder = open(wanted->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	args.cgroup = (uint64_t)folder;
+	pid = folder < 0 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid >= 0)
+		return pid;
+	/* An old kernel, or one that lets us make it and not use it. */
+	rmdir(wanted->cgroup);
+	return fork();
+}
+
+static pid_t serve_spawn(const struct spawn_request *wanted, int fd)
+{
+	int r = make_work(wanted);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	pid = fork_into(wanted);
+	if (pid == 0)
+		run_program(wanted, fd);
+	return pid < 0 ? -errno : pid;
+}
+
+/* The content with the user's rights, so that links in it lead nowhere; then the folder itself, which stands
+ * in ours. */
+static void serve_remove(const struct spawn_request *wanted)
+{
+	char *const argv[] = { (char *)"find", (char *)(uintptr_t)wanted->work, (char *)"-mindepth",
+		(char *)"1", (char *)"-delete", NULL };
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return;
+	clean_signals();
+	pid = fork();
+	if (pid == 0) {
+		if (become_user(wanted) == 0)
+			execvp(argv[0], argv);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	rmdir(wanted->work);
+	_exit(0);
+}
+
+static void serve_request(int fd)
+{
+	static struct spawn_request wanted;
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { &wanted, sizeof(wanted) };
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	CLEANUP(cleanup_fd) int passed = -1;
+	struct cmsghdr *header;
+	struct spawn_answer answer;
+
+	if (n <= 0)
+		_exit(0); /* the daemon is gone */
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&passed, CMSG_DATA(header), sizeof(passed));
+	if (wanted.verb == REMOVE) {
+		serve_remove(&wanted);
+		return;
+	}
+	answer = (struct spawn_answer){ .run_id = wanted.run_id, .pid = serve_spawn(&wanted, passed) };
+	if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+		_exit(0);
+}
+
+static void serve_deaths(int fd)
+{
+	struct spawn_answer answer = { 0 };
+
+	while ((answer.pid = waitpid(-1, &answer.status, WNOHANG)) > 0)
+		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+			_exit(0);
+}
+
+void spawner_serve(spawner_run run_here, void *userdata)
+{
+	struct signalfd_siginfo info;
+	struct pollfd polled[2] = { { .fd = SERVED_FD, .events = POLLIN } };
+	sigset_t set;
+
+	run = run_here;
+	run_userdata = userdata;
+	prctl(PR_SET_NAME, "sloth-spawner");
+	/* Once for all children: whatever the daemon was started with; and the files that say where users are
+	 * looked for. */
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	getpwuid(getuid());
+	fcntl(SERVED_FD, F_SETFD, FD_CLOEXEC);
+	/* Whoever started the daemon may wait for the end of a pipe. */
+	close_range(SERVED_FD + 1, ~0U, 0);
+	/* The daemon's end is what ends it, not a terminal's ^C. */
+	setsid();
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	polled[1] = (struct pollfd){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN };
+	for (;;) {
+		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+			_exit(1);
+		if (polled[1].revents) {
+			while (read(polled[1].fd, &info, sizeof(info)) > 0)
+				;
+			serve_deaths(SERVED_FD);
+		}
+		if (polled[0].revents)
+			serve_request(SERVED_FD);
+	}
+}
