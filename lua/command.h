@@ -21,6 +21,9 @@ struct command {
 	size_t input_size;
 	int64_t timeout_ms; /* 0: none but the scope's */
 	int64_t grace_ms;   /* between SIGTERM and SIGKILL at the timeout */
+	size_t hold;	    /* of standard output: it waits when so much was not taken; 0: never */
+	bool talk;	    /* its input stays open */
+	bool hush_out;	    /* its standard output is for the caller alone */
 	bool quiet;	    /* its output is not for the log */
 	bool capture;	    /* keep the output */
 };

@@ -17,9 +17,8 @@ static void push_field(lua_State *L, const char *name, const struct buffer *text
 	lua_setfield(L, -2, name);
 }
 
-static int exec_collect(lua_State *L, void *work)
+int core_push_result(lua_State *L, const struct exec *exec)
 {
-	struct exec *exec = work;
 	char text[80];
 
 	lua_createtable(L, 0, 8);
@@ -39,8 +38,15 @@ static int exec_collect(lua_State *L, void *work)
 	lua_setfield(L, -2, "truncated");
 	lua_pushnumber(L, ev_time() - exec->started);
 	lua_setfield(L, -2, "duration");
-	exec_free(exec);
 	return 1;
+}
+
+static int exec_collect(lua_State *L, void *work)
+{
+	int count = core_push_result(L, work);
+
+	exec_free(work);
+	return count;
 }
 
 static void exec_wakes(struct exec *exec)
@@ -75,33 +81,54 @@ static const char **list_field(lua_State *L, const char *name)
 	return lua_istable(L, -1) ? string_list(L, lua_gettop(L)) : NULL;
 }
 
+/* A relative folder is one of the task's. */
+static const char *workdir_field(lua_State *L, const struct scope *scope)
+{
+	const char *path = string_field(L, "workdir", NULL);
+
+	if (!path)
+		return scope->workdir;
+	return *path == '/' || !scope->workdir ? path : lua_pushfstring(L, "%s/%s", scope->workdir, path);
+}
+
+static bool flag_field(lua_State *L, const char *name)
+{
+	lua_getfield(L, 1, name);
+	return lua_toboolean(L, -1);
+}
+
+void core_read_command(lua_State *L, const struct scope *scope, struct command *ret_command)
+{
+	luaL_checkstack(L, 30, "a command");
+	*ret_command = (struct command){
+		.text = string_field(L, "command", NULL),
+		.arguments = (char *const *)list_field(L, "arguments"),
+		.workdir = workdir_field(L, scope),
+		.user = string_field(L, "user", NULL),
+		.env = list_field(L, "env"),
+		.quiet = flag_field(L, "quiet"),
+		.capture = flag_field(L, "capture"),
+		.hush_out = flag_field(L, "hush_out"),
+	};
+	ret_command->input = string_field(L, "stdin", &ret_command->input_size);
+	lua_getfield(L, 1, "timeout_ms");
+	ret_command->timeout_ms = lua_tointeger(L, -1);
+	lua_getfield(L, 1, "grace_ms");
+	ret_command->grace_ms = luaL_optinteger(L, -1, 10000);
+}
+
 /* exec{ command | arguments, workdir, env = list, stdin, timeout_ms, grace_ms, quiet, capture } → the raw
  * result */
 static int core_exec(lua_State *L)
 {
 	struct fiber *fiber = fiber_check(L, "exec.run");
-	struct command command = { 0 };
+	struct command command;
 	struct fault fault = { 0 };
 	struct exec *exec;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	command.text = string_field(L, "command", NULL);
-	command.arguments = (char *const *)list_field(L, "arguments");
-	command.workdir = string_field(L, "workdir", NULL);
-	command.user = string_field(L, "user", NULL);
-	command.env = list_field(L, "env");
-	command.input = string_field(L, "stdin", &command.input_size);
-	lua_getfield(L, 1, "timeout_ms");
-	command.timeout_ms = lua_tointeger(L, -1);
-	lua_getfield(L, 1, "grace_ms");
-	command.grace_ms = luaL_optinteger(L, -1, 10000);
-	lua_getfield(L, 1, "quiet");
-	command.quiet = lua_toboolean(L, -1);
-	lua_getfield(L, 1, "capture");
-	command.capture = lua_toboolean(L, -1);
-	if (!command.workdir)
-		command.workdir = fiber->scope->workdir;
+	core_read_command(L, fiber->scope, &command);
 	int r = exec_start(fiber->scope, &command, exec_wakes, fiber, &exec, &fault);
 	if (r < 0) {
 		/* As a shell answers. */

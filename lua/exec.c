@@ -18,6 +18,7 @@
 
 enum {
 	READ_CHUNK = 64 << 10,
+	INPUT_MAX = 1 << 20,	  /* bytes on their way to a process before whoever gives more waits */
 	LINE_MAX_SIZE = 64 << 10, /* a longer line is logged in parts */
 	TAIL = 400,		  /* bytes of stderr that an error message quotes */
 };
@@ -68,7 +69,7 @@ static void stream_keep(struct exec *exec, struct exec_stream *stream, const cha
 {
 	size_t room = EXEC_CAPTURE_MAX - stream->kept.size;
 
-	if (exec->capture) {
+	if (exec->capture && (!exec->hush_out || stream == &exec->out)) {
 		stream->truncated |= size > room;
 		buffer_append(&stream->kept, data, size < room ? size : room);
 	} else if (stream == &exec->err) {
@@ -78,12 +79,32 @@ static void stream_keep(struct exec *exec, struct exec_stream *stream, const cha
 
 /* Streams. */
 
+static void exec_check(struct exec *exec);
+
+static void exec_changed(struct exec *exec)
+{
+	if (exec->changed)
+		exec->changed(exec);
+}
+
+/* Whether somebody has to take some of it before more is read. */
+static bool stream_is_full(const struct exec *exec, const struct exec_stream *stream)
+{
+	return exec->hold && stream == &exec->out && stream->kept.size >= exec->hold;
+}
+
+static void stream_go_on(struct exec *exec, struct exec_stream *stream)
+{
+	if (stream->fd >= 0 && !exec->runner->link.full && !stream_is_full(exec, stream))
+		ev_io_start(exec->runner->loop, &stream->readable);
+}
+
 static void stream_close(struct exec *exec, struct exec_stream *stream)
 {
 	if (stream->fd < 0)
 		return;
 	/* The loop is told before the close: numbers are used again at once. */
-	ev_io_stop(exec->scope->runner->loop, &stream->readable);
+	ev_io_stop(exec->runner->loop, &stream->readable);
 	close(stream->fd);
 	stream->fd = -1;
 	stream_log(exec, stream, true);
@@ -100,20 +121,20 @@ static void stream_read(struct exec *exec, struct exec_stream *stream)
 	n = read(stream->fd, chunk, sizeof(chunk));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n <= 0)
 		stream_close(exec, stream);
-		return;
-	}
-	stream_keep(exec, stream, chunk, (size_t)n);
-	if (exec->quiet)
+	else
+		stream_keep(exec, stream, chunk, (size_t)n);
+	exec_changed(exec);
+	if (stream_is_full(exec, stream))
+		ev_io_stop(exec->runner->loop, &stream->readable);
+	if (n <= 0 || exec->quiet || (exec->hush_out && stream == &exec->out))
 		return;
 	buffer_append(&stream->line, chunk, (size_t)n);
 	stream_log(exec, stream, false);
-	if (link_full(&exec->scope->runner->link))
-		exec_pause_all(exec->scope->runner, true);
+	if (link_full(&exec->runner->link))
+		exec_pause_all(exec->runner, true);
 }
-
-static void exec_check(struct exec *exec);
 
 static void stream_readable(struct ev_loop *loop, ev_io *io, int revents)
 {
@@ -129,14 +150,14 @@ static void stream_init(struct exec *exec, struct exec_stream *stream, const cha
 	stream->fd = fd;
 	ev_io_init(&stream->readable, stream_readable, fd, EV_READ);
 	stream->readable.data = exec;
-	ev_io_start(exec->scope->runner->loop, &stream->readable);
+	ev_io_start(exec->runner->loop, &stream->readable);
 }
 
 static void input_close(struct exec *exec)
 {
 	if (exec->input_fd < 0)
 		return;
-	ev_io_stop(exec->scope->runner->loop, &exec->writable);
+	ev_io_stop(exec->runner->loop, &exec->writable);
 	close(exec->input_fd);
 	exec->input_fd = -1;
 }
@@ -144,15 +165,68 @@ static void input_close(struct exec *exec)
 static void input_writable(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct exec *exec = io->data;
-	ssize_t n =
-		write(exec->input_fd, exec->input + exec->input_done, exec->input_size - exec->input_done);
+	ssize_t n = write(
+		exec->input_fd, exec->input.data + exec->input_done, exec->input.size - exec->input_done);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0)
 		exec->input_done += (size_t)n;
-	if (n < 0 || exec->input_done == exec->input_size)
+	if (n < 0 || (exec->input_ends && exec->input_done == exec->input.size))
 		input_close(exec);
+	else if (exec->input_done == exec->input.size)
+		ev_io_stop(loop, io);
+	exec_changed(exec);
+}
+
+int exec_put(struct exec *exec, const char *text, size_t size)
+{
+	if (exec->input_fd < 0 || exec->input_ends)
+		return -EPIPE;
+	if (exec->input.size - exec->input_done > INPUT_MAX)
+		return -EAGAIN;
+	buffer_consume(&exec->input, exec->input_done);
+	exec->input_done = 0;
+	if (buffer_append(&exec->input, text, size) < 0)
+		return -EAGAIN;
+	if (size)
+		ev_io_start(exec->runner->loop, &exec->writable);
+	return 0;
+}
+
+void exec_end_input(struct exec *exec)
+{
+	exec->input_ends = true;
+	if (exec->input_done == exec->input.size)
+		input_close(exec);
+}
+
+void exec_consume(struct exec *exec, struct exec_stream *stream, size_t size)
+{
+	buffer_consume(&stream->kept, size);
+	stream_go_on(exec, stream);
+}
+
+void exec_drain(struct exec *exec)
+{
+	exec->hold = 0;
+	stream_go_on(exec, &exec->out);
+}
+
+void exec_discard(struct exec *exec)
+{
+	exec->capture = false;
+	buffer_done(&exec->out.kept);
+	buffer_done(&exec->err.kept);
+	exec_drain(exec);
+}
+
+void exec_close_output(struct exec *exec)
+{
+	exec_discard(exec);
+	stream_close(exec, &exec->out);
+	if (!exec->over)
+		exec_check(exec);
 }
 
 /* The end. */
@@ -190,13 +264,19 @@ static void stream_leave(struct exec *exec, struct exec_stream *stream)
 	fd = stream->fd >= 0 ? fcntl(stream->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	stream_close(exec, stream);
 	if (fd >= 0)
-		drain_add(&exec->scope->runner->drain, fd);
+		drain_add(&exec->runner->drain, fd);
 }
 
 static void exec_lingered(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct exec *exec = timer->data;
 
+	if (exec->out.fd >= 0 && stream_is_full(exec, &exec->out)) {
+		/* That is not for lack of an end. */
+		ev_timer_set(timer, LINGER, 0);
+		ev_timer_start(loop, timer);
+		return;
+	}
 	stream_leave(exec, &exec->out);
 	stream_leave(exec, &exec->err);
 	exec_check(exec);
@@ -239,8 +319,11 @@ void exec_reaped(struct runner *runner, pid_t pid, int status)
 void exec_signal(struct exec *exec, int signal)
 {
 	/* Once the leader is reaped its number may be somebody else's: the sweep finds the rest. */
-	if (exec->pid)
-		kill(-exec->group, signal);
+	if (!exec->pid)
+		return;
+	kill(-exec->group, signal);
+	if (signal == SIGTERM)
+		kill(-exec->group, SIGCONT);
 }
 
 static void exec_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -285,7 +368,9 @@ void exec_free(struct exec *exec)
 
 	if (!exec)
 		return;
-	loop = exec->scope->runner->loop;
+	loop = exec->runner->loop;
+	if (exec->lost)
+		exec->lost(exec);
 	for (int i = 0; i < 2; i++) {
 		struct exec_stream *stream = i ? &exec->err : &exec->out;
 
@@ -300,7 +385,7 @@ void exec_free(struct exec *exec)
 	ev_timer_stop(loop, &exec->linger);
 	if (!exec->over && exec->link.le_prev)
 		LIST_REMOVE(exec, link);
-	free(exec->input);
+	buffer_done(&exec->input);
 	free(exec);
 }
 
@@ -316,8 +401,8 @@ void exec_pause_all(struct runner *runner, bool pause)
 
 				if (pause)
 					ev_io_stop(runner->loop, &stream->readable);
-				else if (stream->fd >= 0)
-					ev_io_start(runner->loop, &stream->readable);
+				else
+					stream_go_on(exec, stream);
 			}
 }
 
@@ -332,13 +417,18 @@ int exec_start(struct scope *scope, const struct command *command, void (*done)(
 	pid_t pid = 0;
 	int r;
 
-	r = pipes_open(&pipes, command->input);
+	r = pipes_open(&pipes, command->input || command->talk);
 	if (r < 0)
 		return fault_set(fault, -r, "can't make a pipe: %s", strerror(-r));
 	exec = calloc(1, sizeof(*exec));
 	if (!exec)
 		return fault_set(fault, ENOMEM, "not enough memory");
-	*exec = (struct exec){ .scope = scope,
+	*exec = (struct exec){ .runner = scope->runner,
+		.scope = scope,
+		.talk = command->talk,
+		.hush_out = command->hush_out,
+		.input_ends = !command->talk,
+		.hold = command->hold,
 		.quiet = command->quiet,
 		.capture = command->capture,
 		.grace_ms = command->grace_ms,
@@ -351,14 +441,9 @@ int exec_start(struct scope *scope, const struct command *command, void (*done)(
 	ev_init(&exec->deadline, exec_deadline);
 	ev_init(&exec->linger, exec_lingered);
 	exec->deadline.data = exec->linger.data = exec;
-	if (command->input && command->input_size) {
-		exec->input = malloc(command->input_size);
-		if (exec->input)
-			memcpy(exec->input, command->input, command->input_size);
-	}
-	r = command->input && command->input_size && !exec->input
-		    ? fault_set(fault, ENOMEM, "not enough memory")
-		    : command_spawn(scope, command, &pipes, fault, &pid);
+	r = command->input ? buffer_append(&exec->input, command->input, command->input_size) : 0;
+	r = r < 0 ? fault_set(fault, ENOMEM, "not enough memory")
+		  : command_spawn(scope, command, &pipes, fault, &pid);
 	if (r < 0) {
 		exec_free(exec);
 		return r;
@@ -368,12 +453,12 @@ int exec_start(struct scope *scope, const struct command *command, void (*done)(
 	scope_add_group(scope, pid);
 	stream_init(exec, &exec->out, "out", take_fd(&pipes.out[0]));
 	stream_init(exec, &exec->err, "err", take_fd(&pipes.err[0]));
-	if (exec->input) {
+	if (exec->input.size || command->talk) {
 		exec->input_fd = take_fd(&pipes.in[1]);
-		exec->input_size = command->input_size;
 		ev_io_init(&exec->writable, input_writable, exec->input_fd, EV_WRITE);
 		exec->writable.data = exec;
-		ev_io_start(loop, &exec->writable);
+		if (exec->input.size)
+			ev_io_start(loop, &exec->writable);
 	}
 	if (command->timeout_ms > 0) {
 		ev_timer_set(&exec->deadline, (ev_tstamp)command->timeout_ms / 1000, 0);

@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "lua/command.h"
 
+struct runner;
 struct scope;
 
 enum { EXEC_CAPTURE_MAX = 16 << 20 }; /* bytes kept of each stream; the rest is only in the log */
@@ -34,21 +35,27 @@ struct exec_stream {
 
 struct exec {
 	LIST_ENTRY(exec) link; /* of its scope */
-	struct scope *scope;
-	pid_t pid; /* 0: reaped */
+	struct runner *runner;
+	struct scope *scope; /* while it is not over */
+	pid_t pid;	     /* 0: reaped */
 	pid_t group;
 	int status; /* wait(2) */
 	bool timed_out, quiet, capture, over;
+	bool talk, hush_out; /* as of its command */
+	bool input_ends;     /* after what is on its way */
+	size_t hold;	     /* as of its command; 0 when nobody takes it any more */
 	int64_t grace_ms;
 	ev_tstamp started;
 	struct exec_stream out, err;
 	int input_fd;
-	char *input;
-	size_t input_size, input_done;
+	struct buffer input;
+	size_t input_done;
 	ev_io writable;
 	ev_timer deadline; /* its timeout, then the grace */
 	ev_timer linger;
-	void (*done)(struct exec *exec); /* NULL: nobody waits; it frees itself at its end */
+	void (*changed)(struct exec *exec); /* something can be taken or given; NULL: nobody asks */
+	void (*lost)(struct exec *exec);    /* it is freed; NULL: nobody asks */
+	void (*done)(struct exec *exec);    /* NULL: nobody waits; it frees itself at its end */
 	void *userdata;
 };
 
@@ -61,7 +68,19 @@ void exec_free(struct exec *exec);
 /* Nobody waits any more; the process goes on until its scope ends. */
 void exec_forget(void *exec);
 
-/* To its process group. */
+/* What was kept of a stream and is taken now. */
+void exec_consume(struct exec *exec, struct exec_stream *stream, size_t size);
+/* Gives it input. 0, -EAGAIN: too much is on its way, -EPIPE: it is closed. */
+int exec_put(struct exec *exec, const char *text, size_t size);
+void exec_end_input(struct exec *exec);
+/* Its output does not wait for anybody any more: what is too much is dropped, … */
+void exec_drain(struct exec *exec);
+/* … all of it is, … */
+void exec_discard(struct exec *exec);
+/* … and it is told so: SIGPIPE. */
+void exec_close_output(struct exec *exec);
+
+/* To its process group. A stopped one goes on, to end. */
 void exec_signal(struct exec *exec, int signal);
 
 /* How a signal ended it: "SIGSEGV (Segmentation fault, core dumped)". */
@@ -71,7 +90,6 @@ const char *exec_end_text(const struct exec *exec, char *ret_text, size_t size);
 int exec_exit_code(const struct exec *exec);
 
 /* Child processes have ended. */
-struct runner;
 void exec_reaped(struct runner *runner, pid_t pid, int status);
 
 /* While the line to the daemon is full, nothing is read from commands. */

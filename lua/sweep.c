@@ -223,8 +223,11 @@ static bool was_signalled(const struct scope *scope, const struct proc *proc)
 
 static void end_one(struct scope *scope, const struct proc *proc, int signal)
 {
-	if (signal && !was_signalled(scope, proc))
-		kill(proc->pid, signal);
+	if (!signal || was_signalled(scope, proc))
+		return;
+	kill(proc->pid, signal);
+	if (signal == SIGTERM)
+		kill(proc->pid, SIGCONT); /* a stopped one, to end */
 }
 
 struct leaf_sweep {

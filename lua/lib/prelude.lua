@@ -121,11 +121,27 @@ function os.execute(command)
 	if command == nil then
 		return true
 	end
+	core.acts("os.execute")
+	if type(command) ~= "string" then
+		core.fail("os.execute: the command must be a string, not " .. type(command))
+	elseif command:find("\0", 1, true) then
+		core.fail("os.execute: the command has a NUL byte in it")
+	end
 	local result = core.exec({ command = command })
 	if result.signal then
 		return nil, "signal", result.signal
 	end
 	return result.exit_code == 0 or nil, "exit", result.exit_code
+end
+
+function io.popen(command, mode)
+	core.acts("io.popen")
+	return core.library("process").popen(command, mode)
+end
+
+local type_of = io.type
+function io.type(value)
+	return type_of(value) or type(value) == "table" and core.library("process").file_type(value) or nil
 end
 
 function os.exit(code)
