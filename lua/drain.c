@@ -61,24 +61,47 @@ void drain_add(struct drain *drain, int fd)
 	ev_io_start(drain->loop, &drained->readable);
 }
 
+static int compare_fds(const void *a, const void *b)
+{
+	const struct pollfd *x = a, *y = b;
+
+	return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
+/* Nothing but these streams stays open: neither the daemon's socket nor our own output. */
+static void close_others(struct pollfd *polls, nfds_t count)
+{
+	unsigned int from = 0;
+
+	qsort(polls, count, sizeof(*polls), compare_fds);
+	for (nfds_t i = 0; i < count; i++) {
+		unsigned int fd = (unsigned int)polls[i].fd;
+
+		if (fd > from)
+			close_range(from, fd - 1, 0);
+		from = fd + 1;
+	}
+	close_range(from, ~0U, 0);
+}
+
 static void drain_forever(struct drain *drain)
 {
 	struct drained *drained;
-	struct pollfd polls[64];
-	nfds_t count = 0;
-	unsigned int open_count;
+	struct pollfd *polls;
+	nfds_t count = 0, open_count;
 
 	setsid();
 	prctl(PR_SET_NAME, "sloth-drain");
 	LIST_FOREACH (drained, &drain->streams, link)
-		if (count < sizeof(polls) / sizeof(polls[0]))
-			polls[count++] = (struct pollfd){ .fd = dup(drained->readable.fd), .events = POLLIN };
-	/* Nothing but these streams: neither the daemon's socket nor our own output. */
-	for (nfds_t i = 0; i < count; i++)
-		polls[i].fd = dup2(polls[i].fd, 1000 + (int)i);
-	close_range(0, 999, 0);
-	close_range(1000 + (unsigned int)count, ~0U, 0);
-	open_count = (unsigned int)count;
+		count++;
+	polls = calloc(count, sizeof(*polls));
+	if (!polls)
+		return;
+	count = 0;
+	LIST_FOREACH (drained, &drain->streams, link)
+		polls[count++] = (struct pollfd){ .fd = drained->readable.fd, .events = POLLIN };
+	close_others(polls, count);
+	open_count = count;
 	while (open_count && poll(polls, count, -1) >= 0)
 		for (nfds_t i = 0; i < count; i++) {
 			if (polls[i].fd < 0 || !polls[i].revents || drain_read(polls[i].fd))

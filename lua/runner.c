@@ -23,6 +23,7 @@
 #include "lua/check.h"
 #include "lua/exec.h"
 #include "lua/scope.h"
+#include "lua/spawn.h"
 #include "lua/value.h"
 #include "lua/web.h"
 #include "lua/workflow.h"
@@ -279,6 +280,7 @@ static int runner_init(struct runner *runner)
 	/* What tasks leave behind becomes our child, and no descriptor of ours becomes theirs. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	close_range(DAEMON_FD, ~0U, CLOSE_RANGE_CLOEXEC);
+	spawn_raise_files();
 	signal(SIGPIPE, SIG_IGN);
 	drain_init(&runner->drain, runner->loop);
 	workdirs_init(&runner->workdirs);

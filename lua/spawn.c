@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK_SIZE = 64 << 10 };
+enum { STACK_SIZE = 64 << 10, FILES_MAX = 65536 };
 
 struct child {
 	const struct spawn *spawn;
@@ -73,6 +74,21 @@ IN_CHILD static void reset_signals(bool handlers)
 	sigaction(SIGPIPE, &standard, NULL);
 }
 
+static struct rlimit files; /* as programs shall have it; 0: as ours */
+
+void spawn_raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MAX ||
+		limit.rlim_cur == limit.rlim_max)
+		return;
+	files = limit;
+	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		files.rlim_cur = 0;
+}
+
 IN_CHILD static int prepare(struct child *child)
 {
 	const struct spawn *spawn = child->spawn;
@@ -94,6 +110,8 @@ IN_CHILD static int prepare(struct child *child)
 		child->step = SPAWN_WORKDIR;
 		r = call_result(chdir(spawn->workdir));
 	}
+	if (files.rlim_cur)
+		syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &files, NULL);
 	reset_signals(child->handlers);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

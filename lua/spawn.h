@@ -27,6 +27,10 @@ struct spawn {
 	const struct spawn_user *user; /* NULL: ourselves */
 };
 
+/* Lets us have as many descriptors as we may; programs get the limit that we had, because some of them look
+ * at each number below it. */
+void spawn_raise_files(void);
+
 enum spawn_step { SPAWN_BIRTH, SPAWN_USER, SPAWN_WORKDIR, SPAWN_PROGRAM };
 
 /* In a process group of its own, with no signal blocked, handled or ignored. 0, or -errno of the step that
