@@ -210,7 +210,8 @@ static void test_check(void **state)
 
 	assert_int_equal(store_check(f->engine->store, &f->fault), 0);
 	pragma(f, "PRAGMA foreign_keys = OFF");
-	pragma(f, "INSERT INTO task_tries VALUES (77, 1, 'failed', 0, 0, '')");
+	pragma(f, "INSERT INTO task_tries (task_id, number, status, started_ms, finished_ms, error) VALUES "
+		  "(77, 1, 'failed', 0, 0, '')");
 	assert_int_equal(store_check(f->engine->store, &f->fault), -EBADMSG);
 	assert_contains(f->fault.text, "task_tries");
 }
