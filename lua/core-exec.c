@@ -2,6 +2,7 @@
 /* For the library that is written in Lua: commands. */
 #include <errno.h>
 #include <lauxlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static void push_field(lua_State *L, const char *name, const struct buffer *text
 
 int core_push_result(lua_State *L, const struct exec *exec)
 {
+	const char *name = WIFSIGNALED(exec->status) ? sigabbrev_np(WTERMSIG(exec->status)) : NULL;
 	char text[80];
 
 	lua_createtable(L, 0, 8);
@@ -31,6 +33,8 @@ int core_push_result(lua_State *L, const struct exec *exec)
 		lua_setfield(L, -2, "signal");
 		lua_pushstring(L, exec_end_text(exec, text, sizeof(text)));
 		lua_setfield(L, -2, "signal_text");
+		lua_pushfstring(L, "SIG%s", name ? name : "?");
+		lua_setfield(L, -2, "signal_name");
 	}
 	lua_pushboolean(L, exec->timed_out);
 	lua_setfield(L, -2, "timed_out");

@@ -412,6 +412,16 @@ static void task_retry_later(struct task *task, int64_t delay_ms)
 	workflow_task_waits(task->workflow, task);
 }
 
+/* A try that was ended from outside has told nothing; hooks and retries are asked all the same. */
+static int make_outcome(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+
+	lua_newtable(L);
+	task->outcome.table = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
 /* Nothing of the try is left. */
 static void task_try_ended(struct scope *scope)
 {
@@ -426,6 +436,8 @@ static void task_try_ended(struct scope *scope)
 		outcome_fail(task, TASK_CANCELLED, workflow_cancel_reason(task->workflow));
 	else if (task->timed_out)
 		outcome_fail(task, TASK_TIMED_OUT, task->reason);
+	if (task->timed_out && !task->outcome.table)
+		task_protected(task, make_outcome, 0);
 	task->leaves |= scope->leaves;
 	delay = task->timed_out && !ev_is_active(&task->total) && task->total_timeout_ms ? -1
 											 : retry_delay(task);

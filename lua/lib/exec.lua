@@ -165,7 +165,7 @@ local function finish(raw, wanted, options)
 	local err = describe(raw)
 	if options.check then
 		local text = core.where() .. ": " .. (wanted.command or wanted.arguments[1]) .. ": " .. err
-		core.error(setmetatable({ message = text, exit_code = raw.exit_code }, { __tostring = function() return text end }), 0)
+		core.error(setmetatable({ message = text, exit_code = not raw.signal and raw.exit_code or nil, signal = raw.signal, signal_name = raw.signal_name }, { __tostring = function() return text end }), 0)
 	end
 	return raw, err, true
 end

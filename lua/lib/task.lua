@@ -102,7 +102,7 @@ local function on_error(err)
 			return err
 		end
 		local text = err.message or err.error
-		return { text = tostring(text ~= nil and text or err), permanent = err.permanent, exit = err.exit_code }
+		return { text = tostring(text ~= nil and text or err), permanent = err.permanent, exit = err.exit_code, signal = err.signal, signal_name = err.signal_name }
 	end
 	local text = tostring(err)
 	if core.ending() then
@@ -154,7 +154,7 @@ local function run_script(spec, script)
 	end
 	local text = raw.signal and "ended by " .. raw.signal_text or "exit status " .. raw.exit_code
 	local last = last_line(raw.stderr)
-	return { status = "failed", error = last and text .. ": " .. last or text, exit = not raw.signal and raw.exit_code or nil, signal = raw.signal }
+	return { status = "failed", error = last and text .. ": " .. last or text, exit = not raw.signal and raw.exit_code or nil, signal = raw.signal, signal_name = raw.signal_name }
 end
 
 local function failed_by(problem, prefix)
@@ -170,6 +170,7 @@ local function failed_by(problem, prefix)
 	return {
 		status = "failed", error = (prefix or "") .. problem.text,
 		permanent = problem.permanent, language = problem.language, exit = problem.exit,
+		signal = problem.signal, signal_name = problem.signal_name,
 	}
 end
 
@@ -356,10 +357,22 @@ function task.try(spec, try, deps)
 	core.outcome(one_try(spec, try, deps))
 end
 
-local function error_of(spec, text, outcome, try)
+-- How it came: "timeout", "cancelled", "signal", "exit" (of a command), or "error".
+local function reason_of(status, outcome)
+	if status == "timed_out" then
+		return "timeout"
+	elseif status == "cancelled" then
+		return "cancelled"
+	end
+	return outcome and (outcome.signal and "signal" or outcome.exit and "exit") or "error"
+end
+
+local function error_of(spec, status, text, outcome, try)
+	local reason = reason_of(status, outcome)
+	local known = (reason == "signal" or reason == "exit") and outcome or {}
 	return setmetatable({
-		error = text, message = text, task = spec.name, try = try,
-		exit_code = outcome and outcome.exit, signal = outcome and outcome.signal,
+		error = text, message = text, task = spec.name, try = try, reason = reason,
+		exit_code = known.exit, signal = known.signal, signal_name = known.signal_name,
 	}, { __metatable = false, __tostring = function() return text end, __concat = function(a, b) return tostring(a) .. tostring(b) end })
 end
 
@@ -383,7 +396,7 @@ local function is_wanted(on, status, outcome)
 	if on.timeout and status == "timed_out" then
 		return true
 	elseif on.signal and outcome.signal then
-		return on.signal == true or list_has(on.signal, outcome.signal)
+		return on.signal == true or list_has(on.signal, outcome.signal) or list_has(on.signal, outcome.signal_name)
 	elseif on.exit and outcome.exit and list_has(on.exit, outcome.exit) then
 		return true
 	end
@@ -407,7 +420,7 @@ function task.again(spec, status, outcome, try)
 	elseif not is_wanted(policy.retry_on, status, outcome) then
 		return nil
 	end
-	spec.last_error = error_of(spec, outcome.error or status, outcome, try)
+	spec.last_error = error_of(spec, status, outcome.error or status, outcome, try)
 	held.drop(spec.name)
 	return math.min(policy.cap, waits[policy.strategy](policy, try))
 end
@@ -421,7 +434,7 @@ function task.hooks(spec, status, outcome, text)
 	local params = params_of(spec, path)
 	local ok = status == "success" or status == "unchanged"
 	local outputs = outcome and outcome.outputs or {}
-	local err = not ok and error_of(spec, text or status, outcome) or nil
+	local err = not ok and error_of(spec, status, text or status, outcome) or nil
 	if status == "timed_out" then
 		run_hook(spec, "on_timeout", this, params, err)
 	end
