@@ -212,6 +212,12 @@ static int missing_verb(struct command *command, const struct verb *verbs)
 		*command->title ? ": " : "", list);
 }
 
+/* A group that does something without a verb below it, too. */
+static bool takes_operands(const struct command *command)
+{
+	return command->verb && command->verb->run && command->verb->operands;
+}
+
 int command_parse(struct command *command, const struct verb *verbs, int argc, char **argv)
 {
 	bool options_end = false;
@@ -239,10 +245,16 @@ int command_parse(struct command *command, const struct verb *verbs, int argc, c
 		} else if (verbs) {
 			const struct verb *verb = verb_find(verbs, word);
 
-			if (!verb)
+			if (verb) {
+				add_title(command, verb);
+				verbs = verb->verbs;
+			} else if (takes_operands(command)) {
+				/* `run list` is a verb below run, `run deploy.sloth` is none. */
+				command->operands[command->operand_count++] = word;
+				verbs = NULL;
+			} else {
 				return unknown_verb(command, verbs, word);
-			add_title(command, verb);
-			verbs = verb->verbs;
+			}
 		} else {
 			command->operands[command->operand_count++] = word;
 		}

@@ -32,8 +32,8 @@ struct verb {
 	const char *help;     /* one line */
 	const char *more;     /* a paragraph for `sloth help VERB`, NULL: none */
 	const struct option *options;
-	const struct verb
-		*verbs; /* a group: the verbs below it; `run` is what it does without one, NULL: nothing */
+	const struct verb *verbs; /* a group: the verbs below it; `run` is what it does without one (with
+				   * operands, where the first of them is no such verb), NULL: nothing */
 	/* The exit status, or -errno with the sentence in command->fault. */
 	int (*run)(struct command *command);
 };

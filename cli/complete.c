@@ -46,6 +46,7 @@ static const struct source {
 	{ "", "TAG", "/tags", "" },
 	{ "", "RUN", "/runs", "" },
 	{ "state workflow", "WORKFLOW", "/runs", "" },
+	{ "run", "WORKFLOW", "/runs", "" },
 };
 
 /* What an option's value is, where its name says more than the word for its value. */
@@ -63,6 +64,8 @@ static const struct choice {
 	const char *words[12];
 } choices[] = {
 	{ "", "FORMAT", { "table", "json", "yaml" } },
+	{ "run", "STATUS", { "pending", "running", "success", "failed", "rolled_back" } },
+	{ "", "STREAM", { "out", "err", "log" } },
 	{ "state workflow", "STATUS", { "pending", "running", "success", "failed", "rolled_back" } },
 	{ "stack", "STATUS", { "created", "running", "completed", "failed" } },
 };
@@ -274,7 +277,13 @@ static bool take_word(struct line *line, const char *word)
 
 		line->pending = option && option->value && !strchr(word, '=') ? option : NULL;
 	} else if (line->verbs) {
-		line->verb = verb_find(line->verbs, word);
+		const struct verb *verb = verb_find(line->verbs, word);
+
+		if (!verb && line->verb && line->verb->run && line->verb->operands) {
+			line->verbs = NULL;
+			return take_word(line, word);
+		}
+		line->verb = verb;
 		if (!line->verb)
 			return false;
 		snprintf(line->title + n, sizeof(line->title) - n, "%s%s", n ? " " : "", line->verb->name);
@@ -309,6 +318,8 @@ static void last_word(struct line *line, char *word)
 	} else if (line->verbs) {
 		for (const struct verb *v = line->verbs; v->name; v++)
 			candidate(line, v->name, strlen(v->name), v->help);
+		if (line->verb && line->verb->run && line->verb->operands)
+			operand_values(line);
 	} else {
 		operand_values(line);
 	}

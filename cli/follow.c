@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/junit-file.h"
 #include "cli/print.h"
 #include "cli/progress.h"
 
@@ -193,18 +194,18 @@ static bool log_is_due(const struct follow *follow, const json_t *line)
 {
 	const struct model_task *task = model_find(&follow->model, print_text(line, "task"));
 
-	return !task || follow->ended || json_integer_value(json_object_get(line, "try")) <= task->try;
+	return !task || json_integer_value(json_object_get(line, "try")) <= task->try;
 }
 
-/* What was printed so far by what has been told of. */
-static void use_log(struct follow *follow)
+/* What was printed so far by what has been told of; `all`: nothing more will be told. */
+static void use_log(struct follow *follow, bool all)
 {
 	struct buffer *text = &follow->log.text;
 	size_t at = 0, done = 0;
 	json_t *line;
 
 	while ((line = next_line(text, &at))) {
-		bool due = log_is_due(follow, line);
+		bool due = all || log_is_due(follow, line);
 
 		if (due)
 			progress_log(&follow->progress, &follow->model, line);
@@ -233,7 +234,7 @@ static void use_events(struct follow *follow)
 
 	while ((line = next_line(text, &at))) {
 		if (ends_something(line))
-			use_log(follow);
+			use_log(follow, false);
 		if (model_apply(&follow->model, line, &change) == 0)
 			progress_change(&follow->progress, &follow->model, &change, line);
 		json_decref(line);
@@ -295,7 +296,7 @@ static int look(struct follow *follow)
 	/* Nothing of a task that is not known can be told. */
 	if (follow->model.count || follow->ended) {
 		use_events(follow);
-		use_log(follow);
+		use_log(follow, follow->ended);
 	}
 	if (follow->ended)
 		return 0;
@@ -477,5 +478,7 @@ int follow_run(struct command *command, int64_t run)
 			(long long)run, fault.text, (long long)run);
 	}
 	say_how_it_ended(&follow, summary);
-	return follow_exit_status(print_text(summary, "status"));
+	if (command_flag(command, "junit"))
+		r = junit_file_write(command, run, command_option(command, "junit"));
+	return r < 0 ? r : follow_exit_status(print_text(summary, "status"));
 }

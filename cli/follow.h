@@ -5,6 +5,16 @@
 
 #include "cli/command.h"
 
+/* The options of who follows; see progress.h. */
+#define FOLLOW_OPTIONS                                                                                       \
+	{ "quiet", 'q', NULL, "print nothing but errors" },                                                  \
+		{ "verbose", 'v', NULL,                                                                      \
+			"show on a terminal, too, what tasks print; with --json as lines of their own" },    \
+		{ "timestamps", 0, NULL, "the time before each line" },                                      \
+	{                                                                                                    \
+		"junit", 0, "FILE", "when it is over, write a test report there"                             \
+	}
+
 /* From here on SIGINT and SIGTERM do not end the program: follow_run() passes them on to the run. */
 void follow_catch_signals(void);
 

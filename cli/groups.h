@@ -6,6 +6,14 @@
 extern const char run_more[]; /* run.c */
 extern const struct option run_options[];
 int run_run(struct command *command);
+extern const struct verb run_verbs[]; /* run-verbs.c */
+extern const char attach_more[];
+extern const struct option attach_options[];
+int attach_run(struct command *command);
+
+extern const char logs_more[]; /* logs.c */
+extern const struct option logs_options[];
+int logs_run(struct command *command);
 
 extern const struct verb workflow_verbs[]; /* workflow.c */
 

@@ -19,7 +19,11 @@ static const struct option help_options[] = {
 
 static const struct verb verbs[] = {
 	{ "run", .operands = "[FILE]", .help = "Run a workflow and follow it", .more = run_more,
-		.options = run_options, .run = run_run },
+		.options = run_options, .run = run_run, .verbs = run_verbs },
+	{ "follow", .operands = "[RUN]", .help = "Follow a run that goes on", .more = attach_more,
+		.options = attach_options, .run = attach_run },
+	{ "logs", .operands = "[RUN]", .help = "Print what the tasks of a run have printed",
+		.more = logs_more, .options = logs_options, .run = logs_run },
 	{ "workflow", .help = "Workflows that are not run: plan, validate", .verbs = workflow_verbs },
 	{ "stack", .help = "Stacks: list, show, new, delete, outputs, locks", .verbs = stack_verbs },
 	{ "state", .help = "Keys and values: get, set, delete, list, incr, cas, watch, lock",

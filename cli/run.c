@@ -32,10 +32,7 @@ const struct option run_options[] = {
 	{ "plan", 0, NULL, "the same" },
 	{ "wait", 'w', "TIME", "wait so long for the stack's lock, where another has it: 30s, 10m" },
 	{ "validate", 0, NULL, "validate the stack first; what does not pass is not run" },
-	{ "quiet", 'q', NULL, "print nothing but errors" },
-	{ "verbose", 'v', NULL,
-		"show on a terminal, too, what tasks print; with --json as lines of their own" },
-	{ "timestamps", 0, NULL, "the time before each line" },
+	FOLLOW_OPTIONS,
 	{ "detach", 'd', NULL, "print the run's number and do not wait for it" },
 	{ NULL },
 };
@@ -179,6 +176,9 @@ int run_run(struct command *command)
 	int64_t run = 0;
 	int r = read_workflow(command, name, &workflow);
 
+	if (r == 0 && command_flag(command, "detach") && command_flag(command, "junit"))
+		return fault_set(
+			&command->fault, EINVAL, "--junit needs the end of the run: not with --detach");
 	if (command_flag(command, "validate"))
 		json_object_set_new(options, "validate", json_true());
 	if (command_option(command, "wait"))

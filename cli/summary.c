@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/print.h"
+#include "cli/run-model.h"
 
 enum {
 	SHORT_MS = 1000, /* of a run that is over so soon nobody asks what took long */
@@ -71,11 +72,15 @@ static void print_path(const json_t *tasks)
 /* "5 success, 1 failed" */
 static void write_counts(const json_t *counts)
 {
-	const char *status, *separator = "";
-	json_t *count;
+	const char *separator = "";
 
-	json_object_foreach ((json_t *)(uintptr_t)counts, status, count) {
-		printf("%s%lld %s", separator, (long long)json_integer_value(count), status);
+	/* In the order of the states, not of their names. */
+	for (int i = 0; i < MODEL_STATUS_COUNT; i++) {
+		const char *status = model_status_name((enum model_status)i);
+
+		if (!integer(counts, status))
+			continue;
+		printf("%s%lld %s", separator, (long long)integer(counts, status), status);
 		separator = ", ";
 	}
 }

@@ -233,12 +233,13 @@ static json_t *counts_json(const struct report *report, int64_t *ret_tries)
 json_t *report_json(const struct report *report)
 {
 	const struct run *run = &report->run;
-	int64_t end = run->finished_ms ? run->finished_ms : time_now_ms(), tries;
+	bool over = run->started_ms && run->finished_ms;
+	int64_t tries;
 	json_t *counts = counts_json(report, &tries);
 
 	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "id", (json_int_t)run->id,
 		"file", run->file, "stack", run->stack, "status", run_status_name(run->status), "duration_ms",
-		run->started_ms ? json_integer(end - run->started_ms) : json_null(), "queue_ms",
+		over ? json_integer(run->finished_ms - run->started_ms) : json_null(), "queue_ms",
 		run->started_ms ? json_integer(run->started_ms - run->created_ms) : json_null(), "tasks",
 		(int)report->count, "tries", (json_int_t)tries, "counts", counts, "slowest",
 		slowest_json(report), "critical_path", report_path_json(report));

@@ -179,12 +179,12 @@ static bool needs_run_case(const struct report *report)
 static void write_totals(const struct report *report, FILE *out)
 {
 	size_t extra = needs_run_case(report);
-	int64_t end = report->run.finished_ms ? report->run.finished_ms : time_now_ms();
+	bool over = report->run.started_ms && report->run.finished_ms;
 
 	write_attribute(out, "name", report->run.file);
 	fprintf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"", report->count + extra,
 		count_of(report, "failure"), count_of(report, "error") + extra, count_of(report, "skipped"));
-	write_seconds(out, report->run.started_ms ? end - report->run.started_ms : 0);
+	write_seconds(out, over ? report->run.finished_ms - report->run.started_ms : 0);
 }
 
 int junit_show(struct view *view, FILE *out)
