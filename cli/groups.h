@@ -65,6 +65,10 @@ extern const struct option clear_options[]; /* audit.c */
 int clear_run(struct command *command);
 extern const struct verb audit_verbs[];
 
+extern const struct option metrics_options[]; /* metrics.c */
+extern const struct verb metrics_verbs[];
+int metrics_run(struct command *command);
+
 extern const struct option mount_options[]; /* mount.c */
 int mount_run(struct command *command);
 int umount_run(struct command *command);

@@ -9,6 +9,8 @@
 extern const luaL_Reg core_wait[], core_calls[], core_commands[], core_processes[], core_files[], core_text[],
 	core_web[], core_artifacts[];
 
+extern const luaL_Reg core_machine[];
+
 void core_push(lua_State *L);
 
 /* core-exec.c: the words of a command in the table at index 1; what they point to stays on the stack. */

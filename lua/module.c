@@ -15,7 +15,6 @@ static const struct module modules[] = {
 	{ "async", NULL, true },
 	{ "circuit", NULL, true },
 	{ "crypto", module_crypto, true },
-	{ "crypto", module_crypto, true },
 	{ "data", module_data, true },
 	{ "event", NULL, true },
 	{ "exec", NULL, true },
@@ -25,6 +24,7 @@ static const struct module modules[] = {
 	{ "http", NULL, true },
 	{ "json", module_json, true },
 	{ "log", NULL, true },
+	{ "metrics", NULL, true },
 	{ "net", NULL, true },
 	{ "reliability", NULL, true },
 	{ "secret", NULL, true },
@@ -32,9 +32,9 @@ static const struct module modules[] = {
 	{ "state", NULL, true },
 	{ "strings", NULL, true },
 	{ "time", NULL, true },
-	{ "yaml", module_yaml },
 	{ "utils", NULL, true },
 	{ "workdir", NULL, true },
+	{ "yaml", module_yaml },
 };
 
 static const char *const type_names[] = {

@@ -40,3 +40,15 @@ CREATE TABLE artifacts (
 CREATE INDEX artifacts_of_task ON artifacts (task_id);
 ALTER TABLE task_tries ADD COLUMN log_start BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE task_tries ADD COLUMN kind TEXT NOT NULL DEFAULT 'run' CHECK (kind IN ('run', 'undo'));
+CREATE TABLE metrics (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	name TEXT NOT NULL,
+	family TEXT NOT NULL,
+	type TEXT NOT NULL CHECK (type IN ('gauge', 'counter') OR type IN ('histogram', 'timer')),
+	tags TEXT NOT NULL,
+	value TEXT NOT NULL,
+	updated_ms BIGINT NOT NULL,
+	UNIQUE (stack_id, name, tags)
+);
+CREATE INDEX metrics_of_family ON metrics (family);

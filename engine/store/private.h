@@ -28,6 +28,7 @@ struct store {
 	int failed;		/* errno: SQLite gave the transaction up, the rest of the turn fails */
 	int64_t changes_before; /* sqlite3_total_changes64() when the outermost change began */
 	uint64_t undo_count;
+	uint64_t commit_count;
 	uint64_t change_serial; /* outermost changes that were begun */
 	int64_t quick_ms;	/* store_check_quickly(): when it was, by a clock since boot; 0: never */
 	int quick_result;

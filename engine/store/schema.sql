@@ -503,3 +503,17 @@ CREATE TABLE deps (
 );
 CREATE INDEX deps_on ON deps (on_id, stack_id);
 CREATE INDEX deps_missing ON deps (on_name) WHERE on_id = 0;
+
+-- What workflows measure: a row a series.
+CREATE TABLE metrics (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	name TEXT NOT NULL,             -- as the workflow says it
+	family TEXT NOT NULL,           -- as Prometheus sees it: of one name and type in the whole table
+	type TEXT NOT NULL CHECK (type IN ('gauge', 'counter') OR type IN ('histogram', 'timer')), -- what it is
+	tags TEXT NOT NULL,             -- JSON: an object of strings, sorted
+	value TEXT NOT NULL,            -- JSON: {value}, or {count, sum, min, max, last, buckets}
+	updated_ms BIGINT NOT NULL,     -- the last number
+	UNIQUE (stack_id, name, tags)
+);
+CREATE INDEX metrics_of_family ON metrics (family);

@@ -58,6 +58,10 @@
 
 #define VERSION_COLUMNS "id, stack_id, number, time_ms, uid, run_id, what, changes, dropped"
 
+#define METRIC_SELECT                                                                                        \
+	"SELECT metrics.id, stack_id, stacks.name, metrics.name, family, type, tags, value, "                \
+	"metrics.updated_ms FROM metrics JOIN stacks ON stacks.id = metrics.stack_id "
+
 #define DESTROYED_COLUMNS "id, name, uid, gid, mode, token, destroyed_ms, destroyed_by"
 
 #define SNAPSHOT_COLUMNS                                                                                     \
@@ -639,4 +643,20 @@ const char *const statements[SQL_COUNT] = {
 				"updated_ms, outputs_ms, token, "
 				"run_count, last_run, last_version) VALUES ($1, $2, $3, $4, $5, 'created', "
 				"$6, $6, 0, $7, 0, 0, $8)",
+
+	[SQL_METRIC_EACH] = METRIC_SELECT "ORDER BY family, stacks.name, tags",
+	[SQL_METRIC_OF_STACK] = METRIC_SELECT "WHERE stack_id = $1 ORDER BY family, tags",
+	[SQL_METRIC_FIND] = METRIC_SELECT "WHERE stack_id = $1 AND metrics.name = $2 AND tags = $3",
+	[SQL_METRIC_TYPE] = "SELECT type FROM metrics WHERE stack_id = $1 AND name = $2 LIMIT 1",
+	[SQL_METRIC_FAMILY] = "SELECT name, type FROM metrics WHERE family = $1 LIMIT 1",
+	[SQL_METRIC_COUNT] = "SELECT COUNT(*) FROM metrics WHERE stack_id = $1",
+	[SQL_METRIC_ADD] = "INSERT INTO metrics (stack_id, name, family, type, tags, value, updated_ms) "
+			   "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	[SQL_METRIC_SET] = "UPDATE metrics SET value = $2, updated_ms = $3 WHERE id = $1",
+	[SQL_METRIC_DELETE] = "DELETE FROM metrics WHERE stack_id = $1 AND name = $2",
+	[SQL_METRIC_CLEAR] = "DELETE FROM metrics WHERE stack_id = $1",
+
+	[SQL_FIGURE_STACKS] = "SELECT status, COUNT(*) FROM stacks GROUP BY status",
+	[SQL_FIGURE_RUNS] = "SELECT status, COUNT(*) FROM runs GROUP BY status",
+	[SQL_FIGURE_LOCKS] = "SELECT kind, COUNT(*) FROM locks GROUP BY kind",
 };

@@ -116,6 +116,11 @@ bool store_turn_dirty(const struct store *store)
 	return store->dirty || store->depth > 0 || store->failed;
 }
 
+uint64_t store_commit_count(const struct store *store)
+{
+	return store->commit_count;
+}
+
 uint64_t store_undo_count(const struct store *store)
 {
 	return store->undo_count;
@@ -135,6 +140,8 @@ int store_turn_end(struct store *store)
 		return 0;
 	if (r == 0)
 		r = store_control(store, SQL_COMMIT);
+	if (r == 0)
+		store->commit_count++;
 	if (r < 0) {
 		store->undo_count++;
 		if (!sqlite3_get_autocommit(store->db))

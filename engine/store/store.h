@@ -66,6 +66,9 @@ bool store_turn_dirty(const struct store *store);
  * number stays. */
 uint64_t store_undo_count(const struct store *store);
 
+/* Turns that were committed since it was opened. */
+uint64_t store_commit_count(const struct store *store);
+
 /* The number of the outermost change that is open, or was last: what belongs together has the same. */
 uint64_t store_change_serial(const struct store *store);
 

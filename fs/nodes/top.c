@@ -45,6 +45,7 @@ static const char readme[] =
 	"config.yaml      the settings in force\n"
 	"backups/         copies of the database: echo reason > backups/new makes one\n"
 	"check            whether the database is in order: echo deep > check\n"
+	"metrics          numbers for Prometheus\n"
 	"health, version\n"
 	"\n"
 	"Make a stack and run a workflow on it:\n"
@@ -219,6 +220,10 @@ static const struct entry top_entries[] = {
 	  .mode = 0644, .fleeting = true, .object = object_system, .show = check_show, .write = check_write },
 	{ .name = "check.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
 	  .object = object_system, .show = check_json_show },
+	{ .name = "metrics", .help = "numbers for Prometheus: the daemon's own, and those of workflows", .kind = KIND_TEXT,
+	  .mode = 0444, .fleeting = true, .object = object_system, .show = metrics_show },
+	{ .name = "metrics.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .object = object_system, .show = metrics_show },
 };
 /* clang-format on */
 
