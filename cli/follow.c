@@ -271,7 +271,7 @@ static void look_at_waiting(struct follow *follow)
 	run_path(follow, "waiting", path, sizeof(path));
 	if (client_read(&follow->command->client, path, &fault, &text) < 0)
 		return;
-	text.size = strcspn(buffer_text(&text), "\n");
+	buffer_truncate(&text, strcspn(buffer_text(&text), "\n"));
 	if (!text.size || !strncmp(follow->waiting, text.data, sizeof(follow->waiting) - 1))
 		return;
 	snprintf(follow->waiting, sizeof(follow->waiting), "%.*s", (int)text.size, text.data);
