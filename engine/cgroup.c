@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 
-enum { NESTED_MAX = 16 };
+enum { NESTED_MAX = 16, DEPTH_MAX = 8, GROUPS_MAX = 1024 };
 
 static void cleanup_dir(DIR **dir)
 {
@@ -78,6 +78,18 @@ void cgroup_base(char ret_path[CGROUP_PATH_SIZE])
 		*ret_path = '\0';
 }
 
+/* Groups cost the kernel's memory, and us the time to remove them. */
+static void set_limit(const char *path, const char *name, int limit)
+{
+	char file[CGROUP_PATH_SIZE + 32];
+	CLEANUP(cleanup_fd) int fd = -1;
+
+	snprintf(file, sizeof(file), "%s/%s", path, name);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		dprintf(fd, "%d", limit);
+}
+
 int cgroup_make(const char *path, uid_t uid, gid_t gid)
 {
 	char file[CGROUP_PATH_SIZE + 32];
@@ -86,6 +98,8 @@ int cgroup_make(const char *path, uid_t uid, gid_t gid)
 		return -errno;
 	if (geteuid() != 0 || uid == 0)
 		return 0;
+	set_limit(path, "cgroup.max.depth", DEPTH_MAX);
+	set_limit(path, "cgroup.max.descendants", GROUPS_MAX);
 	/* What a group's new owner needs to make others in it, and to put his processes there. */
 	snprintf(file, sizeof(file), "%s/cgroup.procs", path);
 	return chown(path, uid, gid) < 0 || chown(file, uid, gid) < 0 ? -errno : 0;

@@ -153,7 +153,17 @@ X
 @test "an ordinary user's run has a cgroup of its own, too, and it is removed afterwards" {
 	need_root
 	need_cgroups
-	echo 'task("a"):command("grep ^0:: /proc/self/cgroup; python3 '"$T"'/hide.py '"$T"'/world/pid; until [ -s '"$T"'/world/pid ]; do sleep 0.01; done; exit 1")' >theirs.sloth
+	base=$(sed -n 's/.* \([^ ]*\) rw.* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -n 1)
+	[ -d "$base" ]
+	cat >theirs.sloth <<X
+task("a"):command([==[
+	grep ^0:: /proc/self/cgroup; python3 $T/hide.py $T/world/pid; until [ -s $T/world/pid ]; do sleep 0.01; done
+	own=$base\$(sed -n s/^0:://p /proc/self/cgroup)
+	mkdir -p "\$own/1/2" && echo some; mkdir -p "\$own/1/2/3/4/5/6/7/8/9" || echo not so deep
+	echo 0 >$base/cgroup.procs || echo not out
+	exit 1
+]==])
+X
 	mkdir -m 777 world
 	mkdir "$M/stacks/theirs"
 	chown $nobody "$M/stacks/theirs"
@@ -162,9 +172,10 @@ X
 	[ "$(cat "$M/runs/$latest/wait")" = failed ]
 	grep -q "/sloth/run-$latest-.*/task-0" "$M/runs/$latest/log"
 	gone "$(cat world/pid)"
-	base=$(sed -n 's/.* \([^ ]*\) rw.* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -n 1)
+	grep -q some "$M/runs/$latest/log"
+	grep -q 'not so deep' "$M/runs/$latest/log"
+	grep -q 'not out' "$M/runs/$latest/log"
 	path=$(grep -ho "/[^ ]*/run-$latest-[0-9a-f]*" "$M/runs/$latest/log" | head -n 1)
-	[ -d "$base" ]
 	eventually test ! -e "$base$path"
 }
 
