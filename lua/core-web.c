@@ -22,6 +22,7 @@ static const struct {
 	{ "connect_timeout_ms", CURLOPT_CONNECTTIMEOUT_MS, .number = true },
 	{ "custom", CURLOPT_CUSTOMREQUEST },
 	{ "follow", CURLOPT_FOLLOWLOCATION, .number = true },
+	{ "fresh", CURLOPT_FRESH_CONNECT, .number = true },
 	{ "key", CURLOPT_SSLKEY },
 	{ "mail_from", CURLOPT_MAIL_FROM },
 	{ "nobody", CURLOPT_NOBODY, .number = true },

@@ -5,6 +5,7 @@
 Writes FOLDER/ports, shell variables, when all are there; FOLDER/socket is one more. Ends with its standard input.
 FOLDER/tls.pem (key and certificate), if there is one, is for HTTPS.
 """
+import base64
 import gzip
 import http.server
 import json
@@ -206,8 +207,9 @@ class Mail(socketserver.StreamRequestHandler):
                 self.say("250-here")
                 self.say("250 AUTH PLAIN")
             elif word == "AUTH":
-                mail["auth"] = rest
-                self.say("535 no" if rest.endswith("d3Jvbmc=") else "235 welcome")
+                self.say("334 ")
+                mail["auth"] = base64.b64decode(self.rfile.readline()).decode()
+                self.say("535 no" if mail["auth"].endswith("wrong") else "235 welcome")
             elif word == "MAIL":
                 mail["from"] = rest.partition(":")[2].strip("<> ")
                 self.say("250 ok")
