@@ -148,7 +148,7 @@ static void put_retry(const struct layout *layout, const struct model_task *task
 	else
 		line_put(&line, "  waits for its next try");
 	if (task->error)
-		line_print(&line, ": %.200s", task->error);
+		line_print(&line, ": %.*s", (int)strcspn(task->error, "\n"), task->error);
 	line_end(&line);
 }
 

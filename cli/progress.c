@@ -140,12 +140,13 @@ static struct sign sign_of(const struct model_task *task)
 	}
 }
 
+/* Its first line: what a message shows below it stands in the log. */
 static void write_error(const struct model_change *change, FILE *out)
 {
 	if (!*change->error)
 		return;
 	fputs(": ", out);
-	text_write_safe(out, change->error);
+	text_write_safe_n(out, change->error, strcspn(change->error, "\n"));
 }
 
 static void write_retry(const struct model_change *change, FILE *out)

@@ -93,7 +93,7 @@ static void print_error(const json_t *summary)
 	if (!*error || json_is_true(json_object_get(summary, "error_of_task")))
 		return;
 	fputs("  ", stdout);
-	text_write_safe(stdout, error);
+	text_write_safe_n(stdout, error, strcspn(error, "\n"));
 	putchar('\n');
 }
 

@@ -66,6 +66,25 @@ static void write_attribute(FILE *out, const char *name, const char *value)
 	fputc('"', out);
 }
 
+/* What went wrong: its first line as the message, all of it as the text where there is more. */
+static void write_error(FILE *out, const char *element, const char *error, const char *type)
+{
+	size_t first = strcspn(error, "\n");
+
+	fprintf(out, "\n      <%s message=\"", element);
+	write_xml(out, error, first);
+	fputc('"', out);
+	if (type)
+		write_attribute(out, "type", type);
+	if (!error[first]) {
+		fputs("/>\n", out);
+		return;
+	}
+	fputc('>', out);
+	write_xml(out, error, strlen(error));
+	fprintf(out, "</%s>\n", element);
+}
+
 static void write_seconds(FILE *out, int64_t ms)
 {
 	ms = ms < 0 ? 0 : ms;
@@ -139,12 +158,9 @@ static int write_case(struct view *view, const struct report *report, const stru
 	r = task_error(view->engine, task->task.id, &error);
 	if (r < 0)
 		return r;
-	fprintf(out, ">\n      <%s", element);
-	write_attribute(
-		out, "message", error.size ? buffer_text(&error) : task_status_name(task->task.status));
-	if (strcmp(element, "skipped") != 0)
-		write_attribute(out, "type", task_status_name(task->task.status));
-	fputs("/>\n", out);
+	fputc('>', out);
+	write_error(out, element, error.size ? buffer_text(&error) : task_status_name(task->task.status),
+		strcmp(element, "skipped") != 0 ? task_status_name(task->task.status) : NULL);
 	r = strcmp(element, "skipped") != 0 ? write_tail(view, &task->task, left, out) : 0;
 	fputs("    </testcase>\n", out);
 	return r;
@@ -161,11 +177,10 @@ static int write_run_case(struct view *view, const struct report *report, FILE *
 	fputs("    <testcase", out);
 	write_attribute(out, "classname", report->run.file);
 	write_attribute(out, "name", "run");
-	fputs(" time=\"0.000\">\n      <error", out);
-	write_attribute(
-		out, "message", error.size ? buffer_text(&error) : run_status_name(report->run.status));
-	write_attribute(out, "type", run_status_name(report->run.status));
-	fputs("/>\n    </testcase>\n", out);
+	fputs(" time=\"0.000\">", out);
+	write_error(out, "error", error.size ? buffer_text(&error) : run_status_name(report->run.status),
+		run_status_name(report->run.status));
+	fputs("    </testcase>\n", out);
 	return 0;
 }
 

@@ -106,6 +106,12 @@ static const char *took_of(const json_t *object, const char *key, char text[32])
 	return json_is_integer(ms) ? duration_format(json_integer_value(ms), text) : "-";
 }
 
+/* The first line: what a message shows below it stands in `error`, and in the log. */
+static void write_message(FILE *out, const char *error)
+{
+	text_write_safe_n(out, error, strcspn(error, "\n"));
+}
+
 static void write_label(FILE *out, const char *label)
 {
 	fprintf(out, "%-*s", LABEL, label);
@@ -155,14 +161,14 @@ static void write_failed(FILE *out, const json_t *summary)
 		fprintf(out, "  %s", text_of(task, "status"));
 		if (*text_of(task, "error")) {
 			fputs(": ", out);
-			text_write_safe(out, text_of(task, "error"));
+			write_message(out, text_of(task, "error"));
 		}
 		fputc('\n', out);
 	}
 	if (!*text_of(summary, "error") || json_is_true(json_object_get(summary, "error_of_task")))
 		return;
 	write_label(out, "Error:");
-	text_write_safe(out, text_of(summary, "error"));
+	write_message(out, text_of(summary, "error"));
 	fputc('\n', out);
 }
 

@@ -177,6 +177,11 @@ END
 	sed -i 's/return result.success, result.stdout/error("<x>\&" .. string.char(1, 255))/' odd.sloth
 	sloth run odd.sloth --quiet --junit report.xml || [ $? -eq 1 ]
 	python3 -c 'import xml.etree.ElementTree as t; r = t.parse("report.xml").getroot(); assert "<x>&\ufffd\ufffd" in r.find(".//failure").get("message"), t.tostring(r)'
+	# A message of several lines: the first one is what is said, all of it is in the report.
+	sed -i 's/error(.*)/error("first\\n  second")/' odd.sloth
+	run -1 sloth run odd.sloth --junit report.xml
+	[[ $output == *$': odd.sloth:3: first\n'* ]]
+	python3 -c 'import xml.etree.ElementTree as t; f = t.parse("report.xml").getroot().find(".//failure"); assert f.get("message").endswith("first") and "\n  second" in f.text, t.tostring(f)'
 	workflow slow.sloth 'sleep 60'
 	set -m
 	sloth run slow.sloth --quiet --junit slow.xml &
