@@ -10,6 +10,7 @@
 #include "cli/follow.h"
 #include "cli/groups.h"
 #include "cli/input.h"
+#include "cli/origin.h"
 #include "cli/plan.h"
 #include "cli/print.h"
 #include "cli/submission.h"
@@ -27,6 +28,7 @@ const struct option run_options[] = {
 	{ "stack", 's', "NAME", "run it on this stack, which is made if it is not there" },
 	{ "workflow", 0, "NAME", "a saved workflow of this name, though there is a file that is called so" },
 	SUBMISSION_OPTIONS,
+	ORIGIN_OPTIONS,
 	{ "pick", 0, NULL, "pick the tasks from a list, on a terminal" },
 	{ "dry-run", 'n', NULL, "show the plan, and run nothing" },
 	{ "plan", 0, NULL, "the same" },
@@ -168,6 +170,16 @@ static int read_workflow(struct command *command, char *ret_name, struct buffer 
 	return submission_read(command, saved ? saved : file ? file : operand, saved, ret_name, workflow);
 }
 
+/* The file that it was read from; NULL: a saved one. */
+static const char *workflow_file(struct command *command)
+{
+	const char *file = command_option(command, "file");
+
+	if (command_option(command, "workflow"))
+		return NULL;
+	return file || !command->operand_count ? file : command->operands[0];
+}
+
 int run_run(struct command *command)
 {
 	CLEANUP(buffer_done) struct buffer workflow = { 0 };
@@ -179,6 +191,9 @@ int run_run(struct command *command)
 	if (r == 0 && command_flag(command, "detach") && command_flag(command, "junit"))
 		return fault_set(
 			&command->fault, EINVAL, "--junit needs the end of the run: not with --detach");
+	origin_add_host(command, options);
+	if (r == 0)
+		origin_add_folder(workflow_file(command), &workflow, options);
 	if (command_flag(command, "validate"))
 		json_object_set_new(options, "validate", json_true());
 	if (command_option(command, "wait"))

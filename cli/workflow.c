@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/groups.h"
 #include "cli/plan.h"
+#include "cli/origin.h"
 #include "cli/print.h"
 #include "cli/submission.h"
 
@@ -30,19 +31,24 @@ static int plan_run(struct command *command)
 	char name[NAME_SIZE + 16];
 	int r = submission_read(command, command->operands[0], false, name, &workflow);
 
+	if (r == 0)
+		origin_add_folder(command->operands[0], &workflow, options);
 	return r < 0 ? r : plan_print(command, name, &workflow, options, command_option(command, "format"));
 }
 
 /* All are looked at; the first failure is the exit status. */
-static int validate_one(struct command *command, const char *word, const json_t *options)
+static int validate_one(struct command *command, const char *word, const json_t *common)
 {
 	CLEANUP(buffer_done) struct buffer workflow = { 0 };
 	CLEANUP(buffer_done) struct buffer text = { 0 };
+	json_auto_t *options = json_copy((json_t *)(uintptr_t)common);
 	json_auto_t *plan = NULL;
 	char name[NAME_SIZE + 16];
 	size_t count;
 	int r = submission_read(command, word, false, name, &workflow);
 
+	if (r == 0)
+		origin_add_folder(word, &workflow, options);
 	if (r == 0)
 		r = plan_ask(command, name, &workflow, options, "json", &text);
 	if (r < 0)

@@ -250,6 +250,24 @@ json_t *run_options(struct engine *engine, int64_t id, const char *which)
 	return json_incref(json_object_get(both, which));
 }
 
+int run_set_imports(struct engine *engine, int64_t id, const json_t *imports)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	CLEANUP(cleanup_free) char *text = json_dumps(imports, JSON_COMPACT | JSON_SORT_KEYS);
+	int r = text ? store_change_begin(engine->store, &change) : -ENOMEM;
+
+	if (r == 0)
+		r = store_run(engine->store, SQL_RUN_SET_IMPORTS, "is", id, text);
+	return row_changed(engine, &change, r);
+}
+
+json_t *run_imports(struct engine *engine, int64_t id)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_RUN_IMPORTS, "i", id);
+
+	return query_step(query) > 0 ? json_loads(query_text(query, 0), 0, NULL) : NULL;
+}
+
 int run_set_wait(struct engine *engine, int64_t id, int64_t wait_ms, int64_t since_ms)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };

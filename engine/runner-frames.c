@@ -183,6 +183,8 @@ static int apply_loaded(struct runner *runner, json_t *head, const struct frame 
 	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
 	runner_note_validation(runner, head);
 	r = store_plan(runner, head);
+	if (r == 0 && json_is_object(json_object_get(head, "imports")))
+		r = run_set_imports(runner->of->engine, runner->run_id, json_object_get(head, "imports"));
 	if (r < 0)
 		return r;
 	r = loaded_and_locked(runner, head, &fault);

@@ -65,6 +65,8 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	CLEANUP(buffer_done) struct buffer values = { 0 };
+	json_auto_t *imports = run_imports(engine, run->id);
+	json_t *head;
 	json_t *resume = runner->retry_of ? resume_json(runner) : json_null();
 	int r = run_text(engine, run->id, RUN_WORKFLOW, &text);
 
@@ -74,15 +76,15 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 		json_decref(resume);
 		return r;
 	}
-	return runner_send(runner,
-		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:s?, s:{s:i, s:I}, s:o}", "op",
-			"run", "run", (json_int_t)run->id, "secret", secret, "socket", runner->of->socket,
-			"file", run->file, "stack", *run->stack ? run->stack : NULL, "values",
-			json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options,
-			"workdir", work, "cgroup", *runner->cgroup ? runner->cgroup : NULL, "limits",
-			"max_parallel_tasks", 2 * process_cpus(), "memory_bytes", (json_int_t)512 << 20,
-			"resume", resume),
-		text.data, text.size);
+	head = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:s?, s:{s:i, s:I}, s:o}", "op",
+		"run", "run", (json_int_t)run->id, "secret", secret, "socket", runner->of->socket, "file",
+		run->file, "stack", *run->stack ? run->stack : NULL, "values",
+		json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options, "workdir",
+		work, "cgroup", *runner->cgroup ? runner->cgroup : NULL, "limits", "max_parallel_tasks",
+		2 * process_cpus(), "memory_bytes", (json_int_t)512 << 20, "resume", resume);
+	if (imports)
+		json_object_set(head, "imports", imports);
+	return runner_send(runner, head, text.data, text.size);
 }
 
 static int start_process(struct runner *runner)

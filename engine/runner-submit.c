@@ -92,6 +92,8 @@ static int record(struct runner *runner, const struct submission *submission, st
 	runner->parent = find_parent(runner->of, &runner->submitter, &depth);
 	if (r == 0 && runner->parent)
 		r = run_set_parent(engine, run.id, runner->parent, depth);
+	if (r == 0 && submission->imports)
+		r = run_set_imports(engine, run.id, submission->imports);
 	if (r == 0 && submission->retry_of)
 		r = run_set_retry(engine, run.id, submission->retry_of);
 	runner->run_id = run.id;
@@ -266,6 +268,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 	CLEANUP(buffer_done) struct buffer values_text = { 0 };
 	json_auto_t *values = NULL;
 	json_auto_t *options = run_options(runners->engine, run_id, "options");
+	json_auto_t *imports = run_imports(runners->engine, run_id);
 	struct run run;
 	int r = run_get(runners->engine, run_id, &run);
 
@@ -289,6 +292,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 			.size = text.size,
 			.values = values,
 			.options = options,
+			.imports = imports,
 			.retry_of = only_failed ? run_id : 0,
 			.loaded = loaded,
 			.userdata = userdata },

@@ -26,6 +26,8 @@ struct submission {
 	size_t size;
 	json_t *values;	  /* over the stack's values.yaml; borrowed; NULL: none */
 	json_t *options;  /* `tasks`, `delegate_to`, `local`; borrowed; NULL: none */
+	json_t *imports;  /* of the run that is tried again, which it gets as they were; borrowed; NULL: none
+			   */
 	int64_t retry_of; /* a run whose finished tasks are not run again; 0: none */
 	/* Called once from the loop when the workflow is loaded (0) or refused (-errno and the sentence). */
 	void (*loaded)(void *userdata, int result, const struct fault *fault);

@@ -20,11 +20,18 @@ struct parser {
 	struct fault *fault;
 	json_t *anchors; /* name → value */
 	json_t *lines;	 /* "a.b" → line, or NULL: nobody asked */
+	bool wants_marks;
 	char path[LINE_PATH_MAX];
 	int nodes;
 };
 
-static int node_parse(struct parser *parser, const yaml_event_t *event, int depth, json_t **ret_value);
+/* A value, and with wants_marks where what is below it stands (else NULL): for each key or item [line,
+ * column, marks below]. */
+struct node {
+	json_t *value, *marks;
+};
+
+static int node_parse(struct parser *parser, const yaml_event_t *event, int depth, struct node *ret_node);
 
 static int parse_fault(struct parser *parser, yaml_mark_t mark, const char *what, const char *word)
 {
@@ -145,7 +152,23 @@ static json_t *plain_value(const char *text, size_t size)
 	return json_stringn(text, size);
 }
 
-static int scalar_parse(struct parser *parser, const yaml_event_t *event, json_t **ret_value)
+static void node_done(struct node *node)
+{
+	json_decref(node->value);
+	json_decref(node->marks);
+}
+
+static int no_memory(struct parser *parser)
+{
+	return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
+}
+
+static json_t *mark_of(yaml_mark_t mark, json_t *below)
+{
+	return json_pack("[i, i, O?]", (int)mark.line + 1, (int)mark.column + 1, below);
+}
+
+static int scalar_parse(struct parser *parser, const yaml_event_t *event, struct node *ret_node)
 {
 	const char *text = (const char *)event->data.scalar.value;
 	size_t size = event->data.scalar.length;
@@ -156,8 +179,8 @@ static int scalar_parse(struct parser *parser, const yaml_event_t *event, json_t
 	value = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain_value(text, size)
 								    : json_stringn(text, size);
 	if (!value)
-		return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
-	*ret_value = value;
+		return no_memory(parser);
+	ret_node->value = value;
 	return 0;
 }
 
@@ -187,10 +210,11 @@ static int count_nodes(struct parser *parser, const json_t *value, yaml_mark_t m
 	return r;
 }
 
-static int alias_parse(struct parser *parser, const yaml_event_t *event, int depth, json_t **ret_value)
+static int alias_parse(struct parser *parser, const yaml_event_t *event, int depth, struct node *ret_node)
 {
 	const char *name = (const char *)event->data.alias.anchor;
-	json_t *value = json_object_get(parser->anchors, name);
+	json_t *kept = json_object_get(parser->anchors, name);
+	json_t *value = json_array_get(kept, 0), *marks = json_array_get(kept, 1);
 	int r;
 
 	if (!value)
@@ -200,32 +224,44 @@ static int alias_parse(struct parser *parser, const yaml_event_t *event, int dep
 		return r;
 	value = json_deep_copy(value);
 	if (!value)
-		return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
-	*ret_value = value;
+		return no_memory(parser);
+	ret_node->value = value;
+	ret_node->marks = json_is_null(marks) ? NULL : json_incref(marks);
 	return 0;
 }
 
-static int sequence_parse(struct parser *parser, int depth, json_t **ret_value)
+static int append(struct parser *parser, struct node *list, struct node *item, yaml_mark_t mark)
 {
-	json_auto_t *list = json_array();
+	if (json_array_append(list->value, item->value) < 0)
+		return no_memory(parser);
+	if (list->marks && json_array_append_new(list->marks, mark_of(mark, item->marks)) < 0)
+		return no_memory(parser);
+	return 0;
+}
+
+static int sequence_parse(struct parser *parser, int depth, struct node *ret_node)
+{
+	CLEANUP(node_done)
+	struct node list = { json_array(), parser->wants_marks ? json_array() : NULL };
 	int r;
 
 	for (;;) {
 		CLEANUP(event_done) yaml_event_t event = { 0 };
-		json_t *value;
+		CLEANUP(node_done) struct node item = { 0 };
 
 		r = next_event(parser, &event);
 		if (r < 0)
 			return r;
 		if (event.type == YAML_SEQUENCE_END_EVENT)
 			break;
-		r = node_parse(parser, &event, depth + 1, &value);
+		r = node_parse(parser, &event, depth + 1, &item);
+		if (r == 0)
+			r = append(parser, &list, &item, event.start_mark);
 		if (r < 0)
 			return r;
-		if (json_array_append_new(list, value) < 0)
-			return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
 	}
-	*ret_value = json_incref(list);
+	*ret_node = list;
+	list = (struct node){ 0 };
 	return 0;
 }
 
@@ -242,11 +278,11 @@ static size_t path_push(struct parser *parser, const char *key, yaml_mark_t mark
 	return n;
 }
 
-static int entry_parse(struct parser *parser, const yaml_event_t *key, json_t *object, int depth)
+static int entry_parse(struct parser *parser, const yaml_event_t *key, struct node *object, int depth)
 {
 	CLEANUP(event_done) yaml_event_t event = { 0 };
+	CLEANUP(node_done) struct node item = { 0 };
 	const char *name = (const char *)key->data.scalar.value;
-	json_t *value;
 	size_t n;
 	int r;
 
@@ -254,24 +290,28 @@ static int entry_parse(struct parser *parser, const yaml_event_t *key, json_t *o
 		return parse_fault(parser, key->start_mark, "a key must be a plain word or a text", NULL);
 	if (strlen(name) != key->data.scalar.length)
 		return parse_fault(parser, key->start_mark, "a NUL character in a key", NULL);
-	if (json_object_get(object, name))
+	if (json_object_get(object->value, name))
 		return parse_fault(parser, key->start_mark, "this key stands here twice:", name);
 	r = next_event(parser, &event);
 	if (r < 0)
 		return r;
 	n = path_push(parser, name, key->start_mark);
-	r = node_parse(parser, &event, depth + 1, &value);
+	r = node_parse(parser, &event, depth + 1, &item);
 	parser->path[n] = '\0';
 	if (r < 0)
 		return r;
-	if (json_object_set_new(object, name, value) < 0)
-		return fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
+	if (json_object_set(object->value, name, item.value) < 0)
+		return no_memory(parser);
+	if (object->marks &&
+		json_object_set_new(object->marks, name, mark_of(key->start_mark, item.marks)) < 0)
+		return no_memory(parser);
 	return 0;
 }
 
-static int mapping_parse(struct parser *parser, int depth, json_t **ret_value)
+static int mapping_parse(struct parser *parser, int depth, struct node *ret_node)
 {
-	json_auto_t *object = json_object();
+	CLEANUP(node_done)
+	struct node object = { json_object(), parser->wants_marks ? json_object() : NULL };
 	int r;
 
 	for (;;) {
@@ -282,11 +322,12 @@ static int mapping_parse(struct parser *parser, int depth, json_t **ret_value)
 			return r;
 		if (event.type == YAML_MAPPING_END_EVENT)
 			break;
-		r = entry_parse(parser, &event, object, depth);
+		r = entry_parse(parser, &event, &object, depth);
 		if (r < 0)
 			return r;
 	}
-	*ret_value = json_incref(object);
+	*ret_node = object;
+	object = (struct node){ 0 };
 	return 0;
 }
 
@@ -311,13 +352,13 @@ static const char *event_tag(const yaml_event_t *event)
 	return (const char *)tag;
 }
 
-static int node_parse(struct parser *parser, const yaml_event_t *event, int depth, json_t **ret_value)
+static int node_parse(struct parser *parser, const yaml_event_t *event, int depth, struct node *ret_node)
 {
-	json_t *value;
+	struct node node = { 0 };
 	int r;
 
 	if (event->type == YAML_ALIAS_EVENT)
-		return alias_parse(parser, event, depth, ret_value);
+		return alias_parse(parser, event, depth, ret_node);
 	if (event_tag(event))
 		return parse_fault(parser, event->start_mark, "tags are not understood:", event_tag(event));
 	if (depth > DEPTH_MAX)
@@ -325,23 +366,24 @@ static int node_parse(struct parser *parser, const yaml_event_t *event, int dept
 	if (++parser->nodes > NODES_MAX)
 		return parse_fault(parser, event->start_mark, "more than 100,000 values", NULL);
 	if (event->type == YAML_SCALAR_EVENT)
-		r = scalar_parse(parser, event, &value);
+		r = scalar_parse(parser, event, &node);
 	else if (event->type == YAML_SEQUENCE_START_EVENT)
-		r = sequence_parse(parser, depth, &value);
+		r = sequence_parse(parser, depth, &node);
 	else
-		r = mapping_parse(parser, depth, &value);
+		r = mapping_parse(parser, depth, &node);
 	if (r < 0)
 		return r;
 	if (event_anchor(event))
-		json_object_set(parser->anchors, event_anchor(event), value);
-	*ret_value = value;
+		json_object_set_new(
+			parser->anchors, event_anchor(event), json_pack("[O, O?]", node.value, node.marks));
+	*ret_node = node;
 	return 0;
 }
 
 /* The stream's and the document's brackets around the one value. */
-static int stream_parse(struct parser *parser, json_t **ret_value)
+static int stream_parse(struct parser *parser, struct node *ret_node)
 {
-	json_auto_t *value = NULL;
+	CLEANUP(node_done) struct node node = { 0 };
 
 	for (;;) {
 		CLEANUP(event_done) yaml_event_t event = { 0 };
@@ -351,19 +393,22 @@ static int stream_parse(struct parser *parser, json_t **ret_value)
 			return r;
 		switch (event.type) {
 		case YAML_STREAM_END_EVENT:
-			*ret_value = value ? json_incref(value) : json_object();
-			return *ret_value
-				       ? 0
-				       : fault_set(parser->fault, ENOMEM, "%s: out of memory", parser->file);
+			*ret_node = node;
+			node = (struct node){ 0 };
+			if (!ret_node->value)
+				ret_node->value = json_object();
+			if (!ret_node->marks && parser->wants_marks)
+				ret_node->marks = json_object();
+			return ret_node->value ? 0 : no_memory(parser);
 		case YAML_STREAM_START_EVENT:
 		case YAML_DOCUMENT_END_EVENT:
 			break;
 		case YAML_DOCUMENT_START_EVENT:
-			if (value)
+			if (node.value)
 				return parse_fault(parser, event.start_mark, "a second document", NULL);
 			break;
 		default:
-			r = node_parse(parser, &event, 0, &value);
+			r = node_parse(parser, &event, 0, &node);
 			if (r < 0)
 				return r;
 		}
@@ -386,29 +431,59 @@ static int check_utf8(const char *file, const char *text, size_t size, struct fa
 	return 0;
 }
 
+static int parse(struct parser *parser, const char *text, size_t size, struct node *ret_node)
+{
+	json_auto_t *anchors = json_object();
+	int r = check_utf8(parser->file, text, size, parser->fault);
+
+	if (r < 0)
+		return r;
+	parser->anchors = anchors;
+	if (!anchors || !yaml_parser_initialize(&parser->yaml))
+		return no_memory(parser);
+	yaml_parser_set_encoding(&parser->yaml, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser->yaml, (const unsigned char *)text, size);
+	r = stream_parse(parser, ret_node);
+	yaml_parser_delete(&parser->yaml);
+	return r;
+}
+
 int yaml_parse_lines(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value,
 	json_t **ret_lines)
 {
-	json_auto_t *anchors = json_object();
-	json_auto_t *lines = ret_lines ? json_object() : NULL;
-	struct parser parser = { .file = file, .fault = fault, .anchors = anchors, .lines = lines };
-	int r;
+	json_auto_t *lines = json_object();
+	struct parser parser = { .file = file, .fault = fault, .lines = lines };
+	struct node node;
+	int r = lines ? parse(&parser, text, size, &node) : no_memory(&parser);
 
-	r = check_utf8(file, text, size, fault);
 	if (r < 0)
 		return r;
-	if (!anchors || (ret_lines && !lines) || !yaml_parser_initialize(&parser.yaml))
-		return fault_set(fault, ENOMEM, "%s: out of memory", file);
-	yaml_parser_set_encoding(&parser.yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser.yaml, (const unsigned char *)text, size);
-	r = stream_parse(&parser, ret_value);
-	yaml_parser_delete(&parser.yaml);
-	if (r == 0 && ret_lines)
-		*ret_lines = json_incref(lines);
-	return r;
+	*ret_value = node.value;
+	*ret_lines = json_incref(lines);
+	return 0;
+}
+
+int yaml_parse_marks(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value,
+	json_t **ret_marks)
+{
+	struct parser parser = { .file = file, .fault = fault, .wants_marks = true };
+	struct node node;
+	int r = parse(&parser, text, size, &node);
+
+	if (r < 0)
+		return r;
+	*ret_value = node.value;
+	*ret_marks = node.marks;
+	return 0;
 }
 
 int yaml_parse(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value)
 {
-	return yaml_parse_lines(file, text, size, fault, ret_value, NULL);
+	struct parser parser = { .file = file, .fault = fault };
+	struct node node;
+	int r = parse(&parser, text, size, &node);
+
+	if (r == 0)
+		*ret_value = node.value;
+	return r;
 }

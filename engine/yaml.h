@@ -11,6 +11,11 @@
  * are no UTF-8. Whole numbers become integers. The result is owned by the caller. */
 int yaml_parse(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value);
 
+/* Also gives where things stand: of an object, for each key [line, column, marks of its value]; of a list,
+ * the same for each item; null of other values. */
+int yaml_parse_marks(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value,
+	json_t **ret_marks);
+
 /* Also gives where keys stand: an object "stacks.auto_lock" → line, for messages about what they mean. */
 int yaml_parse_lines(const char *file, const char *text, size_t size, struct fault *fault, json_t **ret_value,
 	json_t **ret_lines);

@@ -59,13 +59,14 @@ static int core_load(lua_State *L)
 {
 	size_t size;
 	const char *text = luaL_checklstring(L, 1, &size);
+	bool has_environment = lua_gettop(L) > 2;
 
 	if (vm_load(L, text, size, luaL_optstring(L, 2, "=(load)")) != LUA_OK) {
 		lua_pushnil(L);
 		lua_insert(L, -2);
 		return 2;
 	}
-	if (!lua_isnone(L, 3)) {
+	if (has_environment) {
 		lua_pushvalue(L, 3);
 		lua_setupvalue(L, -2, 1);
 	}
@@ -272,6 +273,8 @@ static int core_run(lua_State *L)
 	lua_setfield(L, -2, "stack");
 	lua_pushstring(L, runner->file);
 	lua_setfield(L, -2, "file");
+	value_push(L, json_object_get(runner->options, "directory"));
+	lua_setfield(L, -2, "directory");
 	if (runner->token) {
 		lua_pushinteger(L, (lua_Integer)runner->token);
 		lua_setfield(L, -2, "token");
@@ -361,6 +364,7 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_files, 0);
 	luaL_setfuncs(L, core_machine, 0);
 	luaL_setfuncs(L, core_web, 0);
+	luaL_setfuncs(L, core_import, 0);
 	luaL_setfuncs(L, core_text, 0);
 	luaL_setfuncs(L, core_artifacts, 0);
 	coroutines_push(L);

@@ -20,3 +20,6 @@ struct scope;
 void core_read_command(lua_State *L, const struct scope *scope, struct command *ret_command);
 /* Pushes what came of a command. */
 int core_push_result(lua_State *L, const struct exec *exec);
+
+/* core-import.c */
+extern const luaL_Reg core_import[];

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "engine/yaml.h"
 #include "lua/runner.h"
 #include "lua/value.h"
 #include "lua/workflow.h"
@@ -133,6 +134,7 @@ static void workflow_read(lua_State *L, struct workflow *workflow)
 	workflow->version = text_field(L, "version");
 	workflow->stack = text_field(L, "stack");
 	workflow->config = json_field(L, "config");
+	workflow->imports = json_field(L, "imports");
 	workflow->timeout_ms = integer_field(L, "timeout", 0);
 	workflow->lock_wait_ms = integer_field(L, "lock_timeout", 0);
 	workflow->max_parallel = (int)integer_field(L, "max_parallel_tasks", 0);
@@ -161,7 +163,43 @@ struct source {
 	struct workflow *workflow;
 	const char *text;
 	size_t size;
+	json_t *value, *marks; /* of a document */
+	const char *problem;   /* with it */
 };
+
+/* What the text has defined becomes the workflow's. */
+static void take_definitions(lua_State *L, struct workflow *workflow)
+{
+	struct runner *runner = runner_of(L);
+
+	vm_push_library(L, "flow");
+	lua_getfield(L, -1, "finish");
+	lua_pushstring(L, runner->file);
+	value_push(L, runner->options);
+	lua_call(L, 2, 1);
+	workflow_read(L, workflow);
+}
+
+/* YAML: parsed already, so that nothing of it is lost by an error. */
+static int load_document(lua_State *L)
+{
+	struct source *source = lua_touserdata(L, 1);
+	struct runner *runner = runner_of(L);
+
+	vm_keep_source(L, source->text, source->size, runner->file);
+	if (source->problem) {
+		lua_pushstring(L, source->problem);
+		return lua_error(L);
+	}
+	vm_push_library(L, "document");
+	lua_getfield(L, -1, "read");
+	lua_pushstring(L, runner->file);
+	value_push(L, source->value);
+	value_push(L, source->marks);
+	lua_call(L, 3, 0);
+	take_definitions(L, source->workflow);
+	return 0;
+}
 
 static int load_text(lua_State *L)
 {
@@ -172,12 +210,7 @@ static int load_text(lua_State *L)
 	if (vm_load(L, source->text, source->size, lua_tostring(L, -1)) != LUA_OK)
 		return lua_error(L);
 	lua_call(L, 0, 0);
-	vm_push_library(L, "flow");
-	lua_getfield(L, -1, "finish");
-	lua_pushstring(L, runner->file);
-	value_push(L, runner->options);
-	lua_call(L, 2, 1);
-	workflow_read(L, source->workflow);
+	take_definitions(L, source->workflow);
 	return 0;
 }
 
@@ -323,30 +356,52 @@ static bool is_yaml(const char *file)
 	return end && (!strcmp(end, ".yaml") || !strcmp(end, ".yml"));
 }
 
+static int load_refused(struct vm *vm, struct fault *fault)
+{
+	const char *message = lua_tostring(vm->L, -1);
+
+	return fault_set(
+		fault, EINVAL, "%s", message ? message : "the workflow raised an error that is no text");
+}
+
+static int load_yaml(struct source *source, struct fault *fault)
+{
+	struct vm *vm = &source->workflow->runner->vm;
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	CLEANUP(cleanup_json) json_t *marks = NULL;
+	struct fault problem = { 0 };
+
+	if (yaml_parse_marks(
+		    source->workflow->runner->file, source->text, source->size, &problem, &value, &marks) < 0)
+		source->problem = problem.text;
+	source->value = value;
+	source->marks = marks;
+	lua_pushcfunction(vm->L, load_document);
+	lua_pushlightuserdata(vm->L, source);
+	return vm_call(vm, 1, 0) == LUA_OK ? 0 : load_refused(vm, fault);
+}
+
+static int load_lua(struct source *source, struct fault *fault)
+{
+	struct vm *vm = &source->workflow->runner->vm;
+
+	lua_pushcfunction(vm->L, load_text);
+	lua_pushlightuserdata(vm->L, source);
+	return vm_call(vm, 1, 0) == LUA_OK ? 0 : load_refused(vm, fault);
+}
+
 int workflow_load(struct workflow *workflow, const char *text, size_t size, struct fault *fault)
 {
-	struct vm *vm = &workflow->runner->vm;
-	struct source source = { workflow, text, size };
+	struct source source = { .workflow = workflow, .text = text, .size = size };
+	lua_State *L = workflow->runner->vm.L;
 	int r;
 
-	if (is_yaml(workflow->runner->file))
-		return fault_set(fault, EINVAL,
-			"%s: workflows in YAML are not supported by this version; write it in Lua, as "
-			"NAME.sloth",
-			workflow->runner->file);
-
 	/* Nearly all that loading makes is kept; where memory is short, it is collected all the same. */
-	lua_gc(vm->L, LUA_GCSTOP);
-	lua_pushcfunction(vm->L, load_text);
-	lua_pushlightuserdata(vm->L, &source);
-	r = vm_call(vm, 1, 0);
-	lua_gc(vm->L, LUA_GCRESTART);
-	if (r != LUA_OK) {
-		const char *message = lua_tostring(vm->L, -1);
-
-		return fault_set(fault, EINVAL, "%s",
-			message ? message : "the workflow raised an error that is no text");
-	}
+	lua_gc(L, LUA_GCSTOP);
+	r = is_yaml(workflow->runner->file) ? load_yaml(&source, fault) : load_lua(&source, fault);
+	lua_gc(L, LUA_GCRESTART);
+	if (r < 0)
+		return r;
 	r = check_graph(workflow, fault);
 	if (r < 0)
 		return r;

@@ -125,6 +125,7 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 	replace_json(&runner->values, head, "values");
 	replace_json(&runner->options, head, "options");
 	replace_json(&runner->resume, head, "resume");
+	replace_json(&runner->imports, head, "imports");
 	runner->parallel_limit = (int)json_integer_value(json_object_get(limits, "max_parallel_tasks"));
 	if (!runner->file || !runner->workdir)
 		return fault_set(fault, EINVAL, "the frame 'run' lacks 'file' or 'workdir'");
@@ -317,6 +318,7 @@ static void runner_done(struct runner *runner)
 	json_decref(runner->values);
 	json_decref(runner->options);
 	json_decref(runner->resume);
+	json_decref(runner->imports);
 	close(runner->null_fd);
 	ev_loop_destroy(runner->loop);
 }

@@ -40,7 +40,7 @@ struct runner {
 	/* What the daemon told us. */
 	int64_t id, token; /* token 0: none */
 	char *file, *stack, *workdir;
-	json_t *values, *options, *resume;
+	json_t *values, *options, *resume, *imports;
 	int parallel_limit; /* 0: none */
 	struct workflow *workflow;
 	LIST_HEAD(, scope) scopes;

@@ -42,7 +42,7 @@ void value_mark_list(lua_State *L, int index)
 	lua_setmetatable(L, index);
 }
 
-static bool is_marked_list(lua_State *L, int index)
+bool value_is_list(lua_State *L, int index)
 {
 	bool marked;
 
@@ -119,7 +119,7 @@ static json_t *get_table(lua_State *L, int index, int depth, const char **ret_er
 		lua_pop(L, 1);
 		keys++;
 	}
-	if ((keys > 0 && keys == count) || (keys == 0 && is_marked_list(L, index)))
+	if ((keys > 0 && keys == count) || (keys == 0 && value_is_list(L, index)))
 		return get_list(L, index, count, depth, ret_error);
 	return get_object(L, index, depth, ret_error);
 }

@@ -21,6 +21,9 @@ json_t *value_get(lua_State *L, int index, const char **ret_error);
 /* Pushes it. Raises only when memory runs out. */
 void value_push(lua_State *L, json_t *json);
 
+/* Whether it was made one, also when it is empty. */
+bool value_is_list(lua_State *L, int index);
+
 /* Makes the table at `index` a list for ever. */
 void value_mark_list(lua_State *L, int index);
 

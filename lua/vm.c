@@ -60,7 +60,7 @@ static void *allocate(void *userdata, void *block, size_t old_size, size_t size)
 	return result;
 }
 
-static void keep_source(lua_State *L, const char *text, size_t size, const char *name)
+void vm_keep_source(lua_State *L, const char *text, size_t size, const char *name)
 {
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, VM_SOURCES);
 	lua_pushlstring(L, text, size);
@@ -82,7 +82,7 @@ int vm_load(lua_State *L, const char *text, size_t size, const char *name)
 		size -= line;
 	}
 	if (*name == '@')
-		keep_source(L, all, all_size, name + 1);
+		vm_keep_source(L, all, all_size, name + 1);
 	return luaL_loadbufferx(L, text, size, name, "t");
 }
 

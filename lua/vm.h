@@ -32,6 +32,8 @@ int vm_load(lua_State *L, const char *text, size_t size, const char *name);
 /* Where the registry keeps texts that were loaded from files (chunk names with '@'), for messages. */
 #define VM_SOURCES "sloth.sources"
 
+void vm_keep_source(lua_State *L, const char *text, size_t size, const char *name);
+
 /* Pushes what lib/NAME.lua returned; it is run at its first use. 1, or 0 and nothing pushed: there is none.
  */
 int vm_push_library(lua_State *L, const char *name);

@@ -60,6 +60,7 @@ void workflow_free(struct workflow *workflow)
 	free(workflow->stack);
 	free(workflow->error);
 	json_decref(workflow->config);
+	json_decref(workflow->imports);
 	free(workflow);
 }
 
@@ -75,6 +76,8 @@ void workflow_report(struct workflow *workflow)
 	json_t *frame = plan_json(workflow);
 
 	json_object_set_new(frame, "op", json_string("loaded"));
+	if (workflow->imports)
+		json_object_set(frame, "imports", workflow->imports);
 	link_send(&workflow->runner->link, frame);
 }
 

@@ -31,8 +31,8 @@ enum phase {
 struct workflow {
 	struct runner *runner;
 	char *name, *description, *version, *stack;
-	json_t *config;
-	int table; /* reference of lib/flow.lua's result */
+	json_t *config, *imports; /* the latter: see doc/protocol.md; NULL: none */
+	int table;		  /* reference of lib/flow.lua's result */
 	struct task *tasks;
 	size_t count;
 	struct graph_node *nodes;

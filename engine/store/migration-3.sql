@@ -52,3 +52,4 @@ CREATE TABLE metrics (
 	UNIQUE (stack_id, name, tags)
 );
 CREATE INDEX metrics_of_family ON metrics (family);
+ALTER TABLE runs ADD COLUMN imports TEXT NOT NULL DEFAULT '';

@@ -233,7 +233,8 @@ CREATE TABLE runs (
 	waiting_since_ms BIGINT NOT NULL DEFAULT 0, -- since when it waits for that lock, 0: it does not
 	parent_run BIGINT NOT NULL DEFAULT 0, -- the run whose task submitted it, 0: none
 	options TEXT NOT NULL DEFAULT '', -- JSON {options, values}: as they were submitted with it, '': none
-	cgroup TEXT NOT NULL DEFAULT '' -- the folder of its control group, '': it has none
+	cgroup TEXT NOT NULL DEFAULT '', -- the folder of its control group, '': it has none
+	imports TEXT NOT NULL DEFAULT '' -- JSON {directory, files: {path: text}}: what the workflow imported while it was loaded, '': nothing
 );
 CREATE INDEX runs_of_stack ON runs (stack_id, id);
 CREATE INDEX runs_of_file ON runs (file, id);

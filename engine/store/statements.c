@@ -352,6 +352,8 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_RUN_SET_PARENT] = "UPDATE runs SET parent_run = $2, depth = $3 WHERE id = $1",
 	[SQL_RUN_SET_OPTIONS] = "UPDATE runs SET options = $2 WHERE id = $1",
 	[SQL_RUN_OPTIONS] = "SELECT options FROM runs WHERE id = $1",
+	[SQL_RUN_SET_IMPORTS] = "UPDATE runs SET imports = $2 WHERE id = $1",
+	[SQL_RUN_IMPORTS] = "SELECT imports FROM runs WHERE id = $1",
 	[SQL_RUN_SET_WAIT] =
 		"UPDATE runs SET lock_wait_ms = $2, waiting_since_ms = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_STATUS] =

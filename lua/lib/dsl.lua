@@ -203,20 +203,24 @@ local function base_of(spec, base)
 	return specs[base]
 end
 
+local function take_base(spec, of)
+	local base = base_of(spec, of)
+	for key, value in pairs(base) do
+		if spec[key] == nil then
+			spec[key] = value
+		end
+	end
+	for on, where in pairs(base.edges) do
+		spec.edges[on] = spec.edges[on] or where
+	end
+end
+
 -- The words of a plain table, in a fixed order, so that the first mistake is always the same one.
 function dsl.set_table(object, t)
 	local spec = specs[object]
 	spec.touched = true
 	if t.uses ~= nil then
-		local base = base_of(spec, t.uses)
-		for key, value in pairs(base) do
-			if spec[key] == nil then
-				spec[key] = value
-			end
-		end
-		for on, where in pairs(base.edges) do
-			spec.edges[on] = spec.edges[on] or where
-		end
+		take_base(spec, t.uses)
 	end
 	for key in pairs(t) do
 		if type(key) ~= "string" then
@@ -228,6 +232,17 @@ function dsl.set_table(object, t)
 			set_word("task", words, spec, key, t[key])
 		end
 	end
+end
+
+-- For documents, which are read word by word.
+function dsl.set_task_word(object, name, value)
+	local spec = specs[object]
+	spec.touched = true
+	set_word("task", words, spec, name, value)
+end
+
+function dsl.use(object, base)
+	take_base(specs[object], base)
 end
 
 -- A name may be said again as long as nothing else was: `local build = task("build")` above, its words below.

@@ -182,6 +182,13 @@ for name in pairs(flow_words) do
 	end
 end
 
+-- For documents, which are read word by word.
+flow.set_word = set_flow_word
+
+function flow.set_config(spec, name, value)
+	config_table(spec, { [name] = value })
+end
+
 function methods:build()
 	return self
 end
@@ -381,7 +388,7 @@ function flow.finish(file, options)
 		end
 	end
 	check_selection(options, number_of)
-	spec.tasks = tasks
+	spec.tasks, spec.imports = tasks, core.imports
 	return spec
 end
 

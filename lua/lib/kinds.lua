@@ -91,8 +91,12 @@ function kinds.flag(v)
 	return v
 end
 
+-- A hook: a function, or a shell command.
 function kinds.fn(v)
-	return type(v) == "function" and v or nil, "a function"
+	if type(v) == "string" then
+		return core.library("hook").of(v)
+	end
+	return type(v) == "function" and v or nil, "a function or a shell command"
 end
 
 function kinds.table(v)

@@ -109,6 +109,9 @@ function preflight.missing(text)
 	local defined = defined_in(tokens)
 	local function miss(name, line, required)
 		local module = _G[name]
+		if required and (module == nil or absent.is(module)) and core.library("import").has_module(name) then
+			return
+		end
 		if (module == nil or absent.is(module)) and not seen[name] then
 			seen[name] = true
 			found[#found + 1] = { name = name, line = line, required = required }

@@ -39,12 +39,17 @@ function load(chunk, name, mode, ...)
 	return core.load(chunk, name or "=(load)", ...)
 end
 
+-- Modules of this program are globals; everything else that has a name is a file of the user's.
 function require(name)
 	local module = _G[name]
-	if module == nil then
-		core.fail("there is no module '" .. tostring(name) .. "'")
+	if module == nil or core.library("absent").is(module) then
+		return core.library("import").module(name)
 	end
 	return module
+end
+
+function import(path)
+	return core.library("import").import(path)
 end
 
 local function nap(seconds)

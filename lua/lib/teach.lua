@@ -101,7 +101,12 @@ local function picture(text, number, message)
 		return ""
 	end
 	for _, word in ipairs(quoted_words(message)) do
-		local first, last = find_word(line, word)
+		local first, last = find_word(line, '"' .. word .. '"')
+		if first then
+			first, last = first + 1, last - 1
+		else
+			first, last = find_word(line, word)
+		end
 		if first then
 			show_line(lines, number, line, first, last)
 			break
@@ -172,27 +177,30 @@ local function hint_of(message, text)
 	return ""
 end
 
--- "FILE:LINE: sentence" → the same with a hint, and the line below it. Everything else stays as it is.
-function teach.explain(message)
-	local file, number, rest = message:match("^([^\n:]+):(%d+): (.*)$")
-	if not file or rest:find("\n +%d+ | ") then
+-- Of a document: the word that begins at the column.
+local function explain_document(message, text, number, column)
+	local lines, line = {}, line_at(text, number)
+	if not line or not line:find("%S") then
 		return message
 	end
-	local text = source_of(file)
-	if not text then
+	local first = utf8.offset(line, column) or #line + 1
+	local last = select(2, line:find("^[^%s:,%]}]+", first)) or first
+	show_line(lines, number, line, first, last)
+	return message .. "\n" .. table.concat(lines, "\n")
+end
+
+-- "FILE:LINE: sentence", "FILE:LINE:COLUMN: sentence" → the same with a hint, and the line below it. Everything else stays
+-- as it is.
+function teach.explain(message)
+	local file, number, rest = message:match("^([^\n:]+):(%d+):(.*)$")
+	local text = file and source_of(file)
+	if not text or rest:find("\n +%d+ | ") then
 		return message
 	end
 	number = math.tointeger(tonumber(number))
-	local column, said = rest:match("^(%d+): (.*)$")
-	if column then -- of a document
-		local lines, line = {}, line_at(text, number)
-		if not line then
-			return message
-		end
-		local first = utf8.offset(line, math.tointeger(tonumber(column))) or #line + 1
-		local last = select(2, line:find("^[^%s:,%]}]+", first)) or first
-		show_line(lines, number, line, first, last)
-		return file .. ":" .. number .. ":" .. column .. ": " .. said .. "\n" .. table.concat(lines, "\n")
+	local column = rest:match("^(%d+): ")
+	if column then
+		return explain_document(message, text, number, math.tointeger(tonumber(column)))
 	end
 	return message .. hint_of(rest, text) .. picture(text, number, rest)
 end

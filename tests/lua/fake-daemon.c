@@ -6,8 +6,8 @@
  *
  *   fake-daemon RUNNER FILE [NAME=VALUE …]
  *
- * values, options, resume: JSON. parallel, memory: limits. dir: the run's directory (default: a new one,
- * removed at the end). cancel, again, break, deny: text; when a printed line contains it, the run is
+ * values, options, resume, imports: JSON. parallel, memory: limits. dir: the run's directory (default: a new
+ * one, removed at the end). cancel, again, break, deny: text; when a printed line contains it, the run is
  * cancelled (again with grace 0: any second time), the socket is broken and taken up again, or taken up with
  * an error. grace: milliseconds. noack: 1: nothing is acknowledged until the run has finished.
  */
@@ -28,8 +28,8 @@
 #include "base/frame.h"
 
 static struct {
-	const char *values, *options, *resume, *parallel, *memory, *dir, *cancel, *again, *break_at, *deny,
-		*grace, *noack;
+	const char *values, *options, *resume, *imports, *parallel, *memory, *dir, *cancel, *again, *break_at,
+		*deny, *grace, *noack;
 } args = { .grace = "10000" };
 
 static const struct {
@@ -39,6 +39,7 @@ static const struct {
 	{ "values", &args.values },
 	{ "options", &args.options },
 	{ "resume", &args.resume },
+	{ "imports", &args.imports },
 	{ "parallel", &args.parallel },
 	{ "memory", &args.memory },
 	{ "dir", &args.dir },
@@ -242,8 +243,8 @@ static void print_log(json_t *head, const struct frame *frame)
 	}
 }
 
-static const char *const shown[] = { "workflow", "stack", "description", "version", "config", "tasks",
-	"errno", "text", "try", "error", "message", "outputs", "fn", "args" };
+static const char *const shown[] = { "workflow", "stack", "description", "version", "config", "imports",
+	"tasks", "errno", "text", "try", "error", "message", "outputs", "fn", "args" };
 
 static void print_frame(json_t *head)
 {
@@ -319,13 +320,13 @@ static void send_run(const char *file)
 	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0)
 		buffer_append(&text, chunk, n);
 	fclose(in);
-	send_json(json_pack("{ss si ss ss ss sn so so so ss s{si si}}", "op", "run", "run", 42, "secret",
+	send_json(json_pack("{ss si ss ss ss sn so so so so ss s{si si}}", "op", "run", "run", 42, "secret",
 			  "s3cret", "socket", socket_path, "file",
 			  strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values",
 			  json_arg(args.values), "options", json_arg(args.options), "resume",
-			  json_arg(args.resume), "workdir", args.dir, "limits", "max_parallel_tasks",
-			  args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
-			  args.memory ? atoi(args.memory) : 0),
+			  json_arg(args.resume), "imports", json_arg(args.imports), "workdir", args.dir,
+			  "limits", "max_parallel_tasks", args.parallel ? atoi(args.parallel) : 0,
+			  "memory_bytes", args.memory ? atoi(args.memory) : 0),
 		buffer_text(&text), text.size);
 	buffer_done(&text);
 }

@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# The language, where it needs the daemon: files that a workflow imports, where tasks run.
+
+bats_require_minimum_version 1.5.0
+load common
+
+write_importing() {
+	mkdir -p project/lib
+	cat >project/main.sloth <<'END'
+local shared, util = import("lib/tasks.lua"), require("util")
+workflow.define("importing"):tasks({
+	{ name = "build", uses = shared.build },
+	{ name = "greet", command = function() log.info(util.greet("world")) return values.ok == true end, depends_on = "build" },
+})
+END
+	echo 'return { build = { command = "echo built" } }' >project/lib/tasks.lua
+	echo 'return { greet = function(who) return "hello " .. who end }' >project/util.lua
+}
+
+@test "a workflow imports what stands beside it, and a retry gets that as it was" {
+	write_importing
+	run -1 sloth run project/main.sloth
+	[[ $output == *'built'*'hello world'* ]]
+	echo 'return { greet = function() return "changed" end }' >project/util.lua
+	rm project/lib/tasks.lua
+	echo retry | sloth write /runs/1/ctl
+	[ "$(sloth cat /runs/2/wait)" = failed ]
+	[[ $(sloth cat /runs/2/log) == *'built'*'hello world'* ]]
+	echo 'retry failed' | sloth write /runs/2/ctl
+	[ "$(sloth cat /runs/3/wait)" = failed ]
+	[[ $(sloth cat /runs/3/log) == *'hello world'* ]]
+	# Another run reads the files again.
+	run -10 sloth run project/main.sloth
+	[[ $output == *"main.sloth:1: import('lib/tasks.lua'): there is no file "*/project/lib/tasks.lua* ]]
+	[[ $output == *'    1 | local shared'* ]]
+}
+
+@test "a copy into the tree has no folder, an absolute path needs none" {
+	write_importing
+	run -10 sloth write /runs/copied.sloth <project/main.sloth
+	[[ $output == *"came without a folder"*"sloth run FILE"* ]]
+	printf 'local shared = import("%s/project/lib/tasks.lua")\ntask("build", { uses = shared.build })\n' "$PWD" >absolute.sloth
+	sloth write /runs/absolute.sloth <absolute.sloth
+	[ "$(sloth cat /runs/absolute/wait)" = success ]
+	# A pipe would hold up the run, were it read.
+	mkfifo project/util.lua.fifo
+	printf 'import("%s/project/util.lua.fifo")\n' "$PWD" >pipe.sloth
+	run -10 sloth run pipe.sloth
+	[[ $output == *'it is no file'* ]]
+	head -c 1100000 /dev/zero | tr '\0' ' ' >project/large.lua
+	printf 'import("project/large.lua")\n' >large.sloth
+	run -10 sloth run large.sloth
+	[[ $output == *'larger than 1 MiB'* ]]
+}
+
+@test "tasks that name an agent fail with a sentence; --local and --delegate-to" {
+	cat >far.sloth <<'END'
+task("here"):command("true")
+task("far"):command("true"):delegate_to("web-01"):depends_on("here")
+END
+	run -1 sloth run far.sloth
+	[[ $output == *"no agent is called 'web-01'"*'--local'* ]]
+	[ "$(sloth cat /runs/far/tasks/here/status)" = success ]
+	[[ $(sloth cat /runs/far/plan.json) == *'"delegate_to"'*'web-01'* ]]
+	sloth run far.sloth --local --quiet
+	run -1 sloth run far.sloth --delegate-to db-01
+	[[ $output == *"no agent is called 'db-01'"* ]]
+	sloth run far.sloth --delegate-to localhost --task here --quiet
+}

@@ -1,0 +1,1 @@
+return import("circle-b.lua")

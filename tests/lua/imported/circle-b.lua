@@ -1,0 +1,1 @@
+return import("lib/../circle-a.lua")

@@ -1,0 +1,1 @@
+return { of = "a folder", called = ... }
