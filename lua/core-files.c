@@ -153,7 +153,7 @@ static int push_fault(lua_State *L, const struct fault *fault)
 static int core_remove_some(lua_State *L)
 {
 	struct fault fault = { 0 };
-	int r = tree_remove_some(luaL_checkstring(L, 1), 5000, &fault);
+	int r = tree_remove_some(luaL_checkstring(L, 1), 500, &fault);
 
 	if (r < 0 && r != -EAGAIN)
 		return push_fault(L, &fault);
