@@ -30,7 +30,7 @@ function regex.each(fn, re, text)
 				return nil
 			end
 			empty = false
-			from = text:match("^[^\128-\191]?[\128-\191]*()", from)
+			from = math.max(text:match("^[^\128-\191]?[\128-\191]*()", from), from + 1)
 		end
 	end
 end
