@@ -56,7 +56,8 @@ enum subject {
 	SUBJECT_RESOURCE,
 	SUBJECT_LOCK, /* a named one */
 	SUBJECT_SECRET,
-	SUBJECT_VERSION
+	SUBJECT_VERSION,
+	SUBJECT_SAVED /* a saved workflow */
 };
 
 struct change {

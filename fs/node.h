@@ -93,6 +93,7 @@ struct view {
 	struct request *request;  /* for what answers later; NULL: it can't */
 	struct buffer *answer;	  /* control: what the writer may read behind what it wrote */
 	struct stream_mark *mark; /* stream: of the open file; NULL: there is none */
+	mode_t made_mode;	  /* put(): of the file that its writer has made */
 };
 
 /* Returned by what answers later: the request's done() is called then. */
@@ -248,6 +249,8 @@ enum table {
 	TABLE_TASK_ARTIFACT_FOLDER,
 	TABLE_ATTEMPTS,
 	TABLE_ATTEMPT,
+	TABLE_SAVED,
+	TABLE_SAVED_ONE,
 	TABLE_COUNT,
 };
 

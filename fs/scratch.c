@@ -209,7 +209,10 @@ static int become(struct view *view, struct scratch *scratch, const char *conten
 {
 	struct view folder = tree_view(view->tree, view->request, node_of(scratch->folder));
 	struct node node = { .table = scratch->maker_table, .row = scratch->maker_row };
-	int r = scratch->maker->put(&folder, scratch->name, content, size, &node.id);
+	int r;
+
+	folder.made_mode = scratch->mode;
+	r = scratch->maker->put(&folder, scratch->name, content, size, &node.id);
 
 	if (r == 0 && scratch->options)
 		r = settle_options(&folder, scratch, node);

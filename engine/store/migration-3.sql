@@ -53,3 +53,23 @@ CREATE TABLE metrics (
 );
 CREATE INDEX metrics_of_family ON metrics (family);
 ALTER TABLE runs ADD COLUMN imports TEXT NOT NULL DEFAULT '';
+CREATE TABLE saved_workflows (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,
+	uid BIGINT NOT NULL,
+	gid BIGINT NOT NULL,
+	mode BIGINT NOT NULL,
+	number BIGINT NOT NULL,
+	updated_ms BIGINT NOT NULL
+);
+CREATE TABLE saved_versions (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	workflow_id BIGINT NOT NULL REFERENCES saved_workflows (id) ON DELETE CASCADE,
+	number BIGINT NOT NULL,
+	uid BIGINT NOT NULL,
+	time_ms BIGINT NOT NULL,
+	size BIGINT NOT NULL,
+	content BLOB NOT NULL,
+	plan TEXT NOT NULL,
+	UNIQUE (workflow_id, number)
+);

@@ -518,3 +518,26 @@ CREATE TABLE metrics (
 	UNIQUE (stack_id, name, tags)
 );
 CREATE INDEX metrics_of_family ON metrics (family);
+-- Workflows that are saved to be run: what stands in workflows/.
+CREATE TABLE saved_workflows (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	name TEXT NOT NULL UNIQUE,      -- 'deploy.sloth'
+	uid BIGINT NOT NULL,            -- owner
+	gid BIGINT NOT NULL,            -- group
+	mode BIGINT NOT NULL,           -- permission bits
+	number BIGINT NOT NULL,         -- of its newest version, 0: the first is being checked
+	updated_ms BIGINT NOT NULL      -- when that was saved
+);
+
+-- Their texts, the newest and those before.
+CREATE TABLE saved_versions (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	workflow_id BIGINT NOT NULL REFERENCES saved_workflows (id) ON DELETE CASCADE,
+	number BIGINT NOT NULL,         -- from 1
+	uid BIGINT NOT NULL,            -- who saved it
+	time_ms BIGINT NOT NULL,        -- when
+	size BIGINT NOT NULL,           -- bytes of the text
+	content BLOB NOT NULL,          -- the text
+	plan TEXT NOT NULL,             -- JSON, made when it was checked
+	UNIQUE (workflow_id, number)
+);

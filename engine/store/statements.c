@@ -48,6 +48,10 @@
 	"waiting_since_ms, parent_run, cgroup "                                                              \
 	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
 
+#define SAVED_COLUMNS "id, name, uid, gid, mode, number, updated_ms"
+
+#define SAVED_VERSION_COLUMNS "id, workflow_id, number, uid, time_ms, size"
+
 #define RUN_UNFINISHED "status IN ('queued', 'waiting', 'running', 'rolling_back')"
 
 #define TASK_COLUMNS                                                                                         \
@@ -349,6 +353,27 @@ const char *const statements[SQL_COUNT] = {
 		"UPDATE runs SET lock_token = $2, holds_lock = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_SEQ] = "UPDATE runs SET last_seq = $2 WHERE id = $1",
 	[SQL_RUN_SET_RETRY] = "UPDATE runs SET retry_of = $2 WHERE id = $1",
+	[SQL_SAVED_GET] = "SELECT " SAVED_COLUMNS " FROM saved_workflows WHERE id = $1",
+	[SQL_SAVED_FIND] = "SELECT " SAVED_COLUMNS " FROM saved_workflows WHERE name = $1",
+	[SQL_SAVED_EACH] = "SELECT " SAVED_COLUMNS " FROM saved_workflows WHERE number > 0 ORDER BY name",
+	[SQL_SAVED_COUNT] = "SELECT COUNT(*) FROM saved_workflows WHERE uid = $1",
+	[SQL_SAVED_ADD] = "INSERT INTO saved_workflows (name, uid, gid, mode, number, updated_ms) "
+			  "VALUES ($1, $2, $3, $4, 0, $5) RETURNING id",
+	[SQL_SAVED_SET] = "UPDATE saved_workflows SET uid = $2, gid = $3, mode = $4 WHERE id = $1",
+	[SQL_SAVED_SET_NUMBER] = "UPDATE saved_workflows SET number = $2, updated_ms = $3 WHERE id = $1",
+	[SQL_SAVED_RENAME] = "UPDATE saved_workflows SET name = $2 WHERE id = $1",
+	[SQL_SAVED_REFUSE] = "DELETE FROM saved_workflows WHERE id = $1 AND number = 0",
+	[SQL_SAVED_DELETE] = "DELETE FROM saved_workflows WHERE id = $1",
+	[SQL_SAVED_VERSION_ADD] =
+		"INSERT INTO saved_versions (workflow_id, number, uid, time_ms, size, content, plan) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+	[SQL_SAVED_VERSION_GET] = "SELECT " SAVED_VERSION_COLUMNS " FROM saved_versions WHERE id = $1",
+	[SQL_SAVED_VERSION_FIND] =
+		"SELECT " SAVED_VERSION_COLUMNS " FROM saved_versions WHERE workflow_id = $1 AND number = $2",
+	[SQL_SAVED_VERSION_EACH] =
+		"SELECT " SAVED_VERSION_COLUMNS " FROM saved_versions WHERE workflow_id = $1 ORDER BY number",
+	[SQL_SAVED_VERSION_CONTENT] = "SELECT content, plan FROM saved_versions WHERE id = $1",
+	[SQL_SAVED_VERSIONS_DROP] = "DELETE FROM saved_versions WHERE workflow_id = $1 AND number <= $2",
 	[SQL_RUN_SET_PARENT] = "UPDATE runs SET parent_run = $2, depth = $3 WHERE id = $1",
 	[SQL_RUN_SET_OPTIONS] = "UPDATE runs SET options = $2 WHERE id = $1",
 	[SQL_RUN_OPTIONS] = "SELECT options FROM runs WHERE id = $1",

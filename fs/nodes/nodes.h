@@ -69,7 +69,7 @@ int check_write(struct view *view, const char *line, size_t size);
 int check_show(struct view *view, FILE *out);
 int check_json_show(struct view *view, FILE *out);
 
-extern const struct directory backups_directory;
+extern const struct directory backups_directory, saved_directory, saved_one_directory;
 extern const struct directory run_artifacts_directory, run_artifact_folder, task_artifacts_directory,
 	task_artifact_folder;
 extern const struct directory attempts_directory, attempt_directory;

@@ -55,6 +55,8 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_TASK_ARTIFACT_FOLDER] = &task_artifact_folder,
 	[TABLE_ATTEMPTS] = &attempts_directory,
 	[TABLE_ATTEMPT] = &attempt_directory,
+	[TABLE_SAVED] = &saved_directory,
+	[TABLE_SAVED_ONE] = &saved_one_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

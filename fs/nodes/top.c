@@ -34,6 +34,7 @@ static const char readme[] =
 	"  prod/runs/         its runs; writing NAME.sloth here runs it on this stack\n"
 	"destroyed/       stacks that were destroyed, to be brought back\n"
 	"runs/            all runs: runs/42/status, log, wait, ctl, tasks/NAME/log; latest -> 42\n"
+	"workflows/       saved workflows: checked when they are written, not run; NAME.sloth.d/plan\n"
 	"state/           keys and values that all stacks share: state/NAMESPACE/KEY\n"
 	"secrets/         values that only their owners read, kept encrypted\n"
 	"graph/           the dependencies of all stacks: in which order to go, where they go round\n"
@@ -197,6 +198,9 @@ static const struct entry top_entries[] = {
 	  .object = destroyed_object },
 	{ .name = "runs", .help = "the runs", .kind = KIND_DIRECTORY, .mode = 07777, .aspects = ASPECT_META,
 	  .directory = &runs_directory, .object = folder_object, .chmod = folder_chmod, .chown = folder_chown },
+	{ .name = "workflows", .help = "saved workflows", .kind = KIND_DIRECTORY, .mode = 07777,
+	  .aspects = ASPECT_META, .directory = &saved_directory, .object = folder_object, .chmod = folder_chmod,
+	  .chown = folder_chown },
 	{ .name = "graph", .help = "the dependencies of all stacks together", .kind = KIND_DIRECTORY, .mode = 0555,
 	  .directory = &graph_directory, .object = object_system },
 	{ .name = "tags", .help = "the tags of stacks, a folder a word", .kind = KIND_DIRECTORY, .mode = 0555,

@@ -154,3 +154,26 @@ nothing_left()
 	[[ $output == *'nothing was picked'* ]]
 	[ "$(sloth ls /runs | grep -c '^[0-9]')" -eq 1 ]
 }
+
+@test "saved workflows: save, list, show, delete, run by name" {
+	printf 'task("a"):description("First"):command("echo saved")\nworkflow.define("x"):description("Some words"):tasks("a")\n' >deploy.sloth
+	run sloth workflow save deploy.sloth
+	[[ $output == *'Saved deploy.sloth, version 1'* ]]
+	printf 'task("a"):command("echo newer")\n' >deploy.sloth
+	sloth workflow save deploy.sloth
+	run sloth workflow list
+	[[ $output == *'deploy.sloth'*'deploy'*2*1* ]]
+	[[ $(sloth workflow show deploy) == *newer* ]]
+	[[ $(sloth workflow show deploy.sloth --version 1) == *saved* ]]
+	run -4 sloth workflow show deploy --version 7
+	[[ $(sloth workflow list --json) == *'"version": 2'* ]]
+	printf 'task("a"):comand("x")\n' >bad.sloth
+	run -10 sloth workflow save bad.sloth
+	[[ $output == *bad.sloth:1* ]]
+	rm deploy.sloth
+	[[ $(sloth workflow plan deploy) == *'1. a'* ]]
+	[[ $(sloth run deploy) == *newer* ]]
+	run -11 sloth workflow delete deploy </dev/null
+	sloth workflow delete deploy --yes
+	run -4 sloth workflow show deploy
+}
