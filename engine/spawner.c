@@ -47,14 +47,17 @@ void spawner_find_program(char *ret_path, size_t size)
 /* In the child. Without the program nothing can be run; whoever tries is told so. */
 static void become_spawner(int fd)
 {
-	char program[PATH_SIZE];
+	char program[PATH_SIZE], language[64];
 	char *const argv[] = { (char *)"sloth-runner", (char *)"--spawner", NULL };
+	/* Runners are forks of it, and /proc shows their users with what environment it was started. */
+	char *const environment[] = { getenv("LANG") ? language : NULL, NULL };
 
 	if (dup2(fd, 3) < 0)
 		_exit(1);
 	close_range(4, ~0U, 0);
+	snprintf(language, sizeof(language), "LANG=%s", getenv("LANG") ? getenv("LANG") : "");
 	spawner_find_program(program, sizeof(program));
-	execv(program, argv);
+	execve(program, argv, environment);
 	spawner_serve(NULL, NULL);
 }
 

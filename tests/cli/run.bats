@@ -13,6 +13,15 @@ load common
 	[[ $output == *hello*completed* ]]
 }
 
+@test "of the daemon's environment a run sees nothing, not in its runner either" {
+	workflow hello.sloth 'env; tr "\0" "\n" </proc/$PPID/environ; tr "\0" " " </proc/$PPID/cmdline'
+	ONLY_THE_DAEMONS=secret run sloth run hello.sloth
+	[ "$status" -eq 0 ]
+	[[ $output != *ONLY_THE_DAEMONS* ]]
+	[[ $output == *SLOTH_RUN=1* ]]
+	[[ $output == *'| sloth-runner'* ]]
+}
+
 @test "a run that fails: exit 1, and why" {
 	workflow bad.sloth 'exit 3'
 	run -1 sloth run bad.sloth
