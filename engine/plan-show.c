@@ -28,7 +28,12 @@ static void write_list(const json_t *list, const char *before, FILE *out)
 
 	json_array_foreach (list, i, item) {
 		fputs(i ? ", " : before, out);
-		text_write_safe(out, json_string_value(item) ? json_string_value(item) : "?");
+		/* What is consumed is a task's, or some of it. */
+		text_write_safe(out, json_is_string(item) ? json_string_value(item) : text_of(item, "task"));
+		if (*text_of(item, "glob")) {
+			fputc('/', out);
+			text_write_safe(out, text_of(item, "glob"));
+		}
 	}
 }
 

@@ -77,6 +77,12 @@ nothing_left()
 	[[ $(sloth cat /runs/1/plan.json) == *'"critical_path"'* ]]
 }
 
+@test "what a task consumes is named" {
+	printf 'task("a"):command("touch x"):artifacts("x")\ntask("b"):command("true"):consumes("a/x")\n' >keeps.sloth
+	run sloth run keeps.sloth -n
+	[[ $output == *'keeps: x'*'needs the artifacts of: a/x'* ]]
+}
+
 @test "refusals: as a run would be refused, with the same exit status" {
 	echo 'workflow.define("x' >broken.sloth
 	run -10 sloth run broken.sloth --dry-run
