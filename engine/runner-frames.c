@@ -246,6 +246,8 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 	r = runner_log_end(runner, name);
 	if (r < 0)
 		return r;
+	runner_limit(runner, name, json_integer_value(json_object_get(head, "timeout_ms")),
+		json_integer_value(json_object_get(head, "within_ms")));
 	r = task_set_status_at(engine, task.id, status,
 		(int)json_integer_value(json_object_get(head, "try")), get_text(head, "error"), output,
 		&moment);
@@ -279,6 +281,19 @@ static int apply_log(struct runner *runner, json_t *head, const struct frame *fr
 static int apply_call(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	return runner_call(runner, json_integer_value(json_object_get(head, "seq")), head);
+}
+
+static int apply_begun(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	runner_limit(runner, "", json_integer_value(json_object_get(head, "timeout_ms")),
+		json_integer_value(json_object_get(head, "within_ms")));
+	return 0;
+}
+
+static int apply_pong(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	runner_answered(runner);
+	return 0;
 }
 
 static int apply_finished(struct runner *runner, json_t *head, const struct frame *frame)
@@ -315,6 +330,8 @@ static const struct {
 	{ "log", apply_log, true },
 	{ "task", apply_task, true },
 	{ "artifact", apply_artifact, true },
+	{ "begun", apply_begun, true },
+	{ "pong", apply_pong, true },
 	{ "call", apply_call },
 	{ "loaded", apply_loaded },
 	{ "refused", apply_refused },

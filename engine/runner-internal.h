@@ -59,7 +59,11 @@ struct runner {
 	char why[512]; /* it is ended from outside: what its error will say; "": it is not */
 	TAILQ_HEAD(, call_wait) call_waits; /* calls-lock.c's */
 	ev_timer deadline;		    /* loading, coming back, ending after a cancel */
-	ev_io death;			    /* the pidfd */
+	/* runner-limit.c's: task ("": the run) → when it should be over, its limit; in ms. */
+	json_t *limits;
+	ev_timer limit;
+	bool asked;  /* whether it lives */
+	ev_io death; /* the pidfd */
 	int pidfd;
 	bool gone;	      /* its process has ended; it is freed when the end of the run is on disk */
 	bool child;	      /* of this daemon's spawner, which tells how it ended */
@@ -137,6 +141,16 @@ void runners_tidy_start(struct runners *runners);
 /* Groups that a former daemon did not remove. */
 void runners_tidy_old(struct runners *runners);
 void runners_tidy_end(struct runners *runners);
+
+/* runner-limit.c. The process says that this task ("": the run) has a limit, and will be over within that
+ * time; 0: it is. */
+void runner_limits_init(struct runner *runner);
+void runner_limits_done(struct runner *runner);
+void runner_limit(struct runner *runner, const char *task, int64_t timeout_ms, int64_t within_ms);
+/* Asks the process whether its loop turns. False: it was asked already, and has not answered; or there is
+ * none. */
+bool runner_ask(struct runner *runner);
+void runner_answered(struct runner *runner);
 
 /* runner-start.c */
 extern const struct spawner_callbacks runner_spawner_callbacks;

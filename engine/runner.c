@@ -67,6 +67,7 @@ int runner_new(struct runners *runners, struct runner **ret_runner)
 	SLIST_INIT(&runner->held);
 	ev_timer_init(&runner->deadline, runner_deadline_over, 0, 0);
 	runner->deadline.data = runner;
+	runner_limits_init(runner);
 	TAILQ_INSERT_TAIL(&runners->list, runner, runners);
 	*ret_runner = runner;
 	return 0;
@@ -89,6 +90,7 @@ void runner_free(struct runner *runner)
 	lock_calls_done(runner);
 	runner_leave_lock(runner);
 	ev_timer_stop(runners->engine->loop, &runner->deadline);
+	runner_limits_done(runner);
 	watch_stop(runner);
 	if (runner->connected)
 		conn_done(&runner->conn);
@@ -185,13 +187,20 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 			"its process did not come back after the daemon's restart");
 		break;
 	default:
-		if (!runner->cancels) {
+		if (runner->stalled || !runner->cancels) {
 			/* A stalled frame is asked for again. */
 			runner->stalled = false;
 			runner_send(runner,
 				json_pack(
 					"{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq),
 				NULL, 0);
+			if (runner->cancels)
+				runner_deadline(runner, AFTER_GRACE_SECONDS);
+			return;
+		}
+		/* What runs in any case may last; but the process has to live. */
+		if (runner->cancels == 1 && runner_ask(runner)) {
+			runner_deadline(runner, AFTER_GRACE_SECONDS);
 			return;
 		}
 		runner_kill(runner);

@@ -33,6 +33,8 @@ static const char *not_resumable(lua_State *L, lua_State *co)
 
 	if (co == L || fiber_owns(co))
 		return "cannot resume non-suspended coroutine";
+	if (thread_is_waiting(co))
+		return "this coroutine waits in another task or goroutine, and can't be resumed here";
 	if (lua_status(co) == LUA_YIELD)
 		return NULL;
 	if (lua_status(co) != LUA_OK)
@@ -119,7 +121,7 @@ static int co_running(lua_State *L)
 	struct fiber *fiber = runner_of(L)->sched.current;
 
 	if (fiber && fiber->L == L)
-		fiber->seen = true;
+		fiber->spent = true;
 	lua_pushthread(L);
 	lua_pushboolean(L, is_fiber(L));
 	return 2;
@@ -131,7 +133,7 @@ static const char *status_name(lua_State *L, lua_State *co)
 
 	if (co == L)
 		return "running";
-	if (fiber_owns(co))
+	if (fiber_owns(co) || thread_is_waiting(co))
 		return "normal";
 	if (!error)
 		return "suspended";

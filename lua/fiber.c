@@ -154,7 +154,7 @@ static void fiber_free(struct fiber *fiber)
 	TAILQ_REMOVE(&fiber->scope->fibers, fiber, link);
 	sched->count--;
 	fiber->id = 0;
-	if (!fiber->seen && sched->idle_count < IDLE_MAX) {
+	if (!fiber->spent && sched->idle_count < IDLE_MAX) {
 		fiber_keep(fiber);
 		return;
 	}
@@ -164,11 +164,10 @@ static void fiber_free(struct fiber *fiber)
 	free(fiber);
 }
 
-static void fiber_finish(struct fiber *fiber, int status, int results)
+void fiber_finish(struct fiber *fiber, int status, int results)
 {
 	struct scope *scope = fiber->scope;
 
-	fiber->sched->current = NULL;
 	if (fiber->done)
 		fiber->done(fiber, fiber->L, status, results, fiber->userdata);
 	if (status != LUA_OK)
@@ -177,18 +176,6 @@ static void fiber_finish(struct fiber *fiber, int status, int results)
 		lua_settop(fiber->L, 0);
 	fiber_free(fiber);
 	scope_check(scope);
-}
-
-void sched_resume_fiber(struct fiber *fiber)
-{
-	struct sched *sched = fiber->sched;
-	int status, arguments = fiber->arguments, results = 0;
-
-	fiber->arguments = 0;
-	status = lua_resume(fiber->L, NULL, arguments, &results);
-	if (status != LUA_YIELD)
-		fiber_finish(fiber, status, results);
-	sched->current = NULL;
 }
 
 static void fiber_ready(struct fiber *fiber)
@@ -241,6 +228,11 @@ bool fiber_owns(lua_State *L)
 	return *(uintptr_t *)lua_getextraspace(L) & FIBER_THREAD;
 }
 
+bool thread_is_waiting(lua_State *L)
+{
+	return *(uintptr_t *)lua_getextraspace(L) & WAITING_THREAD;
+}
+
 /* Waits. */
 
 struct fiber *fiber_check(lua_State *L, const char *function)
@@ -263,15 +255,20 @@ struct fiber *fiber_check(lua_State *L, const char *function)
 	return fiber;
 }
 
+/* A coroutine that waits may be resumed by its own fiber only: what it waits for is kept there. */
+void thread_waits(lua_State *L, bool waits)
+{
+	uintptr_t *word = lua_getextraspace(L);
+
+	*word = waits && !fiber_owns(L) ? *word | WAITING_THREAD : *word & ~(uintptr_t)WAITING_THREAD;
+}
+
 static int fiber_resumed(lua_State *L, int status, lua_KContext context)
 {
 	struct fiber *fiber = runner_of(L)->sched.current;
 	const char *reason = fiber->interrupt;
 
-	/* A coroutine that waits may be resumed by its own fiber only: what it waits for is kept there. */
-	if (fiber->parked != L)
-		return luaL_error(
-			L, "this coroutine waits in another task or goroutine, and can't be resumed here");
+	thread_waits(L, false);
 	fiber->parked = NULL;
 	fiber->interrupt = NULL;
 	if (reason) {
@@ -286,6 +283,7 @@ int fiber_park(lua_State *L, const char *waits_for, int (*collect)(lua_State *L,
 {
 	struct fiber *fiber = runner_of(L)->sched.current;
 
+	thread_waits(L, true);
 	fiber->parked = L;
 	fiber->waiting = true;
 	fiber->waits_for = waits_for;

@@ -375,6 +375,13 @@ static void link_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	log_flush(prepare->data);
 }
 
+void link_flush(struct link *link)
+{
+	log_flush(link);
+	if (link->conn.out.size && !ev_is_active(&link->conn.writable))
+		conn_flush(&link->conn);
+}
+
 void link_init(struct link *link, struct ev_loop *loop, int fd, const struct link_callbacks *callbacks,
 	void *userdata)
 {

@@ -91,5 +91,8 @@ struct call *link_call(
 /* The caller does not wait any more; the call may happen all the same. */
 void link_forget(struct call *call);
 
+/* What is told leaves now, as far as there is room: before something that may take long. */
+void link_flush(struct link *link);
+
 /* Whether producers have to wait; then `room` will be called. */
 bool link_full(struct link *link);

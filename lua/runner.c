@@ -193,6 +193,12 @@ static void on_cancel(struct runner *runner, json_t *head, const struct frame *f
 	runner_cancel(runner, grace ? json_integer_value(grace) : GRACE_MS);
 }
 
+/* That this is read says that the loop turns. */
+static void on_ping(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	link_send(&runner->link, json_pack("{ss}", "op", "pong"));
+}
+
 static const struct {
 	const char *op;
 	void (*handle)(struct runner *runner, json_t *head, const struct frame *frame);
@@ -201,6 +207,7 @@ static const struct {
 	{ "check", check_frame },
 	{ "start", on_start },
 	{ "cancel", on_cancel },
+	{ "ping", on_ping },
 };
 
 static void runner_frame(struct link *link, json_t *head, const struct frame *frame)
@@ -245,6 +252,8 @@ static void runner_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		more = sched_run(&runner->sched);
 	if (runner->workflow) {
 		workflow_turn(runner->workflow);
+		/* Code that never comes back keeps to itself no more than what it did. */
+		link_flush(&runner->link);
 		more = sched_run(&runner->sched) || runner->workflow->changed;
 	}
 	if (!more && runner->sched.loop)

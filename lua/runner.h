@@ -55,12 +55,13 @@ struct runner {
 	int exit_status;
 };
 
-/* What a Lua thread's extra space holds: the runner's address, and whether the thread is a fiber's. */
-enum { FIBER_THREAD = 1 };
+/* What a Lua thread's extra space holds: the runner's address; whether the thread is a fiber's; whether it is
+ * a coroutine of the workflow that waits for the loop. */
+enum { FIBER_THREAD = 1, WAITING_THREAD = 2 };
 
 static inline struct runner *runner_of(lua_State *L)
 {
-	return (struct runner *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)FIBER_THREAD);
+	return (struct runner *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)3);
 }
 
 /* A C function's `return runner_wait_room(L)`: until the line has room again. */

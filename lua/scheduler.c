@@ -125,7 +125,8 @@ void sched_done(struct sched *sched)
 	free(sched->deadlock);
 }
 
-/* What a thread closes on its way out (__close) runs as its fiber, and is interrupted like it. */
+/* What a thread closes on its way out (__close) runs as its fiber, and is interrupted like it. The thread is
+ * not used again: an error that was raised in a hook leaves it without hooks. */
 void sched_reset_thread(struct fiber *fiber)
 {
 	struct sched *sched = fiber->sched;
@@ -137,16 +138,22 @@ void sched_reset_thread(struct fiber *fiber)
 	lua_resetthread(fiber->L);
 	running = was_running;
 	sched->current = before;
-	lua_settop(fiber->L, 0);
-	lua_sethook(fiber->L, NULL, 0, 0);
+	fiber->spent = true;
 }
 
 static void fiber_run(struct fiber *fiber)
 {
+	int status, arguments = fiber->arguments, results = 0;
+
 	fiber->sched->current = fiber;
 	fiber->waiting = false;
+	fiber->arguments = 0;
 	running = fiber->L;
-	sched_resume_fiber(fiber);
+	status = lua_resume(fiber->L, NULL, arguments, &results);
+	running = NULL;
+	fiber->sched->current = NULL;
+	if (status != LUA_YIELD)
+		fiber_finish(fiber, status, results);
 }
 
 bool sched_run(struct sched *sched)
@@ -163,7 +170,6 @@ bool sched_run(struct sched *sched)
 		fiber->ready = false;
 		fiber_run(fiber);
 	}
-	running = NULL;
 	return sched->busy || !TAILQ_EMPTY(&sched->ready);
 }
 
@@ -171,6 +177,7 @@ bool sched_run(struct sched *sched)
  */
 static int resume_continue(lua_State *L, int status, lua_KContext context)
 {
+	thread_waits(L, false);
 	return sched_resume(L, lua_tothread(L, 1), 0, (int (*)(lua_State *, int, int))context);
 }
 
@@ -191,6 +198,7 @@ int sched_resume(
 	if (status == LUA_YIELD && fiber && fiber->waiting) {
 		/* It waits for the loop: so do we, and everybody above. */
 		lua_pop(co, results);
+		thread_waits(L, true);
 		return lua_yieldk(L, 0, (lua_KContext)finish, resume_continue);
 	}
 	if (status != LUA_OK && status != LUA_YIELD)

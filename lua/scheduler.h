@@ -44,7 +44,7 @@ struct fiber {
 	bool waiting;	       /* it yielded to the loop, not to a coroutine above */
 	bool blocked;	       /* only another fiber can wake it */
 	unsigned told;	       /* how often it was found computing after its end had come */
-	bool seen;	       /* the workflow has its thread in hand: it is not used again */
+	bool spent;	       /* its thread is not used again: the workflow has it in hand, say */
 	const char *waits_for; /* static text, for messages; NULL: does not wait */
 	int (*collect)(lua_State *L, void *work);
 	void (*withdraw)(void *work); /* forgets the waiter; the work itself may go on */
@@ -136,12 +136,16 @@ void fiber_kill(struct fiber *fiber);
 /* Whether `L` is the thread of a fiber, not a coroutine that the workflow made. */
 bool fiber_owns(lua_State *L);
 
+/* Whether it waits for the loop, itself or in a coroutine below: only its fiber may touch it. */
+void thread_waits(lua_State *L, bool waits);
+bool thread_is_waiting(lua_State *L);
+
 /* coroutine.resume for workflows: lua_resume() on `co`, but waits of the event loop pass through. Returns
  * like a lua_CFunction that ends with `finish(L, status, results)`; the results, or the error, are on the top
  * of `L`. */
 int sched_resume(
 	lua_State *L, lua_State *co, int arguments, int (*finish)(lua_State *L, int status, int results));
 
-/* For fiber.c: resumes it; lets its thread go. */
-void sched_resume_fiber(struct fiber *fiber);
+/* Between scheduler.c and fiber.c: its function has ended; its thread is emptied. */
+void fiber_finish(struct fiber *fiber, int status, int results);
 void sched_reset_thread(struct fiber *fiber);

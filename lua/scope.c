@@ -69,12 +69,15 @@ static void scope_kill(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct scope *scope = timer->data;
 	struct exec *exec;
-	struct fiber *fiber;
+	struct fiber *fiber, *next;
 
 	scope->killed = true;
 	scope->checking = true;
-	while ((fiber = TAILQ_FIRST(&scope->fibers)))
+	/* The one that runs, where it can't yield, stays: the end is raised in it. */
+	for (fiber = TAILQ_FIRST(&scope->fibers); fiber; fiber = next) {
+		next = TAILQ_NEXT(fiber, link);
 		fiber_kill(fiber);
+	}
 	LIST_FOREACH (exec, &scope->execs, link)
 		exec_signal(exec, SIGKILL);
 	scope->checking = false;

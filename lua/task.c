@@ -89,6 +89,25 @@ static json_t *outputs_told(const struct task *task)
 	return object;
 }
 
+/* For the daemon, which has the last word when this process does not come to its own. */
+static void report_limit(const struct task *task, json_t *head)
+{
+	ev_timer *total = (ev_timer *)&task->total;
+	int64_t ms = task->timeout_ms, left;
+
+	if (task->total_timeout_ms) {
+		left = ev_is_active(total)
+			       ? (int64_t)(ev_timer_remaining(runner_of_task(task)->loop, total) * 1000)
+			       : task->total_timeout_ms;
+		if (!ms || left < ms)
+			ms = left;
+	}
+	if (!ms)
+		return;
+	json_object_set_new(head, "timeout_ms", json_integer(ms));
+	json_object_set_new(head, "within_ms", json_integer(ms + task->grace_ms));
+}
+
 static void task_report(struct task *task)
 {
 	json_t *head = json_pack("{ss ss ss si sI}", "op", "task", "name", task->name, "status",
@@ -99,6 +118,8 @@ static void task_report(struct task *task)
 	if (head && error &&
 		(task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
 		json_object_set_new(head, "error", value_text(error, strlen(error)));
+	if (head && task->status == TASK_RUNNING)
+		report_limit(task, head);
 	if (head && task->status == TASK_RETRY_WAIT)
 		json_object_set_new(head, "until", json_integer(time_now_ms() + task->retry_ms));
 	if (head && final && task->outcome.message && !task->sensitive)

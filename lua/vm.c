@@ -16,6 +16,7 @@
 #include "lua/library.h"
 #include "lua/module.h"
 #include "lua/runner.h"
+#include "lua/sandbox.h"
 
 /* What workflows see of Lua's own functions; the modules and lib/prelude.lua add the rest. NULL ends a row.
  */
@@ -105,6 +106,7 @@ int vm_push_library(lua_State *L, const char *name)
 		lua_pop(L, 1);
 		if (luaL_loadbufferx(L, library->text, library->size, library->chunk, "bt") != LUA_OK)
 			lua_error(L);
+		sandbox_enclose(L);
 		core_push(L);
 		lua_call(L, 1, 1);
 		lua_pushvalue(L, -1);
@@ -239,23 +241,11 @@ static void open_allowed(lua_State *L)
 	}
 }
 
-/* Strings keep their methods, and nobody gets at the table behind them. */
-static void protect_strings(lua_State *L)
-{
-	lua_pushliteral(L, "");
-	lua_getmetatable(L, -1);
-	lua_getglobal(L, "string");
-	lua_setfield(L, -2, "__index");
-	lua_pushboolean(L, false);
-	lua_setfield(L, -2, "__metatable");
-	lua_pop(L, 2);
-}
-
 static int vm_open(lua_State *L)
 {
 	open_allowed(L);
-	protect_strings(L);
 	module_open(L);
+	sandbox_seal(L);
 	return 0;
 }
 

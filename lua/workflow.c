@@ -537,6 +537,19 @@ static void timeout_over(struct ev_loop *loop, ev_timer *timer, int revents)
 	workflow->changed = true;
 }
 
+/* For the daemon, which has the last word. */
+static void report_limit(const struct workflow *workflow)
+{
+	int64_t grace = 0;
+
+	for (size_t i = 0; i < workflow->count; i++)
+		if (workflow->tasks[i].grace_ms > grace)
+			grace = workflow->tasks[i].grace_ms;
+	link_send(&workflow->runner->link,
+		json_pack("{ss sI sI}", "op", "begun", "timeout_ms", (json_int_t)workflow->timeout_ms,
+			"within_ms", (json_int_t)(workflow->timeout_ms + grace)));
+}
+
 void workflow_start(struct workflow *workflow)
 {
 	struct ev_loop *loop = workflow->runner->loop;
@@ -546,6 +559,7 @@ void workflow_start(struct workflow *workflow)
 		ev_now_update(loop);
 		ev_timer_set(&workflow->timeout, (ev_tstamp)workflow->timeout_ms / 1000, 0);
 		ev_timer_start(loop, &workflow->timeout);
+		report_limit(workflow);
 	}
 	workflow->phase = PHASE_STARTING;
 	if (workflow->cancelled || !workflow_hook(workflow, "on_start"))
