@@ -52,6 +52,8 @@ static const struct row {
 	{ "max_scratch_files", TYPE_NUMBER, offsetof(struct config, max_scratch_files), 256, 1, 100000 },
 	{ "max_log_size", TYPE_SIZE, offsetof(struct config, max_log_size), 64 << 20, 4096,
 		INT64_C(1) << 40 },
+	{ "max_run_memory", TYPE_SIZE, offsetof(struct config, max_run_memory), 512 << 20, 16 << 20,
+		INT64_C(1) << 40 },
 	{ "cgroups", TYPE_BOOL, offsetof(struct config, cgroups), 1, 0, 1 },
 	{ "max_artifact_size", TYPE_SIZE, offsetof(struct config, max_artifact_size), 256 << 20, 1,
 		INT64_C(1) << 40 },

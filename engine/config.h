@@ -22,6 +22,7 @@ struct config {
 	int64_t max_keys;		   /* of a stack, of a namespace */
 	int64_t max_scratch_files;	   /* per user */
 	int64_t max_log_size;		   /* bytes of log a run may store */
+	int64_t max_run_memory;		   /* bytes that the Lua of a run may have */
 	bool cgroups;			   /* a cgroup for each run, where that can be */
 	int64_t max_artifact_size;	   /* bytes of one file that a task keeps */
 	int64_t max_run_artifacts;	   /* bytes of all that a run keeps */

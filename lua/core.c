@@ -288,6 +288,18 @@ static int core_memory(lua_State *L)
 	return 1;
 }
 
+/* memory_text(error) → the error; where Lua had no memory, a sentence with the limit. */
+static int core_memory_text(lua_State *L)
+{
+	size_t limit = runner_of(L)->vm.limit;
+
+	lua_settop(L, 1);
+	if (limit && !strcmp(luaL_checkstring(L, 1), "not enough memory"))
+		lua_pushfstring(L, "over the memory limit of %d MB for the Lua code of a run (max_run_memory)",
+			(int)(limit >> 20));
+	return 1;
+}
+
 static int core_now(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)time_now_ms());
@@ -335,6 +347,7 @@ static const luaL_Reg functions[] = {
 	{ "mark_list", core_mark_list },
 	{ "may_wait", core_may_wait },
 	{ "memory", core_memory },
+	{ "memory_text", core_memory_text },
 	{ "metatable", core_metatable },
 	{ "name_ok", core_name_ok },
 	{ "nearest", core_nearest },

@@ -123,7 +123,7 @@ end
 local function guarded(fn, ...)
 	local results = table.pack(xpcall(fn, on_error, ...))
 	if not results[1] and type(results[2]) ~= "table" then
-		results[2] = { text = tostring(results[2]), language = true } -- no memory is left for the handler
+		results[2] = { text = core.memory_text(tostring(results[2])), language = true } -- no memory was left for the handler
 	end
 	return results
 end
