@@ -451,7 +451,7 @@ const struct function module_fs[] = {
 	{ "size", fs_size, .args = { PATH_ARG } },
 	{ "stat", fs_stat, .args = { PATH_ARG, { "follow", ARG_BOOLEAN, .optional = true } } },
 	{ "tmpdir", fs_tmpdir, .acts = true, .args = { PREFIX_ARG } },
-	{ "tmpname", fs_tmpname, .args = { PREFIX_ARG } },
+	{ "tmpname", fs_tmpname, true, .args = { PREFIX_ARG } },
 	{ "touch", fs_touch, .acts = true, .args = { PATH_ARG } },
 	{ "write", fs_write, .acts = true,
 		.args = { PATH_ARG, { "content", ARG_STRING }, MODE_ARG,
