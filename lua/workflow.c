@@ -129,14 +129,16 @@ static void complete_ended(struct scope *scope)
 
 static void push_record(lua_State *L, const struct task *task)
 {
+	bool failed = task_has_failed(task) || !task_is_satisfied(task);
+
 	lua_createtable(L, 0, 8);
 	lua_pushstring(L, task->name);
 	lua_setfield(L, -2, "task_name");
 	lua_pushstring(L, task_status_name(task->status));
 	lua_setfield(L, -2, "status");
-	lua_pushboolean(L, task_is_satisfied(task));
+	lua_pushboolean(L, !failed);
 	lua_setfield(L, -2, "success");
-	lua_pushstring(L, task_is_satisfied(task) ? NULL : task->outcome.error);
+	lua_pushstring(L, failed ? task->outcome.error : NULL);
 	lua_setfield(L, -2, "error");
 	lua_pushstring(L, task->outcome.message);
 	lua_setfield(L, -2, "message");

@@ -68,15 +68,54 @@ function data.csv_parse(text, header)
 	return records
 end
 
-function data.csv_generate(rows)
-	local lines = {}
-	for i, row in ipairs(rows) do
-		local fields = {}
-		for j, field in ipairs(row) do
-			field = tostring(field)
-			fields[j] = field:find('[,"\r\n]') and '"' .. field:gsub('"', '""') .. '"' or field
+local function csv_line(fields)
+	local texts = {}
+	for i, field in ipairs(fields) do
+		field = tostring(field)
+		texts[i] = field:find('[,"\r\n]') and '"' .. field:gsub('"', '""') .. '"' or field
+	end
+	return table.concat(texts, ",") .. "\n"
+end
+
+-- The names of all fields, sorted, or nil: these are no records.
+local function csv_names(rows)
+	local seen, names = {}, {}
+	for _, row in ipairs(rows) do
+		for name in pairs(row) do
+			if type(name) ~= "string" then
+				return nil
+			elseif not seen[name] then
+				seen[name] = true
+				names[#names + 1] = name
+			end
 		end
-		lines[i] = table.concat(fields, ",") .. "\n"
+	end
+	table.sort(names)
+	return #names > 0 and names or nil
+end
+
+-- csv_generate(rows [, header]): lists as they are; tables by name below a header, in its order.
+function data.csv_generate(rows, header)
+	if type(rows) ~= "table" then
+		core.fail("data.csv_generate: a list of rows is expected, not " .. type(rows))
+	end
+	for i, row in ipairs(rows) do
+		if type(row) ~= "table" then
+			core.fail("data.csv_generate: row " .. i .. " must be a list or a table, not " .. type(row))
+		end
+	end
+	local names = csv_names(rows)
+	local order = type(header) == "table" and header or names
+	local lines = order and { csv_line(order) } or {}
+	for _, row in ipairs(rows) do
+		local fields = row
+		if names then
+			fields = {}
+			for i, name in ipairs(order) do
+				fields[i] = row[name] == nil and "" or row[name]
+			end
+		end
+		lines[#lines + 1] = csv_line(fields)
 	end
 	return table.concat(lines)
 end

@@ -206,7 +206,7 @@ function kinds.globs(...)
 			return nil, what .. ", not '" .. glob .. "'"
 		end
 	end
-	if not list or #list == 0 then
+	if not list then
 		return nil, what
 	end
 	return list
@@ -214,18 +214,18 @@ end
 
 -- What other tasks keep: "task", "task/glob", task objects, lists of these.
 function kinds.consumed(...)
-	local list = {}
-	for _, name in ipairs(kinds.names(...) or {}) do
+	local list, names = {}, kinds.names(...)
+	if not names then
+		return nil, "'task', 'task/glob', or a list of these"
+	end
+	for _, name in ipairs(names) do
 		local task, glob = name:match("^([^/]+)/(.+)$")
 		if not task and name:find("/", 1, true) then
 			return nil, "'task', 'task/glob' or a list of these, not '" .. name .. "'"
 		end
 		list[#list + 1] = { task = task or name, glob = glob }
 	end
-	if #list == 0 then
-		return nil, "'task', 'task/glob', or a list of these"
-	end
-	return list
+	return core.mark_list(list)
 end
 
 -- Where a task runs: a name, a list of names, { address = … }, { tags = … }, or a function that gives one of these.

@@ -354,6 +354,7 @@ function task.try(spec, try, deps)
 			spec.has_functions = spec.has_functions or spec[name] ~= nil
 		end
 	end
+	spec.last_try = try
 	core.outcome(one_try(spec, try, deps))
 end
 
@@ -430,11 +431,11 @@ function task.hooks(spec, status, outcome, text)
 	if not (spec.on_timeout or spec.on_success or spec.on_failure or spec.on_complete) then
 		return
 	end
-	local this, path = this_of(spec)
+	local this, path = this_of(spec, spec.last_try)
 	local params = params_of(spec, path)
 	local ok = status == "success" or status == "unchanged"
 	local outputs = outcome and outcome.outputs or {}
-	local err = not ok and error_of(spec, status, text or status, outcome) or nil
+	local err = not ok and error_of(spec, status, text or status, outcome, spec.last_try) or nil
 	if status == "timed_out" then
 		run_hook(spec, "on_timeout", this, params, err)
 	end
