@@ -18,8 +18,12 @@ END
 	[ "$(sloth cat /runs/latest/status)" = failed ]
 	[ "$(sloth cat /runs/latest/tasks/first/status)" = success ]
 	[ "$(sloth cat /runs/latest/tasks/bomb/status)" = timed_out ]
-	sed -i 's/:timeout("200ms")//; s/:tasks/:config({ timeout = "200ms" }):tasks/' stuck.sloth
-	run -6 sloth run stuck.sloth
+	cat >whole.sloth <<'END'
+workflow.define("whole"):config({ timeout = "200ms" }):tasks({
+	task("bomb"):grace(0):command(function() return (("a"):rep(40)):find(("a?"):rep(40) .. ("a"):rep(40) .. "b") == nil end),
+})
+END
+	run -6 sloth run whole.sloth
 	[[ $(sloth cat /runs/latest/error) == 'the workflow timed out after 200ms, and its code'* ]]
 	[ "$(sloth cat /runs/latest/status)" = timed_out ]
 }
