@@ -38,6 +38,7 @@ extern const struct call_row lock_calls[];     /* calls-lock.c */
 extern const struct call_row metric_calls[];   /* calls-metric.c */
 extern const struct call_row output_calls[];   /* calls-output.c */
 extern const struct call_row resource_calls[]; /* calls-resource.c */
+extern const struct call_row rollback_calls[]; /* calls-rollback.c */
 extern const struct call_row secret_calls[];   /* calls-secret.c */
 extern const struct call_row state_calls[];    /* calls-state.c */
 

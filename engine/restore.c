@@ -414,7 +414,7 @@ static int may_restore(struct work *work, int64_t stack_id)
 	r = stack_may_change(work->engine, work->caller, &work->stack, work->fault);
 	if (r == 0)
 		r = run_count_unfinished(work->engine, stack_id, &runs);
-	if (r == 0 && runs > 0)
+	if (r == 0 && runs > (work->restore->by_run != 0))
 		return fault_set(work->fault, EBUSY,
 			"stack %s has %" PRId64
 			" unfinished run%s, which would go on from what is no more: wait for "
@@ -445,13 +445,19 @@ static int refused_drop(struct work *work)
 	return r;
 }
 
+void restore_all(int64_t number, struct restore *ret_restore)
+{
+	*ret_restore = (struct restore){ .number = number, .kinds = kinds_by_default };
+}
+
 int restore_live(struct engine *engine, const struct stack *stack, int64_t number, struct fault *fault)
 {
-	const struct restore restore = { .number = number, .kinds = kinds_by_default };
+	struct restore restore;
 	CLEANUP(work_done)
 	struct work work = { .engine = engine, .restore = &restore, .fault = fault, .stack = *stack };
 	int r = 0;
 
+	restore_all(number, &restore);
 	for (size_t i = 1; r == 0 && i < sizeof(order) / sizeof(order[0]); i++)
 		r = version_item_each(engine, stack->id, number, order[i], NULL, live_add, &work);
 	for (size_t i = 1; r == 0 && i < sizeof(order) / sizeof(order[0]); i++) {

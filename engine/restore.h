@@ -14,6 +14,7 @@ struct restore {
 	int64_t number;	    /* the version to go back to */
 	unsigned kinds;	    /* 1 << enum version_kind; texts: see `texts` */
 	unsigned texts;	    /* 1 << enum stack_text */
+	int64_t by_run;	    /* of a run that goes on meanwhile, 0: none */
 	bool dry_run;	    /* nothing changes: only whether it would be allowed, and how much it is */
 	char kind_name[16]; /* with a name: only that item */
 	char name[VERSION_NAME_SIZE];
@@ -24,6 +25,9 @@ struct restore {
  * -EINVAL, -ENOENT. */
 int restore_parse(struct engine *engine, int64_t stack_id, const char *line, size_t size, struct fault *fault,
 	struct restore *ret_restore);
+
+/* All that a line without only= means. */
+void restore_all(int64_t number, struct restore *ret_restore);
 
 /* A stack that has nothing but its row and its versions gets all that the version has, but for meta. What it
  * can't have any more (a dependency that would make a cycle now) is no longer part of it. In a change; no

@@ -209,6 +209,30 @@ static int row_changed(struct engine *engine, struct store_change *change, int r
 	return r < 0 ? r : store_change_end(change);
 }
 
+int run_set_before(struct engine *engine, int64_t id, int64_t version)
+{
+	return store_run(engine->store, SQL_RUN_SET_BEFORE, "ii", id, version);
+}
+
+int run_before(struct engine *engine, int64_t id, int64_t *ret_version)
+{
+	return store_get_int(engine->store, ret_version, SQL_RUN_BEFORE, "i", id);
+}
+
+int run_not_undone(struct engine *engine, int64_t id, struct buffer *ret_names)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TASK_NOT_UNDONE, "i", id);
+	int r, r2 = 0;
+
+	while (r2 == 0 && (r = query_step(query)) > 0) {
+		if (ret_names->size)
+			r2 = buffer_append_text(ret_names, ", ");
+		if (r2 == 0)
+			r2 = buffer_append_text(ret_names, query_text(query, 0));
+	}
+	return r2 < 0 ? r2 : r;
+}
+
 int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };

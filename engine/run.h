@@ -126,6 +126,11 @@ int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_c
 int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct run *ret_run);
 
 /* The run that it retries; the run whose task submitted it, and how many runs are above it. */
+/* The version of its stack that a rollback goes back to; 0: there is none. */
+int run_set_before(struct engine *engine, int64_t id, int64_t version);
+int run_before(struct engine *engine, int64_t id, int64_t *ret_version);
+/* What a rollback that was cut short has left: the names of tasks, ", " between them, the last one first. */
+int run_not_undone(struct engine *engine, int64_t id, struct buffer *ret_names);
 int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of);
 int run_set_parent(struct engine *engine, int64_t id, int64_t parent, int depth);
 /* What was submitted with it (NULL: nothing), for a retry and for when its stack's values have changed. */

@@ -93,7 +93,7 @@ static const struct call_row basic_calls[] = {
 };
 
 static const struct call_row *const tables[] = { basic_calls, artifact_calls, event_calls, lock_calls,
-	metric_calls, output_calls, resource_calls, secret_calls, state_calls };
+	metric_calls, output_calls, resource_calls, rollback_calls, secret_calls, state_calls };
 
 static const struct call_row *find_row(const char *name)
 {

@@ -15,6 +15,7 @@
 #include "engine/artifact.h"
 #include "engine/folder.h"
 #include "engine/snapshot.h"
+#include "engine/try.h"
 
 static const char *get_text(json_t *head, const char *key)
 {
@@ -90,6 +91,19 @@ static int bind_stack(struct runner *runner, json_t *head, struct fault *fault, 
 	return r < 0 ? r : run_set_stack(engine, runner->run_id, ret_stack->id);
 }
 
+/* The version that a rollback goes back to. */
+static int keep_for_rollback(
+	struct runner *runner, struct caller *caller, int64_t stack_id, const char *description)
+{
+	struct engine *engine = runner->of->engine;
+	int64_t number;
+	int r = snapshot_keep(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
+
+	if (r == 0)
+		r = version_last(engine, stack_id, &number);
+	return r < 0 ? r : run_set_before(engine, runner->run_id, number);
+}
+
 /* A version to go back to, where the workflow or the stack's settings ask for it. */
 static int keep_before(struct runner *runner, struct caller *caller, int64_t stack_id)
 {
@@ -105,6 +119,8 @@ static int keep_before(struct runner *runner, struct caller *caller, int64_t sta
 	plan = json_loadb(buffer_text(&text), text.size, 0, NULL);
 	wish = json_object_get(json_object_get(plan, "config"), "create_snapshot");
 	snprintf(description, sizeof(description), "before run %lld", (long long)runner->run_id);
+	if (runner_rolls_back(plan))
+		return keep_for_rollback(runner, caller, stack_id, description);
 	if (json_is_true(wish))
 		return snapshot_keep(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
 	return json_is_false(wish)
@@ -263,6 +279,32 @@ static int apply_artifact(struct runner *runner, json_t *head, const struct fram
 		json_integer_value(json_object_get(head, "offset")), frame->body, frame->body_size);
 }
 
+static int apply_rollback(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	int r = run_set_status(runner->of->engine, runner->run_id, RUN_ROLLING_BACK, NULL);
+
+	return r == -EINVAL ? -EPROTO : r;
+}
+
+/* A try of what undoes a task; its state stays. */
+static int apply_undo(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	struct engine *engine = runner->of->engine;
+	const char *name = get_text(head, "name"), *status_name = get_text(head, "status");
+	int64_t number = json_integer_value(json_object_get(head, "try"));
+	int status = status_name ? task_status_parse(status_name) : -EPROTO;
+	struct task task;
+	int r = name ? runner_log_end(runner, name) : -EPROTO;
+
+	if (r == 0)
+		r = task_find(engine, runner->run_id, name, &task);
+	if (r < 0 || status < 0 || number <= task.tries)
+		return r == -ENOENT || r == 0 ? -EPROTO : r;
+	r = try_set(engine, &task, (int)number, true, status, time_now_ms(), get_text(head, "error"));
+	engine_note(engine, SUBJECT_TASK, task.id, ASPECT_STATUS | ASPECT_TASKS);
+	return r;
+}
+
 static int apply_log(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	struct engine *engine = runner->of->engine;
@@ -335,6 +377,8 @@ static const struct {
 	{ "call", apply_call },
 	{ "loaded", apply_loaded },
 	{ "refused", apply_refused },
+	{ "rollback", apply_rollback },
+	{ "undo", apply_undo, true },
 	{ "finished", apply_finished },
 };
 

@@ -185,6 +185,8 @@ json_t *runner_lock_holder(struct engine *engine, int64_t stack_id);
 bool runner_is_valid(struct runner *runner);
 /* What the frame `loaded` and the options say about that. */
 void runner_note_validation(struct runner *runner, json_t *head);
+/* runner-lock.c: whether a plan wants what failed to be rolled back, for which it needs the lock. */
+bool runner_rolls_back(const json_t *plan);
 /* runner-mask.c. Hands a value to the run, which may not tell it from now on: in a change. -EDQUOT: it was
  * handed too many. */
 int runner_hand(struct runner *runner, const char *value, size_t size, struct fault *fault);

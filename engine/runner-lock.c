@@ -35,6 +35,20 @@ static int64_t wait_of(const struct runner *runner, const json_t *plan)
 	return ms != RUNNER_WAIT_UNSAID ? ms : json_integer_value(json_object_get(plan, "lock_wait_ms"));
 }
 
+bool runner_rolls_back(const json_t *plan)
+{
+	static const char *const words[] = { "on_failure", "on_task_failure" };
+	const json_t *config = json_object_get(plan, "config");
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *policy = json_string_value(json_object_get(config, words[i]));
+
+		if (policy && !strcmp(policy, "rollback"))
+			return true;
+	}
+	return false;
+}
+
 static int wants_lock(struct engine *engine, int64_t stack_id, const json_t *plan, bool *ret_wanted)
 {
 	const json_t *wish = json_object_get(json_object_get(plan, "config"), "require_lock");
@@ -42,7 +56,8 @@ static int wants_lock(struct engine *engine, int64_t stack_id, const json_t *pla
 	int r = stack_config(engine, stack_id, &config);
 
 	if (r == 0)
-		*ret_wanted = json_is_boolean(wish) ? json_is_true(wish) : config.auto_lock;
+		*ret_wanted = runner_rolls_back(plan) ||
+			      (json_is_boolean(wish) ? json_is_true(wish) : config.auto_lock);
 	return r;
 }
 

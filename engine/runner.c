@@ -120,11 +120,32 @@ static int release_locks(struct runner *runner, const struct run *run)
 					 : run_set_lock(runner->of->engine, run->id, run->lock_token, false);
 }
 
+/* Its process is gone while it was rolled back: what that has not undone is named. */
+static int cut_short(
+	struct runner *runner, enum run_status *ret_status, const char *error, struct buffer *ret_text)
+{
+	CLEANUP(buffer_done) struct buffer names = { 0 };
+	int r = run_not_undone(runner->of->engine, runner->run_id, &names);
+
+	if (r == 0)
+		r = buffer_append_text(ret_text, "the rollback was cut short: ");
+	if (r == 0)
+		r = buffer_append_text(ret_text, *runner->why ? runner->why : error ? error : "cancelled");
+	if (r == 0)
+		r = buffer_append_text(
+			ret_text, names.size ? "; not undone: " : "; the stack may not be as before");
+	if (r == 0 && names.size)
+		r = buffer_append_text(ret_text, buffer_text(&names));
+	*ret_status = RUN_ROLLBACK_FAILED;
+	return r;
+}
+
 /* The one way in which a run ends: its tasks, its status, its lock, in one change. */
 int runner_finish(
 	struct runner *runner, enum run_status status, enum task_status task_status, const char *error)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	CLEANUP(buffer_done) struct buffer text = { 0 };
 	struct engine *engine = runner->of->engine;
 	struct run run;
 	int r = store_change_begin(engine->store, &change);
@@ -135,9 +156,14 @@ int runner_finish(
 		r = runner_log_end(runner, NULL);
 		if (r == 0)
 			r = task_finish_all(engine, runner->run_id, task_status);
+		if (r == 0 && run.status == RUN_ROLLING_BACK && status != RUN_ROLLED_BACK &&
+			status != RUN_ROLLBACK_FAILED)
+			r = cut_short(runner, &status, error, &text);
 		if (r == 0)
-			r = run_set_status(
-				engine, runner->run_id, status, *runner->why ? runner->why : error);
+			r = run_set_status(engine, runner->run_id, status,
+				text.size      ? buffer_text(&text)
+				: *runner->why ? runner->why
+					       : error);
 		if (r == 0)
 			r = release_locks(runner, &run);
 		if (r == 0)
@@ -306,6 +332,7 @@ static void step_back(struct runner *runner)
 		[RUN_QUEUED] = RUNNER_LOADING,
 		[RUN_WAITING] = RUNNER_WAITING,
 		[RUN_RUNNING] = RUNNER_RUNNING,
+		[RUN_ROLLING_BACK] = RUNNER_RUNNING,
 	};
 	struct engine *engine = runner->of->engine;
 	struct fault fault = { 0 };

@@ -18,6 +18,7 @@
 #include "lua/runner.h"
 #include "lua/scope.h"
 #include "lua/task.h"
+#include "lua/task-after.h"
 #include "lua/value.h"
 #include "lua/vm.h"
 
@@ -339,6 +340,7 @@ static const luaL_Reg functions[] = {
 	{ "fail", core_fail },
 	{ "getenv", core_getenv },
 	{ "hash", hash_push },
+	{ "hook_failed", task_hook_failed },
 	{ "is_this_host", core_is_this_host },
 	{ "library", core_library },
 	{ "load", core_load },
@@ -358,6 +360,7 @@ static const luaL_Reg functions[] = {
 	{ "take_output", output_take },
 	{ "task", core_task },
 	{ "traceback", core_traceback },
+	{ "undo_told", task_undo_told },
 	{ "was_raised", core_was_raised },
 	{ "where", core_where },
 	{ "outcome", task_outcome },

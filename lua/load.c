@@ -105,6 +105,8 @@ static void task_read(lua_State *L, struct task *task)
 	task->always = flag_field(L, "always");
 	task->allow_failure = flag_field(L, "allow_failure");
 	task->sensitive = flag_field(L, "sensitive");
+	task->undoes = lua_getfield(L, -1, "undo") != LUA_TNIL;
+	lua_pop(L, 1);
 	task->tags = json_field(L, "tags");
 	task->delegate = json_field(L, "delegate_said");
 	task->depends = numbers_field(L, "depends", &task->depends_count);
@@ -115,7 +117,7 @@ static void task_read(lua_State *L, struct task *task)
 
 static enum policy policy_read(lua_State *L)
 {
-	static const char *const names[] = { "stop", "continue", "cancel", NULL };
+	static const char *const names[] = { "stop", "continue", "cancel", "rollback", NULL };
 	int policy;
 
 	lua_getfield(L, -1, "policy");
@@ -139,6 +141,7 @@ static void workflow_read(lua_State *L, struct workflow *workflow)
 	workflow->lock_wait_ms = integer_field(L, "lock_timeout", 0);
 	workflow->max_parallel = (int)integer_field(L, "max_parallel_tasks", 0);
 	workflow->policy = policy_read(L);
+	workflow->rolls_back = workflow->policy == POLICY_ROLLBACK;
 	lua_getfield(L, -1, "tasks");
 	count = (size_t)lua_rawlen(L, -1);
 	workflow->tasks = calloc(count + 1, sizeof(*workflow->tasks));

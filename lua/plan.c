@@ -242,9 +242,10 @@ static json_t *longest_way(const struct rehearsal *rehearsal)
 
 static json_t *limits_json(const struct workflow *workflow)
 {
-	static const char *const policies[] = {
-		[POLICY_STOP] = "stop", [POLICY_CONTINUE] = "continue", [POLICY_CANCEL] = "cancel"
-	};
+	static const char *const policies[] = { [POLICY_STOP] = "stop",
+		[POLICY_CONTINUE] = "continue",
+		[POLICY_CANCEL] = "cancel",
+		[POLICY_ROLLBACK] = "rollback" };
 	const char *policy = (size_t)workflow->policy < sizeof(policies) / sizeof(policies[0])
 				     ? policies[workflow->policy]
 				     : NULL;

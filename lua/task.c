@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "lua/output.h"
 #include "lua/runner.h"
+#include "lua/task-after.h"
+#include "lua/task-internal.h"
 #include "lua/tree.h"
 #include "lua/value.h"
 #include "lua/workflow.h"
@@ -130,7 +132,7 @@ static void task_report(struct task *task)
 	link_send(&runner_of_task(task)->link, head);
 }
 
-static void task_log(struct task *task, const char *text)
+void task_log(struct task *task, const char *text)
 {
 	link_log(&runner_of_task(task)->link, task->name, task->try, "log", text, strlen(text));
 }
@@ -256,6 +258,15 @@ static int open_directories(struct task *task, const char *wanted)
 	return -fault.code;
 }
 
+void task_open_directories(lua_State *L, struct task *task)
+{
+	lua_rawgeti(L, LUA_REGISTRYINDEX, task->spec);
+	lua_getfield(L, -1, "workdir");
+	if (open_directories(task, lua_tostring(L, -1)) < 0)
+		luaL_error(L, "%s", task->outcome.error ? task->outcome.error : "not enough memory");
+	lua_pop(L, 2);
+}
+
 /* The end. */
 
 static void task_finish(struct task *task, enum task_status status)
@@ -267,6 +278,7 @@ static void task_finish(struct task *task, enum task_status status)
 	ev_timer_stop(runner->loop, &task->retry);
 	task->status = status;
 	task->ended = ev_time();
+	task->done_order = ++task->workflow->done_count;
 	if (task->output && !statuses[status].satisfied)
 		unlink(task->output);
 	if (statuses[status].satisfied && task->home && !task->leaves)
@@ -282,16 +294,7 @@ void task_set(struct task *task, enum task_status status, const char *error)
 	task_finish(task, status);
 }
 
-static void task_hooks_ended(struct scope *scope)
-{
-	struct task *task = scope->userdata;
-
-	scope_done(scope);
-	task_finish(task, task->status);
-}
-
-/* Pushes lib/task.lua's function `name` and the task's table. */
-static void push_call(lua_State *L, struct task *task, const char *name)
+void task_push_call(lua_State *L, struct task *task, const char *name)
 {
 	vm_push_library(L, "task");
 	lua_getfield(L, -1, name);
@@ -299,28 +302,7 @@ static void push_call(lua_State *L, struct task *task, const char *name)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, task->spec);
 }
 
-static void hooks_done(struct fiber *fiber, lua_State *L, int status, int results, void *userdata)
-{
-	struct task *task = userdata;
-
-	if (status != LUA_OK)
-		task_log(task, "a hook of the task was ended\n");
-	scope_end(&task->scope, "the task has ended", false, task->grace_ms, task_hooks_ended);
-}
-
-static int start_hooks(lua_State *L)
-{
-	struct task *task = lua_touserdata(L, 1);
-
-	push_call(L, task, "hooks");
-	lua_pushstring(L, task_status_name(task->status));
-	lua_rawgeti(L, LUA_REGISTRYINDEX, task->outcome.table);
-	lua_pushstring(L, task->outcome.error);
-	fiber_start(&runner_of(L)->sched, &task->scope, L, 4, hooks_done, task);
-	return 0;
-}
-
-static void task_scope_open(struct task *task)
+void task_scope_open(struct task *task)
 {
 	scope_init(&task->scope, runner_of_task(task), task->name, task->try, task);
 	task->scope.workdir = task->workdir ? task->workdir : task->home;
@@ -329,8 +311,7 @@ static void task_scope_open(struct task *task)
 	task->scope.output = task->output;
 }
 
-/* Calls a C function with the task on the main thread; a failure there (memory) is the task's. */
-static int task_protected(struct task *task, lua_CFunction function, int results)
+int task_protected(struct task *task, lua_CFunction function, int results)
 {
 	struct vm *vm = &runner_of_task(task)->vm;
 	int status;
@@ -345,6 +326,11 @@ static int task_protected(struct task *task, lua_CFunction function, int results
 	return -EINVAL;
 }
 
+void task_hooks_over(struct task *task)
+{
+	task_finish(task, task->status);
+}
+
 /* Its last try is over. */
 static void task_conclude(struct task *task)
 {
@@ -354,12 +340,8 @@ static void task_conclude(struct task *task)
 		task_finish(task, task->status);
 		return;
 	}
-	task_scope_open(task);
-	if (!task->outcome.table || task_protected(task, start_hooks, 0) < 0 ||
-		TAILQ_EMPTY(&task->scope.fibers)) {
-		scope_done(&task->scope);
+	if (!task->outcome.table || !task_hooks_start(task))
 		task_finish(task, task->status);
-	}
 }
 
 /* Retries. */
@@ -368,7 +350,7 @@ static int ask_again(lua_State *L)
 {
 	struct task *task = lua_touserdata(L, 1);
 
-	push_call(L, task, "again");
+	task_push_call(L, task, "again");
 	lua_pushstring(L, task_status_name(task->outcome.status));
 	lua_rawgeti(L, LUA_REGISTRYINDEX, task->outcome.table);
 	lua_pushinteger(L, task->try);
@@ -529,13 +511,10 @@ static int start_try(lua_State *L)
 {
 	struct task *task = lua_touserdata(L, 1);
 
-	push_call(L, task, "try");
+	task_push_call(L, task, "try");
 	if (!task->env)
 		env_read(L, task);
-	lua_getfield(L, -1, "workdir");
-	if (open_directories(task, lua_tostring(L, -1)) < 0)
-		return luaL_error(L, "%s", task->outcome.error ? task->outcome.error : "not enough memory");
-	lua_pop(L, 1);
+	task_open_directories(L, task);
 	lua_getfield(L, -1, "user");
 	if (!task->user && lua_isstring(L, -1))
 		task->user = strdup(lua_tostring(L, -1));
@@ -590,7 +569,7 @@ void task_cancel(struct task *task, int64_t grace_ms)
 		task_finish(task, TASK_CANCELLED);
 	} else if (task->scope.runner && task_status_final(task->status)) {
 		/* Its result stands; only its hooks end. */
-		scope_end(&task->scope, "cancelled", true, grace_ms, task_hooks_ended);
+		task_after_cancel(task, grace_ms);
 	} else if (task->scope.runner) {
 		task->cancelled = true;
 		scope_end(&task->scope, "cancelled", true, grace_ms, task_try_ended);
@@ -603,6 +582,7 @@ void task_init(struct task *task, struct workflow *workflow, int number)
 	ev_init(&task->deadline, deadline_over);
 	ev_init(&task->total, deadline_over);
 	ev_init(&task->retry, retry_due);
+	task_after_init(task);
 	task->deadline.data = task->total.data = task->retry.data = task;
 }
 
@@ -613,6 +593,7 @@ void task_done(struct task *task)
 	ev_timer_stop(loop, &task->deadline);
 	ev_timer_stop(loop, &task->total);
 	ev_timer_stop(loop, &task->retry);
+	task_after_done(task);
 	scope_done(&task->scope);
 	outcome_reset(task);
 	for (char **p = task->env; p && *p; p++)

@@ -39,7 +39,7 @@ struct task {
 	size_t depends_count, after_failure_count;
 	int priority;
 	int64_t timeout_ms, total_timeout_ms, grace_ms; /* 0: no limit */
-	bool always, allow_failure, sensitive, selected;
+	bool always, allow_failure, sensitive, selected, undoes;
 	json_t *tags, *delegate; /* as they were said */
 
 	enum task_status status;
@@ -59,6 +59,13 @@ struct task {
 	int64_t retry_ms;	  /* of `retry`, from when it was set */
 	ev_tstamp started, ended; /* of the first try, of all; 0: not yet */
 	char reason[80];	  /* of a timeout */
+	/* task-after.c's: of hooks and undo. */
+	ev_timer limit;
+	ev_tstamp limit_s;
+	void (*after_ended)(struct scope *scope);
+	json_t *hooks;	  /* those that failed, with why; NULL: none */
+	char *undo_error; /* NULL: it is undone */
+	int done_order;	  /* the how manieth it was to reach its end */
 	/* How the last try went; the table of lib/task.lua is kept for the decision about a retry. */
 	struct {
 		bool known, aborts;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "lua/load.h"
 #include "lua/plan.h"
+#include "lua/rollback.h"
 #include "lua/runner.h"
 #include "lua/value.h"
 
@@ -59,6 +60,7 @@ void workflow_free(struct workflow *workflow)
 	free(workflow->version);
 	free(workflow->stack);
 	free(workflow->error);
+	rollback_free(workflow->rollback);
 	json_decref(workflow->config);
 	json_decref(workflow->imports);
 	free(workflow);
@@ -83,6 +85,8 @@ void workflow_report(struct workflow *workflow)
 
 static const char *final_status(const struct workflow *workflow)
 {
+	if (workflow->rollback)
+		return rollback_status(workflow->rollback);
 	if (workflow->timed_out)
 		return "timed_out";
 	if (workflow->cancelled)
@@ -98,6 +102,8 @@ static json_t *task_result(const struct task *task)
 
 	if (row && task->outcome.error && !task_is_satisfied(task))
 		json_object_set_new(row, "error", text_or_null(task_error_told(task)));
+	if (row && task->hooks)
+		json_object_set(row, "hooks", task->hooks);
 	return row;
 }
 
@@ -111,9 +117,10 @@ static void workflow_finished(struct workflow *workflow)
 	for (size_t i = 0; i < workflow->count; i++)
 		json_object_set_new(tasks, workflow->tasks[i].name, task_result(&workflow->tasks[i]));
 	link_send(&runner->link,
-		json_pack("{ss ss so s{ss sI so}}", "op", "finished", "status", final_status(workflow),
+		json_pack("{ss ss so s{ss sI so so*}}", "op", "finished", "status", final_status(workflow),
 			"error", text_or_null(workflow->error), "result", "status", final_status(workflow),
-			"duration_ms", (json_int_t)ms, "tasks", tasks));
+			"duration_ms", (json_int_t)ms, "tasks", tasks, "rollback",
+			rollback_result(workflow->rollback)));
 	runner_leave(runner, 0);
 }
 
@@ -396,6 +403,24 @@ static void begin_always(struct workflow *workflow)
 	}
 }
 
+static bool wants_rollback(const struct workflow *workflow)
+{
+	return workflow->rolls_back && workflow->error && !workflow->vetoed &&
+	       (!workflow->cancelled || workflow->timed_out) && !workflow->runner->abandoned;
+}
+
+void workflow_rolled_back(struct workflow *workflow, const char *text)
+{
+	char *error = NULL;
+
+	if (text && asprintf(&error, "%s; %s", workflow->error, text) >= 0) {
+		free(workflow->error);
+		workflow->error = error;
+	}
+	begin_always(workflow);
+	workflow->changed = true;
+}
+
 static void start_tasks(struct workflow *workflow)
 {
 	int number;
@@ -421,6 +446,17 @@ bool workflow_may_start(const struct workflow *workflow)
 	return workflow->changed || waiting_for_retry(workflow);
 }
 
+static void after_tasks(struct workflow *workflow)
+{
+	workflow->changed = true;
+	if (!wants_rollback(workflow)) {
+		begin_always(workflow);
+		return;
+	}
+	workflow->phase = PHASE_ROLLBACK;
+	rollback_begin(workflow);
+}
+
 void workflow_turn(struct workflow *workflow)
 {
 	while (workflow->changed && (workflow->phase == PHASE_TASKS || workflow->phase == PHASE_ALWAYS)) {
@@ -430,8 +466,7 @@ void workflow_turn(struct workflow *workflow)
 			continue;
 		if (workflow->phase == PHASE_TASKS) {
 			give_up_rest(workflow);
-			begin_always(workflow);
-			workflow->changed = true;
+			after_tasks(workflow);
 		} else if (!workflow->unfinished) {
 			workflow_complete(workflow);
 		}
@@ -584,6 +619,8 @@ void workflow_cancel(struct workflow *workflow, int64_t grace_ms)
 	}
 	if (workflow->scope.runner)
 		scope_end(&workflow->scope, "cancelled", true, grace_ms,
-			workflow->phase == PHASE_COMPLETING ? complete_ended : start_ended);
+			workflow->phase == PHASE_COMPLETING ? complete_ended
+			: workflow->phase == PHASE_ROLLBACK ? rollback_scope_ended
+							    : start_ended);
 	cancel_tasks(workflow, grace_ms, workflow->cancels > 1 || workflow->runner->abandoned);
 }

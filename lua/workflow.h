@@ -17,12 +17,13 @@
 
 struct runner;
 
-enum policy { POLICY_STOP, POLICY_CONTINUE, POLICY_CANCEL };
+enum policy { POLICY_STOP, POLICY_CONTINUE, POLICY_CANCEL, POLICY_ROLLBACK };
 
 enum phase {
 	PHASE_LOADED,	/* waits for the daemon's start */
 	PHASE_STARTING, /* on_start */
 	PHASE_TASKS,
+	PHASE_ROLLBACK,
 	PHASE_ALWAYS,	  /* the tasks that run in any case */
 	PHASE_COMPLETING, /* on_complete */
 	PHASE_FINISHED,
@@ -46,7 +47,9 @@ struct workflow {
 	enum phase phase;
 	size_t running, unfinished, unfinished_always;
 	bool changed; /* workflow_turn() has something to do */
-	bool cancelled, timed_out, vetoed;
+	bool cancelled, timed_out, vetoed, rolls_back;
+	struct rollback *rollback; /* NULL: none */
+	int done_count;		   /* tasks that reached their end */
 	int cancels;
 	char *error;	    /* the first failure */
 	struct scope scope; /* of its hooks */
@@ -73,6 +76,9 @@ void workflow_turn(struct workflow *workflow);
 
 /* The second one ends also what runs in any case. */
 void workflow_cancel(struct workflow *workflow, int64_t grace_ms);
+
+/* The rollback is over, with a sentence (NULL: out of memory) for the run's error. */
+void workflow_rolled_back(struct workflow *workflow, const char *text);
 
 /* From tasks. */
 void workflow_task_ended(struct workflow *workflow, struct task *task);

@@ -73,3 +73,4 @@ CREATE TABLE saved_versions (
 	plan TEXT NOT NULL,
 	UNIQUE (workflow_id, number)
 );
+ALTER TABLE runs ADD COLUMN before_version BIGINT NOT NULL DEFAULT 0;

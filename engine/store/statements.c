@@ -416,6 +416,14 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_ARTIFACT_DROP] = "DELETE FROM artifacts WHERE task_id = $1 AND kept_ms = 0",
 	[SQL_ARTIFACT_DROP_RUN] = "DELETE FROM artifacts WHERE run_id = $1 AND kept_ms = 0",
 
+	[SQL_RUN_SET_BEFORE] = "UPDATE runs SET before_version = $2 WHERE id = $1",
+	[SQL_RUN_BEFORE] = "SELECT before_version FROM runs WHERE id = $1",
+	[SQL_TASK_NOT_UNDONE] = "SELECT name FROM tasks WHERE run_id = $1 AND status = 'success' AND tries > "
+				"0 AND NOT EXISTS "
+				"(SELECT 1 FROM task_tries WHERE task_id = tasks.id AND kind = 'undo' AND "
+				"status = 'success') "
+				"ORDER BY finished_ms DESC, id DESC LIMIT 20",
+
 	[SQL_TASK_ADD] = "INSERT INTO tasks (run_id, position, name, status, tries, started_ms, finished_ms, "
 			 "updated_ms, "
 			 "log_size, error, output) VALUES ($1, $2, $3, 'pending', 0, 0, 0, $4, 0, '', '')",

@@ -64,7 +64,7 @@ local words = {
 	artifacts = { kind = kinds.globs },
 	consumes = { kind = kinds.consumed, edges = true },
 	idempotent = {},
-	undo = {},
+	undo = { kind = kinds.command },
 	user = { kind = kinds.user },
 }
 

@@ -388,6 +388,9 @@ function flow.finish(file, options)
 		end
 	end
 	check_selection(options, number_of)
+	if spec.policy == "rollback" and spec.require_lock == false then
+		error(spec.where .. ": on_failure = 'rollback' needs the stack's lock: require_lock can't be false", 0)
+	end
 	spec.tasks, spec.imports = tasks, core.imports
 	return spec
 end

@@ -356,15 +356,12 @@ end
 local policies = { "stop", "continue", "cancel", "rollback" }
 
 function kinds.policy(v)
-	if v == "rollback" then
-		return nil, "'stop', 'continue' or 'cancel': 'rollback' is not supported by this version"
-	end
 	for _, name in ipairs(policies) do
 		if v == name then
 			return v
 		end
 	end
-	return nil, "'stop', 'continue' or 'cancel'"
+	return nil, "'stop', 'continue', 'cancel' or 'rollback'" .. (type(v) == "string" and suggest(v, policies) or "")
 end
 
 -- on_task_failure = "continue", or an old boolean: go on?

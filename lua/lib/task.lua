@@ -146,15 +146,19 @@ local function with_outputs(outcome)
 	return outcome
 end
 
--- A shell script: success when it exits with 0.
-local function run_script(spec, script)
-	local raw = core.exec({ command = script, stdin = spec.stdin })
+-- Why a command has failed, as an outcome; nil: it has not.
+local function failure_of(raw)
 	if raw.exit_code == 0 then
-		return with_outputs({ status = "success" })
+		return nil
 	end
 	local text = raw.signal and "ended by " .. raw.signal_text or "exit status " .. raw.exit_code
 	local last = last_line(raw.stderr)
 	return { status = "failed", error = last and text .. ": " .. last or text, exit = not raw.signal and raw.exit_code or nil, signal = raw.signal, signal_name = raw.signal_name }
+end
+
+-- A shell script: success when it exits with 0.
+local function run_script(spec, script)
+	return failure_of(core.exec({ command = script, stdin = spec.stdin })) or with_outputs({ status = "success" })
 end
 
 local function failed_by(problem, prefix)
@@ -238,6 +242,7 @@ local function run_hook(spec, name, this, params, ...)
 	end
 	local results = guarded(call, spec[name], this, params, ...)
 	if not results[1] and results[2].mark ~= LEAVE then
+		core.hook_failed(name, tostring(results[2].text))
 		core.log(name .. " failed: " .. tostring(results[2].text) .. "\n")
 	end
 end
@@ -445,6 +450,41 @@ function task.hooks(spec, status, outcome, text)
 		run_hook(spec, "on_failure", this, params, err)
 	end
 	run_hook(spec, "on_complete", this, params, ok, ok and outputs or err)
+end
+
+local function undo_once(spec, this, params, outputs)
+	if type(spec.undo) == "function" then
+		return run_function(spec.undo, this, params, outputs)
+	end
+	return failure_of(core.exec({ command = spec.undo })) or { status = "success" }
+end
+
+-- What the task did is undone: nothing, or the sentence why it is not. Each try is told; `number` is the first one's.
+function task.undo(spec, number, outputs)
+	local this, path = this_of(spec, number)
+	local params, tries = params_of(spec, path), 0
+	while true do
+		core.undo_told("running", number)
+		local outcome = undo_once(spec, this, params, outputs or {})
+		if outcome.status ~= "failed" then
+			core.undo_told("success", number)
+			return
+		end
+		core.undo_told("failed", number, outcome.error)
+		tries = tries + 1
+		local wait = task.again(spec, "failed", outcome, tries)
+		if not wait or core.ending() then
+			return outcome.error
+		end
+		core.sleep(wait)
+		number = number + 1
+	end
+end
+
+-- The run's stack becomes what it was before the run: the number of the new version, or a sentence.
+function task.restore()
+	local answer, problem = core.call("run.restore", {})
+	return answer and answer.version or problem
 end
 
 -- The workflow's hooks. on_start: nothing, or a sentence that refuses the run.

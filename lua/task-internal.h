@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Shared by task.c and task-after.c. */
+#include "lua/task.h"
+
+/* Pushes lib/task.lua's function `name` and the task's table. */
+void task_push_call(lua_State *L, struct task *task, const char *name);
+
+/* A line of its log. */
+void task_log(struct task *task, const char *text);
+
+void task_scope_open(struct task *task);
+
+/* Makes its directories, where they are not there. Raises. */
+void task_open_directories(lua_State *L, struct task *task);
+
+/* Calls a C function with the task on the main thread; a failure there (memory) is the task's outcome. */
+int task_protected(struct task *task, lua_CFunction function, int results);
