@@ -234,7 +234,7 @@ CREATE TABLE runs (
 	parent_run BIGINT NOT NULL DEFAULT 0, -- the run whose task submitted it, 0: none
 	options TEXT NOT NULL DEFAULT '', -- JSON {options, values}: as they were submitted with it, '': none
 	cgroup TEXT NOT NULL DEFAULT '', -- the folder of its control group, '': it has none
-	imports TEXT NOT NULL DEFAULT '' -- JSON {directory, files: {path: text}}: what the workflow imported while it was loaded, '': nothing
+	imports TEXT NOT NULL DEFAULT '', -- JSON {directory, files: {path: text}}: what the workflow imported while it was loaded, '': nothing
 	before_version BIGINT NOT NULL DEFAULT 0 -- the stack's version that a rollback goes back to, 0: none
 );
 CREATE INDEX runs_of_stack ON runs (stack_id, id);
