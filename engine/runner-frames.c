@@ -128,21 +128,46 @@ static int keep_before(struct runner *runner, struct caller *caller, int64_t sta
 		       : snapshot_auto(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
 }
 
-int runner_begin(struct runner *runner)
+/* The frame that lets the process begin. */
+static int start_frame(struct runner *runner, json_t **ret_frame)
 {
 	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer values = { 0 };
+	char id[32], token[32];
+	struct run run;
+	int r = run_get(engine, runner->run_id, &run);
+
+	if (r == 0)
+		r = run_text(engine, runner->run_id, RUN_VALUES, &values);
+	if (r < 0)
+		return r;
+	snprintf(id, sizeof(id), "%lld", (long long)run.id);
+	snprintf(token, sizeof(token), "%lld", (long long)run.lock_token);
+	*ret_frame = json_pack("{s:s, s:s, s:o, s:o, s:{s:s, s:s, s:s}}", "op", "start", "stack", run.stack,
+		"token", run.lock_token ? json_integer(run.lock_token) : json_null(), "values",
+		json_loads(values.size ? values.data : "{}", 0, NULL), "env", "SLOTH_RUN", id, "SLOTH_STACK",
+		run.stack, "SLOTH_LOCK_TOKEN", run.lock_token ? token : "");
+	return *ret_frame ? 0 : -ENOMEM;
+}
+
+void runner_start_again(struct runner *runner)
+{
+	json_t *frame;
+
+	if (start_frame(runner, &frame) == 0)
+		runner_send(runner, frame, NULL, 0);
+}
+
+int runner_begin(struct runner *runner)
+{
+	struct engine *engine = runner->of->engine;
 	CLEANUP(buffer_done) struct buffer workflow = { 0 };
 	struct caller caller = runner->submitter;
-	char id[32], token[32];
-	json_t *environment;
+	json_t *frame;
 	struct run run;
 	int r = run_get(engine, runner->run_id, &run);
 
 	caller.run_id = runner->run_id;
-
-	if (r == 0)
-		r = run_text(engine, runner->run_id, RUN_VALUES, &values);
 	if (r == 0)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
@@ -151,18 +176,13 @@ int runner_begin(struct runner *runner)
 		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)
 		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);
+	if (r == 0)
+		r = start_frame(runner, &frame);
 	if (r < 0)
 		return r;
 	runner->state = RUNNER_RUNNING;
-	snprintf(id, sizeof(id), "%lld", (long long)run.id);
-	snprintf(token, sizeof(token), "%lld", (long long)run.lock_token);
-	environment = json_pack("{s:s, s:s, s:s}", "SLOTH_RUN", id, "SLOTH_STACK", run.stack,
-		"SLOTH_LOCK_TOKEN", run.lock_token ? token : "");
 	/* Nothing begins before it is on disk that it does. */
-	return json_array_append_new(runner->after_commit,
-		json_pack("{s:s, s:s, s:o, s:o, s:o}", "op", "start", "stack", run.stack, "token",
-			run.lock_token ? json_integer(run.lock_token) : json_null(), "values",
-			json_loads(values.size ? values.data : "{}", 0, NULL), "env", environment));
+	return json_array_append_new(runner->after_commit, frame);
 }
 
 static int loaded_and_locked(struct runner *runner, json_t *head, struct fault *fault)
@@ -264,9 +284,8 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 		return r;
 	runner_limit(runner, name, json_integer_value(json_object_get(head, "timeout_ms")),
 		json_integer_value(json_object_get(head, "within_ms")));
-	r = task_set_status_at(engine, task.id, status,
-		(int)json_integer_value(json_object_get(head, "try")), get_text(head, "error"), output,
-		&moment);
+	r = task_set_status_at(engine, task.id, status, (int)json_integer_value(json_object_get(head, "try")),
+		get_text(head, "error"), output, &moment);
 	if (r == -EINVAL)
 		return -EPROTO;
 	return r < 0 ? r : task_artifacts(runner, &task, status);

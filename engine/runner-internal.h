@@ -164,6 +164,9 @@ int runner_begin(struct runner *runner);
 
 /* runner-slot.c: begins what may begin. */
 void runner_start_waiting(struct runners *runners);
+/* Says `start` once more to a process of a former daemon, which may have died with the word on its lips: one
+ * that has begun does not listen. */
+void runner_start_again(struct runner *runner);
 /* Of a run of which another daemon, or a turn that failed, left this. */
 void runner_recall_slot(struct runner *runner, const struct run *run);
 

@@ -146,6 +146,25 @@ db.commit()
 X
 }
 
+@test "a daemon that died between storing that a run begins and saying so: the next one says it" {
+	echo 'max_concurrent_executions: 1' >config/sloth/config.yaml
+	stop_daemon
+	start_daemon
+	script first.sloth "echo begun >> $T/first; until [ -e $T/go ]; do sleep 0.05; done"
+	script second.sloth "echo begun >> $T/second"
+	cp first.sloth "$M/runs/"
+	eventually test -s first
+	cp second.sloth "$M/runs/"
+	[ "$(cat "$M/runs/second/status")" = waiting ]
+	kill_daemon
+	row "UPDATE runs SET status = 'running' WHERE file = ?" second.sloth
+	start_daemon
+	[ "$(cat "$M/runs/second/wait")" = success ]
+	touch go
+	[ "$(cat "$M/runs/first/wait")" = success ]
+	[ "$(wc -l <first)$(wc -l <second)" = 11 ]
+}
+
 # A run whose daemon and process died, and a stranger in whose name its row speaks: he is left alone.
 stranger()
 {
