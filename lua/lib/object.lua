@@ -28,7 +28,7 @@ end
 
 -- The metatable of a kind with these methods.
 function object.kind(name, methods)
-	setmetatable(methods, { __index = function(_, key) refuse("a " .. name, "method", methods, key) end })
+	setmetatable(methods, { __index = function(_, key) refuse((name:find("^[aeiou]") and "an " or "a ") .. name, "method", methods, key) end })
 	return { __index = methods, __name = name, __metatable = false }
 end
 
