@@ -146,9 +146,17 @@ local flow_words = {
 local methods, flow_specs = {}, setmetatable({}, { __mode = "k" })
 local meta = { __name = "workflow", __metatable = false }
 
+-- A word of the config in the wrong place.
+local function check_place(name, key)
+	if config_words[key] and not flow_words[key] then
+		place.fail("workflow '" .. name .. "': '" .. key .. "' stands in its config: config({ " .. key .. " = ... })")
+	end
+end
+
 function meta:__index(key)
 	local method = methods[key]
 	if not method then
+		check_place(flow_specs[self].name, key)
 		local known = keys(flow_words)
 		known[#known + 1] = "build"
 		place.fail("workflow '" .. flow_specs[self].name .. "' has no method '" .. tostring(key) .. "'" .. suggest(key, known))
@@ -167,6 +175,7 @@ local function set_flow_word(spec, name, ...)
 			word.set(spec, (select(i, ...)))
 		end
 	else
+		check_place(spec.name, name)
 		dsl.set_word("workflow", flow_words, spec, name, ...)
 	end
 end

@@ -94,6 +94,16 @@ local function way_there()
 	return #lines > 1 and "\n" .. table.concat(lines, "\n") or ""
 end
 
+-- What a table says that was raised: its message, or what it holds.
+local function text_of(err)
+	local text = err.message or err.error
+	if text ~= nil or core.metatable(err) then
+		return tostring(text ~= nil and text or err)
+	end
+	local ok, encoded = pcall(json.encode, err)
+	return ok and encoded or tostring(err)
+end
+
 -- The handler of errors in a task's code: message with its place, whether it is a mistake in the program, the way there.
 local function on_error(err)
 	local raised = core.was_raised(err)
@@ -101,8 +111,7 @@ local function on_error(err)
 		if err.mark == LEAVE then
 			return err
 		end
-		local text = err.message or err.error
-		return { text = tostring(text ~= nil and text or err), permanent = err.permanent, exit = err.exit_code, signal = err.signal, signal_name = err.signal_name }
+		return { text = text_of(err), permanent = err.permanent, exit = err.exit_code, signal = err.signal, signal_name = err.signal_name }
 	end
 	local text = tostring(err)
 	if core.ending() then
