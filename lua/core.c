@@ -379,6 +379,7 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_processes, 0);
 	luaL_setfuncs(L, core_files, 0);
 	luaL_setfuncs(L, core_machine, 0);
+	luaL_setfuncs(L, core_letters, 0);
 	luaL_setfuncs(L, core_web, 0);
 	luaL_setfuncs(L, core_import, 0);
 	luaL_setfuncs(L, core_text, 0);

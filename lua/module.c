@@ -33,6 +33,7 @@ static const struct module modules[] = {
 	{ "stack", NULL, true },
 	{ "state", NULL, true },
 	{ "strings", NULL, true },
+	{ "template", NULL, true },
 	{ "time", NULL, true },
 	{ "utils", NULL, true },
 	{ "workdir", NULL, true },

@@ -23,7 +23,7 @@
 static const struct {
 	const char *table; /* "_G": globals */
 	lua_CFunction open;
-	const char *names[24];
+	const char *names[28];
 } allowed[] = {
 	{ "_G", luaopen_base,
 		{ "_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
@@ -35,9 +35,9 @@ static const struct {
 			"packsize", "rep", "reverse", "sub", "unpack", "upper" } },
 	{ "utf8", luaopen_utf8, { "char", "charpattern", "codepoint", "codes", "len", "offset" } },
 	{ "math", luaopen_math,
-		{ "abs", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger",
-			"min", "mininteger", "modf", "pi", "rad", "random", "sin", "sqrt", "tan", "tointeger",
-			"type", "ult" } },
+		{ "abs", "acos", "asin", "atan", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log",
+			"max", "maxinteger", "min", "mininteger", "modf", "pi", "rad", "random", "sin",
+			"sqrt", "tan", "tointeger", "type", "ult" } },
 	{ "os", luaopen_os, { "clock", "date", "difftime", "remove", "rename", "time", "tmpname" } },
 	{ "io", luaopen_io, { "lines", "open", "type" } },
 };

@@ -3,32 +3,42 @@
 local core = ...
 local data = {}
 
--- A quoted field may hold commas, quotes (doubled) and newlines: RFC 4180.
-local function csv_rows(text)
+local arguments = core.library("arguments")
+
+-- A field that begins at `position`, and what ends it. A quoted one may hold separators, quotes (doubled) and newlines: RFC 4180.
+local function csv_field(text, position, ends)
+	if text:sub(position, position) ~= '"' then
+		local stop = text:find(ends, position) or #text + 1
+		return text:sub(position, stop - 1), stop
+	end
+	local parts, start = {}, position
+	position = position + 1
+	while true do
+		local quote = text:find('"', position, true)
+		if not quote then
+			return nil, "line " .. select(2, text:sub(1, start):gsub("\n", "")) + 1 .. ": a quote is not closed"
+		end
+		parts[#parts + 1] = text:sub(position, quote - 1)
+		position = quote + 1
+		if text:sub(position, position) ~= '"' then
+			break
+		end
+		parts[#parts + 1] = '"'
+		position = position + 1
+	end
+	if position <= #text and not text:find("^" .. ends, position) then
+		return nil, "line " .. select(2, text:sub(1, position):gsub("\n", "")) + 1 .. ": something stands behind a closing quote"
+	end
+	return table.concat(parts), position
+end
+
+local function csv_rows(text, delimiter)
 	local rows, row, position = {}, {}, 1
+	local ends = "[\r\n%" .. delimiter .. "]"
 	while position <= #text do
-		local field, stop
-		if text:sub(position, position) == '"' then
-			local parts = {}
-			position = position + 1
-			while true do
-				local quote = text:find('"', position, true)
-				if not quote then
-					core.fail("csv_parse: a quote is not closed")
-				end
-				parts[#parts + 1] = text:sub(position, quote - 1)
-				position = quote + 1
-				if text:sub(position, position) ~= '"' then
-					break
-				end
-				parts[#parts + 1] = '"'
-				position = position + 1
-			end
-			field = table.concat(parts)
-			stop = text:find("[,\r\n]", position) or #text + 1
-		else
-			stop = text:find("[,\r\n]", position) or #text + 1
-			field = text:sub(position, stop - 1)
+		local field, stop = csv_field(text, position, ends)
+		if not field then
+			return nil, stop
 		end
 		row[#row + 1] = field
 		local by = text:sub(stop, stop)
@@ -36,29 +46,39 @@ local function csv_rows(text)
 			stop = stop + 1
 		end
 		position = stop + 1
-		if by ~= "," then
-			rows[#rows + 1] = row
+		if by ~= delimiter then
+			rows[#rows + 1] = core.mark_list(row)
 			row = {}
 		elseif position > #text then
 			row[#row + 1] = ""
 		end
 	end
 	if #row > 0 then
-		rows[#rows + 1] = row
+		rows[#rows + 1] = core.mark_list(row)
 	end
-	return rows
+	return core.mark_list(rows)
 end
 
--- csv_parse(text [, header]): lists, or with a header row tables by name.
-function data.csv_parse(text, header)
-	if type(text) ~= "string" then
-		core.fail("data.csv_parse: a string is expected, not " .. type(text))
+-- The character between fields. csv_parse(text, ";") is meant, too.
+local function delimiter_of(fn, args)
+	if type(args.header) == "string" then
+		args.header, args.delimiter = nil, args.header
 	end
-	local rows = csv_rows(text)
-	if not header then
-		return rows
+	local delimiter = args.delimiter or ","
+	if #delimiter ~= 1 or delimiter:find('[%w\r\n"]') then
+		core.fail("data." .. fn .. ": 'delimiter' must be one character such as \",\" or \";\"")
 	end
-	local names, records = table.remove(rows, 1) or {}, {}
+	return delimiter
+end
+
+-- csv_parse(text [, header [, delimiter]]): lists, or with a header row tables by name; or nil and a message.
+function data.csv_parse(...)
+	local args = arguments.read("data.csv_parse", { "text", "header", "delimiter" }, { text = "string", header = "any?", delimiter = "string?" }, ...)
+	local rows, text = csv_rows(args.text, delimiter_of("csv_parse", args))
+	if not rows or not args.header then
+		return rows, text
+	end
+	local names, records = table.remove(rows, 1) or {}, core.mark_list({})
 	for i, row in ipairs(rows) do
 		records[i] = {}
 		for j, name in ipairs(names) do
@@ -66,15 +86,6 @@ function data.csv_parse(text, header)
 		end
 	end
 	return records
-end
-
-local function csv_line(fields)
-	local texts = {}
-	for i, field in ipairs(fields) do
-		field = tostring(field)
-		texts[i] = field:find('[,"\r\n]') and '"' .. field:gsub('"', '""') .. '"' or field
-	end
-	return table.concat(texts, ",") .. "\n"
 end
 
 -- The names of all fields, sorted, or nil: these are no records.
@@ -94,65 +105,104 @@ local function csv_names(rows)
 	return #names > 0 and names or nil
 end
 
--- csv_generate(rows [, header]): lists as they are; tables by name below a header, in its order.
-function data.csv_generate(rows, header)
-	if type(rows) ~= "table" then
-		core.fail("data.csv_generate: a list of rows is expected, not " .. type(rows))
+-- Rows are lists, or tables by name: then in the order of `header`, a list of names, or sorted.
+function data.csv_generate(...)
+	local first, second, third = ...
+	if type(second) == "string" then
+		second, third = nil, second
 	end
-	for i, row in ipairs(rows) do
+	if type(first) ~= "table" or (second ~= nil and type(second) ~= "table") then
+		core.fail("data.csv_generate: 'rows' must be a list of lists (its arguments: rows, header, delimiter)")
+	end
+	local delimiter, header = delimiter_of("csv_generate", { delimiter = third }), second
+	for i, row in ipairs(first) do
 		if type(row) ~= "table" then
-			core.fail("data.csv_generate: row " .. i .. " must be a list or a table, not " .. type(row))
+			core.fail("data.csv_generate: row " .. i .. " must be a table, not a " .. type(row))
 		end
 	end
-	local names = csv_names(rows)
-	local order = type(header) == "table" and header or names
-	local lines = order and { csv_line(order) } or {}
-	for _, row in ipairs(rows) do
-		local fields = row
-		if names then
-			fields = {}
-			for i, name in ipairs(order) do
-				fields[i] = row[name] == nil and "" or row[name]
-			end
+	local named = csv_names(first)
+	header = header or named
+	local lines = {}
+	local function add(row)
+		local fields = {}
+		for j = 1, #row do
+			local field = tostring(row[j])
+			fields[j] = field:find('[%' .. delimiter .. '"\r\n]') and '"' .. field:gsub('"', '""') .. '"' or field
 		end
-		lines[#lines + 1] = csv_line(fields)
+		lines[#lines + 1] = table.concat(fields, delimiter) .. "\n"
+	end
+	if header then
+		add(header)
+	end
+	for _, row in ipairs(first) do
+		local fields = named and {} or row
+		for j, name in ipairs(named and header or {}) do
+			fields[j] = row[name] == nil and "" or row[name]
+		end
+		add(fields)
 	end
 	return table.concat(lines)
 end
 
-local function is_object(v)
-	return type(v) == "table" and #v == 0
+local DEEP = 100
+
+local function table_of(fn, name, value)
+	if type(value) ~= "table" then
+		core.fail("data." .. fn .. ": '" .. name .. "' must be a table, not a " .. type(value))
+	end
+	return value
 end
 
--- The later one wins; lists are replaced whole.
-function data.deep_merge(a, b)
+local function is_object(v)
+	return type(v) == "table" and #v == 0 and getmetatable(v) ~= false
+end
+
+local function merge(a, b, depth)
+	if depth > DEEP then
+		core.fail("data.deep_merge: a table contains itself, or is nested deeper than " .. DEEP)
+	end
 	local result = {}
 	for key, value in pairs(a) do
 		result[key] = value
 	end
 	for key, value in pairs(b) do
 		if is_object(value) and is_object(result[key]) then
-			value = data.deep_merge(result[key], value)
+			value = merge(result[key], value, depth + 1)
 		end
 		result[key] = value
 	end
 	return result
 end
 
-local function steps(path)
+-- deep_merge(a, b, …): the later one wins; lists are replaced whole.
+function data.deep_merge(a, ...)
+	local result = table_of("deep_merge", "a", a)
+	for i = 1, select("#", ...) do
+		result = merge(result, table_of("deep_merge", "b", (select(i, ...))), 1)
+	end
+	return result
+end
+
+local function steps(path, separator)
 	local list = {}
-	for step in tostring(path):gmatch("[^.]+") do
-		list[#list + 1] = math.tointeger(tonumber(step)) or step
+	for step in core.library("strings").replace(tostring(path), separator or ".", "\0"):gmatch("[^\0]+") do
+		list[#list + 1] = step
 	end
 	return list
 end
 
+-- A step is a key, or where there is no such the number of an element.
+local function key_of(t, step)
+	return t[step] == nil and math.tointeger(tonumber(step)) or step
+end
+
 function data.get_path(t, path, default)
+	table_of("get_path", "table", t)
 	for _, step in ipairs(steps(path)) do
 		if type(t) ~= "table" then
 			return default
 		end
-		t = t[step]
+		t = t[key_of(t, step)]
 	end
 	if t == nil then
 		return default
@@ -160,29 +210,56 @@ function data.get_path(t, path, default)
 	return t
 end
 
+-- Tables on the way are made. Gives the table.
 function data.set_path(t, path, value)
 	local list = steps(path)
-	local place = t
-	for i = 1, #list - 1 do
-		if type(place[list[i]]) ~= "table" then
-			place[list[i]] = {}
-		end
-		place = place[list[i]]
+	local place = table_of("set_path", "table", t)
+	if #list == 0 then
+		core.fail("data.set_path: the path is empty")
 	end
-	place[list[#list]] = value
+	for i = 1, #list - 1 do
+		local key = key_of(place, list[i])
+		if type(place[key]) ~= "table" then
+			place[key] = {}
+		end
+		place = place[key]
+	end
+	place[key_of(place, list[#list])] = value
 	return t
 end
 
--- { a = { b = 1 } } → { ["a.b"] = 1 }
-function data.flatten(t, prefix, result)
-	result = result or {}
+local function flatten(t, separator, prefix, result, depth)
+	if depth > DEEP then
+		core.fail("data.flatten: a table contains itself, or is nested deeper than " .. DEEP)
+	end
 	for key, value in pairs(t) do
-		local name = prefix and prefix .. "." .. tostring(key) or tostring(key)
-		if type(value) == "table" then
-			data.flatten(value, name, result)
+		local name = prefix and prefix .. separator .. tostring(key) or tostring(key)
+		if type(value) == "table" and getmetatable(value) ~= false and next(value) ~= nil then
+			flatten(value, separator, name, result, depth + 1)
 		else
 			result[name] = value
 		end
+	end
+	return result
+end
+
+-- { a = { b = 1 } } → { ["a.b"] = 1 }, and back.
+function data.flatten(t, separator)
+	return flatten(table_of("flatten", "table", t), separator or ".", nil, {}, 1)
+end
+
+function data.unflatten(t, separator)
+	local result = {}
+	for name, value in pairs(table_of("unflatten", "table", t)) do
+		local place, list = result, steps(name, separator)
+		for i = 1, #list - 1 do
+			local key = math.tointeger(tonumber(list[i])) or list[i]
+			if type(place[key]) ~= "table" then
+				place[key] = {}
+			end
+			place = place[key]
+		end
+		place[math.tointeger(tonumber(list[#list])) or list[#list] or name] = value
 	end
 	return result
 end

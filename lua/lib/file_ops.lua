@@ -162,6 +162,25 @@ function file_ops.fetch(...)
 	end)
 end
 
+local template_names, template_kinds = writing({ "src", "dest", "vars", "content", "strict" },
+	{ src = "string?", dest = "string", vars = "table?", content = "string?", strict = "boolean?" })
+
+-- template(src, dest, vars): see template.render.
+function file_ops.template(...)
+	local args, fn = acting("template", template_names, template_kinds, { dst = "dest" }, ...)
+	if (args.src == nil) == (args.content == nil) then
+		core.fail(fn .. ": either 'src' or 'content' is needed")
+	end
+	local text, problem = core.library("template").render({ file = args.src, text = args.content, vars = args.vars, strict = args.strict })
+	if not text then
+		return bad(problem)
+	end
+	local name = args.src and (args.src:gsub("%.tmpl$", ""):gsub("%.tpl$", ""):gsub("%.j2$", "")) or ""
+	return with_parent(fn, args, args.src and name_in(core.path(args.dest), name) or args.dest, function(dest)
+		return put.edit(fn, dest, args, function() return text, { src = args.src, dest = dest } end, true)
+	end)
+end
+
 -- stat(path [, follow]): { exists = false } is an answer, too.
 function file_ops.stat(...)
 	local args = read("stat", { "path", "follow", "checksum" }, { path = "string", follow = "boolean?", checksum = "boolean?" }, aliases, ...)
@@ -244,6 +263,7 @@ end
 
 local function set_attributes(fn, args)
 	local path = put.target(args, args.path)
+	put.mode(fn, args.mode)
 	local st, text = core.stat(path, true)
 	if not st then
 		return bad(text)

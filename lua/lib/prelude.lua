@@ -52,6 +52,10 @@ function import(path)
 	return core.library("import").import(path)
 end
 
+-- What math has beyond Lua's own is compiled when one of it is first named.
+core.lua_math = math
+setmetatable(math, { __metatable = false, __index = function(_, name) return core.library("math")[name] end })
+
 local function nap(seconds)
 	if type(seconds) == "string" then
 		local ms = core.duration(seconds)

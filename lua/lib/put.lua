@@ -13,7 +13,7 @@ put.kinds = {
 }
 
 -- "0644". A number is taken where it can't mean two things: Lua reads 0644 as six hundred and forty-four.
-local function mode_of(fn, mode)
+function put.mode(fn, mode)
 	if mode == nil then
 		return nil
 	end
@@ -37,7 +37,7 @@ local function wanted(fn, args)
 	if not uid then
 		return nil, gid
 	end
-	return { mode = mode_of(fn, args.mode), uid = uid, gid = gid }
+	return { mode = put.mode(fn, args.mode), uid = uid, gid = gid }
 end
 
 -- Whether something of it was changed; or nil and a message.

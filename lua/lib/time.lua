@@ -1,14 +1,28 @@
 -- SPDX-License-Identifier: MIT
 -- time: moments are seconds since 1970, durations seconds or "5m".
 local core = ...
+local layouts = core.library("time_layouts")
 local time = {}
 
 local function seconds(fn, duration)
-	local ms = core.duration(duration)
+	local negative = type(duration) == "string" and duration:match("^%-(.*)$")
+	local ms = core.duration(negative or duration)
 	if not ms then
-		core.fail("time." .. fn .. ": '" .. tostring(duration) .. "' is not a duration")
+		core.fail("time." .. fn .. ": '" .. tostring(duration) .. "' is not a duration (\"90s\", \"5m\", \"1h30m\", or seconds)")
 	end
+	ms = negative and -ms or ms
 	return ms % 1000 == 0 and ms // 1000 or ms / 1000
+end
+
+local function moment_of(fn, moment)
+	if type(moment) ~= "number" then
+		core.fail("time." .. fn .. ": a moment is a number of seconds since 1970, not a " .. type(moment))
+	end
+	return moment
+end
+
+local function whole(moment)
+	return math.tointeger(moment) or moment
 end
 
 -- With milliseconds.
@@ -16,62 +30,102 @@ function time.now()
 	return core.now() / 1000
 end
 
-function time.unix()
-	return core.now() // 1000
+-- Whole seconds; those of a moment.
+function time.unix(moment)
+	return moment == nil and core.now() // 1000 or math.floor(moment_of("unix", moment))
 end
 
--- By the patterns of strftime(3); "!" first: UTC. Without one: RFC 3339 in UTC.
+function time.unix_nano()
+	return core.now() * 1000000
+end
+
+-- format([moment] [, pattern]): of strftime(3) ("!" first: UTC), or in Go's way by an example ("2006-01-02 15:04"). Without one: RFC 3339 in UTC.
 function time.format(moment, pattern)
 	if type(moment) == "string" then
 		moment, pattern = nil, moment
 	end
-	return os.date(pattern or "!%Y-%m-%dT%H:%M:%SZ", math.floor(moment or time.unix()))
+	moment = math.floor(moment_of("format", moment or time.unix()))
+	if pattern == nil then
+		return os.date("!%Y-%m-%dT%H:%M:%SZ", moment)
+	elseif not pattern:find("%", 1, true) then
+		pattern = layouts.pattern(pattern)
+	end
+	local ok, text = pcall(os.date, pattern, moment)
+	if not ok or type(text) ~= "string" then
+		core.fail("time.format: '" .. pattern .. "' is no pattern of strftime(3), or the moment is out of range")
+	end
+	return text
 end
 
--- RFC 3339 (the zone may be missing: UTC) or a date alone; nil and a message for anything else.
-function time.parse(text)
-	local y, m, d, rest = tostring(text):match("^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$")
-	if not y then
-		return nil, "'" .. tostring(text) .. "' is not a time"
+function time.rfc3339(moment)
+	return time.format(moment or time.unix())
+end
+
+-- parse(text [, pattern]), also parse(pattern, text) as of Go. Without a pattern RFC 3339 (UTC where no zone is said) or a date alone. Nil and
+-- a message for anything else.
+function time.parse(text, pattern)
+	if type(text) ~= "string" or (pattern ~= nil and type(pattern) ~= "string") then
+		core.fail("time.parse: 'text' must be a string, not a " .. type(text))
 	end
-	local h, min, s, zone = rest:match("^[T ](%d%d):(%d%d):(%d%d)%.?%d*(.*)$")
-	if not h and rest ~= "" then
-		return nil, "'" .. text .. "' is not a time"
+	if pattern and layouts.is_layout(text) and not layouts.is_layout(pattern) then
+		text, pattern = pattern, text
 	end
-	local sign, zh, zm = (zone or ""):match("^([+-])(%d%d):?(%d%d)$")
-	if zone and zone ~= "" and zone ~= "Z" and not sign then
-		return nil, "'" .. text .. "' is not a time"
-	end
-	-- Days since 1970 of a date of the civil calendar.
-	y, m, d = math.tointeger(y), math.tointeger(m), math.tointeger(d)
-	local year = m <= 2 and y - 1 or y
-	local era = year // 400
-	local yoe = year - era * 400
-	local doy = (153 * (m + (m > 2 and -3 or 9)) + 2) // 5 + d - 1
-	local days = era * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719468
-	local moment = days * 86400 + (math.tointeger(h) or 0) * 3600 + (math.tointeger(min) or 0) * 60 + (math.tointeger(s) or 0)
-	if sign then
-		local offset = math.tointeger(zh) * 3600 + math.tointeger(zm) * 60
-		moment = sign == "+" and moment - offset or moment + offset
+	local moment = layouts.parse(text, pattern)
+	if not moment then
+		return nil, "'" .. text .. "' is not a time" .. (pattern and " like '" .. pattern .. "'" or "")
 	end
 	return moment
 end
 
 function time.add(moment, duration)
-	return moment + seconds("add", duration)
+	return whole(moment_of("add", moment) + seconds("add", duration))
 end
 
 -- A moment less a duration ("5m"), or the seconds between two moments.
 function time.sub(moment, other)
 	if type(other) == "number" then
-		return moment - other
+		return moment_of("sub", moment) - other
 	end
-	return moment - seconds("sub", other)
+	return whole(moment_of("sub", moment) - seconds("sub", other))
+end
+
+-- "1h30m" → 5400
+function time.duration(duration)
+	return seconds("duration", duration)
 end
 
 function time.since(moment)
-	return time.now() - moment
+	return time.now() - moment_of("since", moment)
 end
+
+time["until"] = function(moment)
+	return moment_of("until", moment) - time.now()
+end
+
+function time.truncate(moment, duration)
+	local step = seconds("truncate", duration)
+	return step > 0 and whole(moment_of("truncate", moment) // step * step) or moment
+end
+
+function time.round(moment, duration)
+	local step = seconds("round", duration)
+	return step > 0 and whole((moment_of("round", moment) + step / 2) // step * step) or moment
+end
+
+function time.before(a, b) return moment_of("before", a) < moment_of("before", b) end
+function time.after(a, b) return moment_of("after", a) > moment_of("after", b) end
+function time.equal(a, b) return moment_of("equal", a) == moment_of("equal", b) end
+
+-- Parts of a moment, in the zone of the run.
+local function part(name, pattern)
+	return function(moment)
+		local text = os.date(pattern, math.floor(moment_of(name, moment or time.unix())))
+		return math.tointeger(tonumber(text)) or text
+	end
+end
+time.year, time.month, time.day = part("year", "%Y"), part("month", "%m"), part("day", "%d")
+time.hour, time.minute, time.second = part("hour", "%H"), part("minute", "%M"), part("second", "%S")
+time.weekday = part("weekday", "%A")
 
 function time.sleep(duration)
 	core.sleep(seconds("sleep", duration) * 1000)

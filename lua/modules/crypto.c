@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* crypto: hashes, encodings, random text, by libsodium. */
+/* crypto: hashes, encodings, random text, texts under a password. */
 #include <lauxlib.h>
 #include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/hash.h"
 #include "lua/module.h"
 
 static void push_hex(lua_State *L, const unsigned char *bytes, size_t size)
@@ -15,39 +18,103 @@ static void push_hex(lua_State *L, const unsigned char *bytes, size_t size)
 	lua_pushstring(L, hex);
 }
 
+static int push_fault(lua_State *L, const struct fault *fault)
+{
+	lua_pushnil(L);
+	lua_pushstring(L, fault->text);
+	return 2;
+}
+
+/* The hash of the text at `index`. */
+static int push_hash(lua_State *L, const char *algorithm, int index)
+{
+	unsigned char digest[HASH_SIZE_MAX];
+	struct fault fault = { 0 };
+	size_t size;
+	const char *text = lua_tolstring(L, index, &size);
+	struct hash *hash = hash_new(algorithm, &fault);
+
+	if (!hash)
+		return push_fault(L, &fault);
+	hash_update(hash, text, size);
+	size = hash_finish(hash, digest);
+	hash_free(hash);
+	push_hex(L, digest, size);
+	return 1;
+}
+
+static int crypto_md5(lua_State *L)
+{
+	return push_hash(L, "md5", 1);
+}
+
+static int crypto_sha1(lua_State *L)
+{
+	return push_hash(L, "sha1", 1);
+}
+
 static int crypto_sha256(lua_State *L)
 {
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	size_t size;
-	const char *text = lua_tolstring(L, 1, &size);
-
-	crypto_hash_sha256(hash, (const unsigned char *)text, size);
-	push_hex(L, hash, sizeof(hash));
-	return 1;
+	return push_hash(L, "sha256", 1);
 }
 
 static int crypto_sha512(lua_State *L)
 {
-	unsigned char hash[crypto_hash_sha512_BYTES];
-	size_t size;
-	const char *text = lua_tolstring(L, 1, &size);
+	return push_hash(L, "sha512", 1);
+}
 
-	crypto_hash_sha512(hash, (const unsigned char *)text, size);
-	push_hex(L, hash, sizeof(hash));
+/* hash(algorithm, text) */
+static int crypto_hash_text(lua_State *L)
+{
+	return push_hash(L, lua_tostring(L, 1), 2);
+}
+
+/* hmac(algorithm, key, text) */
+static int crypto_hmac(lua_State *L)
+{
+	unsigned char digest[HASH_SIZE_MAX];
+	struct fault fault = { 0 };
+	size_t key_size, size;
+	const char *key = lua_tolstring(L, 2, &key_size), *text = lua_tolstring(L, 3, &size);
+	int r = hash_hmac(lua_tostring(L, 1), key, key_size, text, size, digest, &fault);
+
+	if (r < 0)
+		return push_fault(L, &fault);
+	push_hex(L, digest, (size_t)r);
 	return 1;
 }
 
-static int crypto_base64_encode(lua_State *L)
+/* equal(a, b): in a time that tells nothing of where they differ. */
+static int crypto_equal(lua_State *L)
+{
+	size_t m, n;
+	const char *a = lua_tolstring(L, 1, &m), *b = lua_tolstring(L, 2, &n);
+
+	lua_pushboolean(L, m == n && sodium_memcmp(a, b, n) == 0);
+	return 1;
+}
+
+static int base64_encode(lua_State *L, int variant)
 {
 	size_t size, room;
 	const char *text = lua_tolstring(L, 1, &size);
 	char *encoded;
 
-	room = sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL);
+	room = sodium_base64_encoded_len(size, variant);
 	encoded = lua_newuserdatauv(L, room, 0);
-	sodium_bin2base64(encoded, room, (const unsigned char *)text, size, sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(encoded, room, (const unsigned char *)text, size, variant);
 	lua_pushstring(L, encoded);
 	return 1;
+}
+
+static int crypto_base64_encode(lua_State *L)
+{
+	return base64_encode(L, sodium_base64_VARIANT_ORIGINAL);
+}
+
+static int crypto_base64url_encode(lua_State *L)
+{
+	return base64_encode(L, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 static int bad_input(lua_State *L, const char *what)
@@ -66,6 +133,22 @@ static int crypto_base64_decode(lua_State *L)
 	if (sodium_base642bin(
 		    bytes, size + 1, text, size, "\r\n ", &done, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
 		return bad_input(L, "base64");
+	lua_pushlstring(L, (const char *)bytes, done);
+	return 1;
+}
+
+/* With and without the = at its end. */
+static int crypto_base64url_decode(lua_State *L)
+{
+	size_t size, done;
+	const char *text = lua_tolstring(L, 1, &size);
+	unsigned char *bytes = lua_newuserdatauv(L, size + 1, 0);
+
+	while (size && text[size - 1] == '=')
+		size--;
+	if (sodium_base642bin(bytes, size + 1, text, size, "\r\n ", &done, NULL,
+		    sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+		return bad_input(L, "base64url");
 	lua_pushlstring(L, (const char *)bytes, done);
 	return 1;
 }
@@ -119,19 +202,64 @@ static void push_random(lua_State *L, size_t count, const char *letters)
 	lua_pushlstring(L, text, count);
 }
 
+/* random_string(length [, letters]) */
 static int crypto_random_string(lua_State *L)
 {
-	push_random(L, check_count(L), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+	size_t count = check_count(L);
+	const char *letters =
+		luaL_optstring(L, 2, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+
+	luaL_argcheck(L, strlen(letters) >= 2, 2, "at least two letters");
+	push_random(L, count, letters);
 	return 1;
 }
 
+/* What a password has one of, at least; nothing that is easily taken for something else. */
+static const char *const classes[] = {
+	"ABCDEFGHJKLMNPQRSTUVWXYZ",
+	"abcdefghijkmnopqrstuvwxyz",
+	"23456789",
+	"-_.:,+=!@%",
+};
+
+static void make_password(char *text, size_t size, int count)
+{
+	char letters[128] = "";
+
+	for (int i = 0; i < count; i++)
+		strcat(letters, classes[i]);
+	for (size_t i = 0; i < size; i++)
+		text[i] = letters[randombytes_uniform((uint32_t)strlen(letters))];
+}
+
+static bool has_all(const char *text, size_t size, int count)
+{
+	for (int i = 0; i < count; i++) {
+		size_t n = 0;
+
+		while (n < size && !memchr(classes[i], text[n], strlen(classes[i])))
+			n++;
+		if (n == size)
+			return false;
+	}
+	return true;
+}
+
+/* generate_password([length [, symbols]]): drawn anew until it has one of each kind, so that none is more
+ * likely than another. */
 static int crypto_generate_password(lua_State *L)
 {
-	if (lua_isnil(L, 1)) {
-		lua_pushinteger(L, 20);
-		lua_replace(L, 1);
-	}
-	push_random(L, check_count(L), "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789-_.:,+=!@%");
+	lua_Integer size = luaL_optinteger(L, 1, 20);
+	int count = lua_isnil(L, 2) || lua_toboolean(L, 2) ? 4 : 3;
+	char *text;
+
+	luaL_argcheck(L, size >= 8 && size <= 1024, 1, "a number from 8 to 1024");
+	text = lua_newuserdatauv(L, (size_t)size, 0);
+	do
+		make_password(text, (size_t)size, count);
+	while (!has_all(text, (size_t)size, count));
+	lua_pushlstring(L, text, (size_t)size);
+	sodium_memzero(text, (size_t)size);
 	return 1;
 }
 
@@ -151,17 +279,117 @@ static int crypto_uuid(lua_State *L)
 	return 1;
 }
 
+/* Encrypted texts: version, cost, salt and nonce before the sealed bytes, all in base64. The key is made of
+ * the password by Argon2id (RFC 9106), the text sealed by XChaCha20-Poly1305. */
+struct sealed {
+	unsigned char version;
+	unsigned char passes;
+	unsigned char mebibytes[2];
+	unsigned char salt[crypto_pwhash_SALTBYTES];
+	unsigned char nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
+};
+
+enum { SEALED_VERSION = 1, SEALED_PASSES = 2, SEALED_MIB = 64, PASSES_MAX = 10, MIB_MAX = 512 };
+
+static bool make_key(const struct sealed *head, const char *password, size_t size,
+	unsigned char ret_key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES])
+{
+	size_t mib = (size_t)(head->mebibytes[0] << 8 | head->mebibytes[1]);
+
+	return head->passes >= 1 && head->passes <= PASSES_MAX && mib >= 1 && mib <= MIB_MAX &&
+	       crypto_pwhash(ret_key, crypto_aead_xchacha20poly1305_ietf_KEYBYTES, password, size, head->salt,
+		       head->passes, mib << 20, crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
+/* encrypt(text, password) */
+static int crypto_encrypt(lua_State *L)
+{
+	unsigned char key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
+	size_t size, password_size;
+	const char *text = lua_tolstring(L, 1, &size), *password = lua_tolstring(L, 2, &password_size);
+	size_t all = sizeof(struct sealed) + size + crypto_aead_xchacha20poly1305_ietf_ABYTES;
+	struct sealed *head = lua_newuserdatauv(L, all, 0);
+
+	luaL_argcheck(L, password_size > 0, 2, "the password is empty");
+	*head = (struct sealed){
+		.version = SEALED_VERSION, .passes = SEALED_PASSES, .mebibytes = { 0, SEALED_MIB }
+	};
+	randombytes_buf(head->salt, sizeof(head->salt));
+	randombytes_buf(head->nonce, sizeof(head->nonce));
+	if (!make_key(head, password, password_size, key))
+		return luaL_error(L, "not enough memory");
+	crypto_aead_xchacha20poly1305_ietf_encrypt((unsigned char *)(head + 1), NULL,
+		(const unsigned char *)text, size, (const unsigned char *)head, sizeof(*head), NULL,
+		head->nonce, key);
+	sodium_memzero(key, sizeof(key));
+	lua_pushlstring(L, (const char *)head, all);
+	lua_replace(L, 1);
+	return crypto_base64_encode(L);
+}
+
+static int refuse_sealed(lua_State *L)
+{
+	lua_pushnil(L);
+	lua_pushliteral(L, "the password is wrong, or this is no text that crypto.encrypt made");
+	return 2;
+}
+
+/* decrypt(text, password) */
+static int crypto_decrypt(lua_State *L)
+{
+	unsigned char key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
+	size_t size, password_size;
+	const char *text = lua_tolstring(L, 1, &size), *password = lua_tolstring(L, 2, &password_size);
+	unsigned char *bytes = lua_newuserdatauv(L, size + 1, 0), *plain = lua_newuserdatauv(L, size + 1, 0);
+	struct sealed head;
+	int r;
+
+	if (sodium_base642bin(
+		    bytes, size + 1, text, size, "\r\n ", &size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+		size < sizeof(head) + crypto_aead_xchacha20poly1305_ietf_ABYTES)
+		return refuse_sealed(L);
+	memcpy(&head, bytes, sizeof(head));
+	if (head.version != SEALED_VERSION || !make_key(&head, password, password_size, key))
+		return refuse_sealed(L);
+	r = crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, bytes + sizeof(head),
+		size - sizeof(head), (const unsigned char *)&head, sizeof(head), head.nonce, key);
+	sodium_memzero(key, sizeof(key));
+	if (r != 0)
+		return refuse_sealed(L);
+	lua_pushlstring(
+		L, (const char *)plain, size - sizeof(head) - crypto_aead_xchacha20poly1305_ietf_ABYTES);
+	return 1;
+}
+
+/* clang-format off */
+#define TEXT_ARG { "text", ARG_STRING }
+#define PASSWORD_ARG { "password", ARG_STRING }
+#define ALGORITHM_ARG { "algorithm", ARG_STRING }
+/* clang-format on */
+
 const struct function module_crypto[] = {
-	{ "base64_decode", crypto_base64_decode, .args = { { "text", ARG_STRING } } },
-	{ "base64_encode", crypto_base64_encode, .args = { { "text", ARG_STRING } } },
+	{ "base64_decode", crypto_base64_decode, .args = { TEXT_ARG } },
+	{ "base64_encode", crypto_base64_encode, .args = { TEXT_ARG } },
+	{ "base64url_decode", crypto_base64url_decode, .args = { TEXT_ARG } },
+	{ "base64url_encode", crypto_base64url_encode, .args = { TEXT_ARG } },
+	{ "decrypt", crypto_decrypt, .args = { TEXT_ARG, PASSWORD_ARG } },
+	{ "encrypt", crypto_encrypt, .args = { TEXT_ARG, PASSWORD_ARG } },
+	{ "equal", crypto_equal, .args = { { "a", ARG_STRING }, { "b", ARG_STRING } } },
 	{ "generate_password", crypto_generate_password,
-		.args = { { "length", ARG_INTEGER, .optional = true } } },
-	{ "hex_decode", crypto_hex_decode, .args = { { "text", ARG_STRING } } },
-	{ "hex_encode", crypto_hex_encode, .args = { { "text", ARG_STRING } } },
+		.args = { { "length", ARG_INTEGER, .optional = true },
+			{ "symbols", ARG_BOOLEAN, .optional = true } } },
+	{ "hash", crypto_hash_text, .args = { ALGORITHM_ARG, TEXT_ARG } },
+	{ "hex_decode", crypto_hex_decode, .args = { TEXT_ARG } },
+	{ "hex_encode", crypto_hex_encode, .args = { TEXT_ARG } },
+	{ "hmac", crypto_hmac, .args = { ALGORITHM_ARG, { "key", ARG_STRING }, TEXT_ARG } },
+	{ "md5", crypto_md5, .args = { TEXT_ARG } },
 	{ "random_bytes", crypto_random_bytes, .args = { { "count", ARG_INTEGER } } },
-	{ "random_string", crypto_random_string, .args = { { "length", ARG_INTEGER } } },
-	{ "sha256", crypto_sha256, .args = { { "text", ARG_STRING } } },
-	{ "sha512", crypto_sha512, .args = { { "text", ARG_STRING } } },
+	{ "random_string", crypto_random_string,
+		.args = { { "length", ARG_INTEGER }, { "letters", ARG_STRING, .optional = true } } },
+	{ "sha1", crypto_sha1, .args = { TEXT_ARG } },
+	{ "sha256", crypto_sha256, .args = { TEXT_ARG } },
+	{ "sha512", crypto_sha512, .args = { TEXT_ARG } },
 	{ "uuid", crypto_uuid },
+	{ "uuid_v4", crypto_uuid },
 	{ NULL },
 };
