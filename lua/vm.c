@@ -246,6 +246,9 @@ static int vm_open(lua_State *L)
 	open_allowed(L);
 	module_open(L);
 	sandbox_seal(L);
+	vm_push_library(L, "prelude");
+	lua_getfield(L, -1, "sealed");
+	lua_call(L, 0, 0);
 	return 0;
 }
 

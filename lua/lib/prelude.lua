@@ -52,9 +52,12 @@ function import(path)
 	return core.library("import").import(path)
 end
 
--- What math has beyond Lua's own is compiled when one of it is first named.
-core.lua_math = math
-setmetatable(math, { __metatable = false, __index = function(_, name) return core.library("math")[name] end })
+-- Called when the library has globals of its own (lua/sandbox.h). What math has beyond Lua's own is compiled when one of
+-- it is first named.
+function prelude.sealed()
+	core.lua_math = math
+	setmetatable(_G.math, { __metatable = false, __index = function(_, name) return core.library("math")[name] end })
+end
 
 local function nap(seconds)
 	if type(seconds) == "string" then
