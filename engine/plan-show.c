@@ -178,7 +178,7 @@ static const struct {
 } steps[] = {
 	{ "validate_before", "The stack is validated first." },
 	{ "create_snapshot", "A snapshot is taken first." },
-	{ "detect_drift", "Drift is looked for at the end." },
+	{ "detect_drift", "Drift is asked for, and not looked for by this version." },
 };
 
 static const struct {

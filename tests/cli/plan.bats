@@ -26,6 +26,13 @@ nothing_left()
 	[ -z "$(ls "$SLOTH_HOME/work")" ]
 }
 
+@test "the plan says what comes before the tasks, and no more than what happens" {
+	echo 'workflow.define("w"):config({ validate_before = true, create_snapshot = true, detect_drift = true }) task("a"):command("true")' >w.sloth
+	run sloth run w.sloth --dry-run
+	[ "$status" -eq 0 ]
+	[[ $output == *'The stack is validated first.'*'A snapshot is taken first.'*'Drift is asked for, and not looked for by this version.'* ]]
+}
+
 @test "--dry-run: order, conditions, limits; nothing runs and nothing is left" {
 	release
 	run sloth run release.sloth --dry-run
