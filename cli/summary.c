@@ -85,16 +85,21 @@ static void write_counts(const json_t *counts)
 	}
 }
 
-/* What the run says of itself, and no task has said. */
+/* What the run says of itself, and no task has said: all of it, for it stands in no log. */
 static void print_error(const json_t *summary)
 {
 	const char *error = print_text(summary, "error");
 
 	if (!*error || json_is_true(json_object_get(summary, "error_of_task")))
 		return;
-	fputs("  ", stdout);
-	text_write_safe_n(stdout, error, strcspn(error, "\n"));
-	putchar('\n');
+	while (*error) {
+		size_t line = strcspn(error, "\n");
+
+		fputs("  ", stdout);
+		text_write_safe_n(stdout, error, line);
+		putchar('\n');
+		error += line + (error[line] == '\n');
+	}
 }
 
 void summary_print(const json_t *summary)
