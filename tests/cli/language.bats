@@ -67,3 +67,15 @@ END
 	[[ $output == *"no agent is called 'db-01'"* ]]
 	sloth run far.sloth --delegate-to localhost --task here --quiet
 }
+
+# What the documents of Sloth Runner show, between the arrows as it stands there.
+@test "the workflows of the documents run" {
+	for name in deploy_app production_deploy state_api deploy_control cache balance; do
+		run sloth run "$SLOTH_SOURCE/tests/cli/documents/$name.sloth"
+		echo "$name: $output"
+		[ "$status" -eq 0 ]
+	done
+	[ "$(sloth state get deployment_version --stack production_deploy)" = v2.0.0 ]
+	run sloth run "$SLOTH_SOURCE/tests/cli/documents/module/main.sloth"
+	[ "$status" -eq 0 ]
+}
