@@ -81,8 +81,8 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 		run->file, "stack", *run->stack ? run->stack : NULL, "values",
 		json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options, "workdir",
 		work, "cgroup", *runner->cgroup ? runner->cgroup : NULL, "limits", "max_parallel_tasks",
-		2 * process_cpus(), "memory_bytes",
-		(json_int_t)runner->of->engine->config.max_run_memory, "resume", resume);
+		2 * process_cpus(), "memory_bytes", (json_int_t)runner->of->engine->config.max_run_memory,
+		"resume", resume);
 	if (imports)
 		json_object_set(head, "imports", imports);
 	return runner_send(runner, head, text.data, text.size);

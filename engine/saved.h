@@ -38,8 +38,7 @@ struct saved_version {
 int saved_get(struct engine *engine, int64_t id, struct saved *ret_saved);
 int saved_find(struct engine *engine, const char *name, struct saved *ret_saved);
 /* By name, until `each` returns non-zero. Only those that have a version. */
-int saved_each(
-	struct engine *engine, int (*each)(void *userdata, const struct saved *saved), void *userdata);
+int saved_each(struct engine *engine, int (*each)(void *userdata, const struct saved *saved), void *userdata);
 
 /* The place of a workflow that is being checked: its id is known before it has a version. The caller's, with
  * this mode; found where it is there already. -EDQUOT: he has SAVED_MAX. */

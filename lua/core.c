@@ -296,7 +296,8 @@ static int core_memory_text(lua_State *L)
 
 	lua_settop(L, 1);
 	if (limit && !strcmp(luaL_checkstring(L, 1), "not enough memory"))
-		lua_pushfstring(L, "over the memory limit of %d MB for the Lua code of a run (max_run_memory)",
+		lua_pushfstring(L,
+			"over the memory limit of %d MB for the Lua code of a run (max_run_memory)",
 			(int)(limit >> 20));
 	return 1;
 }

@@ -382,7 +382,8 @@ int metrics_write(struct view *view, const char *line, size_t size)
 		name = command + 7;
 	else if (strcmp(command, "clear") != 0)
 		return fault_set(view->fault, EINVAL,
-			"\"%.100s\" is no command for metrics: there are \"delete NAME\" and \"clear\"", command);
+			"\"%.100s\" is no command for metrics: there are \"delete NAME\" and \"clear\"",
+			command);
 	r = metric_remove(view->engine, view->caller, view->id, name, view->fault, &count);
 	if (r == 0 && name && !count)
 		r = fault_set(view->fault, ENOENT, "the stack has no metric %.100s", name);
