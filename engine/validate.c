@@ -245,16 +245,19 @@ void validate_show(const json_t *report, FILE *out)
 void validate_show_failures(const json_t *report, FILE *out)
 {
 	bool strict = json_is_true(json_object_get(report, "strict"));
+	const char *between = ": ";
 	json_t *result;
 	size_t i;
 
+	/* One line: of a run's error only the first is told. */
 	fputs("validation failed, nothing was run", out);
 	json_array_foreach (json_object_get(report, "results"), i, result) {
 		const char *status = member(result, "status");
 
 		if (strcmp(status, "fail") != 0 && !(strict && !strcmp(status, "warn")))
 			continue;
-		fprintf(out, "\n%s: %s", member(result, "id"), member(result, "message"));
+		fprintf(out, "%s%s: %s", between, member(result, "id"), member(result, "message"));
+		between = "; ";
 		if (*member(result, "advice"))
 			fprintf(out, " (%s)", member(result, "advice"));
 	}
