@@ -185,7 +185,7 @@ static void test_lock(void **state)
 	assert_contains(result("lock"), "my upgrade");
 	assert_string_equal(result("permissions"), "fail: You may not change the stack a");
 	text = SHOWN(validate_show_failures(told, out));
-	assert_contains(text, "validation failed, nothing was run\n");
+	assert_contains(text, "validation failed, nothing was run: ");
 	assert_contains(text, "\nlock: ");
 	assert_null(strstr(text, "disk"));
 }
