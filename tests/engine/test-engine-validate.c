@@ -186,7 +186,7 @@ static void test_lock(void **state)
 	assert_string_equal(result("permissions"), "fail: You may not change the stack a");
 	text = SHOWN(validate_show_failures(told, out));
 	assert_contains(text, "validation failed, nothing was run: ");
-	assert_contains(text, "\nlock: ");
+	assert_contains(text, "; lock: ");
 	assert_null(strstr(text, "disk"));
 }
 
