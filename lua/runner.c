@@ -254,7 +254,7 @@ static void runner_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		workflow_turn(runner->workflow);
 		/* Code that never comes back keeps to itself no more than what it did. */
 		link_flush(&runner->link);
-		more = sched_run(&runner->sched) || runner->workflow->changed;
+		more = sched_run(&runner->sched) || workflow_has_turn(runner->workflow);
 	}
 	if (!more && runner->sched.loop)
 		more = sched_break_deadlock(&runner->sched);

@@ -457,9 +457,14 @@ static void after_tasks(struct workflow *workflow)
 	rollback_begin(workflow);
 }
 
+bool workflow_has_turn(const struct workflow *workflow)
+{
+	return workflow->changed && (workflow->phase == PHASE_TASKS || workflow->phase == PHASE_ALWAYS);
+}
+
 void workflow_turn(struct workflow *workflow)
 {
-	while (workflow->changed && (workflow->phase == PHASE_TASKS || workflow->phase == PHASE_ALWAYS)) {
+	while (workflow_has_turn(workflow)) {
 		workflow->changed = false;
 		start_tasks(workflow);
 		if (workflow->running || workflow->changed || waiting_for_retry(workflow))

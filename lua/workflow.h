@@ -73,6 +73,8 @@ bool workflow_may_start(const struct workflow *workflow);
 
 /* Starts what can start. */
 void workflow_turn(struct workflow *workflow);
+/* Whether there may be something: then the loop must not sleep. */
+bool workflow_has_turn(const struct workflow *workflow);
 
 /* The second one ends also what runs in any case. */
 void workflow_cancel(struct workflow *workflow, int64_t grace_ms);
