@@ -147,6 +147,17 @@ void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct con
 	ev_unref(loop);
 }
 
+void conn_pause(struct conn *conn)
+{
+	ev_io_stop(conn->loop, &conn->readable);
+}
+
+void conn_resume(struct conn *conn)
+{
+	if (conn->fd >= 0)
+		ev_io_start(conn->loop, &conn->readable);
+}
+
 void conn_done(struct conn *conn)
 {
 	if (!conn->loop || conn->dead)

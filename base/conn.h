@@ -35,6 +35,10 @@ struct conn {
 void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct conn_callbacks *callbacks,
 	void *userdata);
 
+/* Reads nothing until conn_resume(): what comes, and the peer's end, waits in the socket. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+
 /* Stops, closes the socket, drops what was not sent. May be called from any callback, and twice. */
 void conn_done(struct conn *conn);
 

@@ -112,6 +112,9 @@ static int start_process(struct runner *runner)
 		return -errno;
 	theirs = fds[1];
 	conn_init(&runner->conn, runners->engine->loop, fds[0], &runner_conn_callbacks, runner);
+	/* The spawner's word of the process comes by another socket; what the process says is heard after it, so
+	 * that nobody is told of a run that a next daemon could not find the process of. */
+	conn_pause(&runner->conn);
 	runner->connected = true;
 	runner->state = RUNNER_LOADING;
 	runner_deadline(runner, LOADING_SECONDS);
@@ -190,6 +193,7 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	}
 	runner->child = true;
 	runner_watch(runner, pid);
+	conn_resume(&runner->conn);
 	if (store_change_begin(engine->store, &change) < 0 || run_get(engine, run_id, &run) < 0 ||
 		run_set_process(engine, run_id, pid, run.secret, run.cgroup) < 0)
 		return;

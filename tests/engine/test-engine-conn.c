@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The event-driven end of a stream of frames. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/conn.h"
+
+struct heard {
+	char text[16];
+	bool closed;
+};
+
+static void heard_frame(struct conn *conn, const struct frame *frame)
+{
+	struct heard *heard = conn->userdata;
+
+	strcat(heard->text, frame->head);
+}
+
+static void heard_closed(struct conn *conn, int error)
+{
+	((struct heard *)conn->userdata)->closed = true;
+	conn_done(conn);
+}
+
+static const struct conn_callbacks callbacks = { heard_frame, heard_closed };
+
+static void test_pause(void **state)
+{
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	struct conn conn, peer;
+	struct heard heard = { 0 }, unused = { 0 };
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	conn_init(&conn, loop, fds[0], &callbacks, &heard);
+	conn_init(&peer, loop, fds[1], &callbacks, &unused);
+	conn_pause(&conn);
+	assert_int_equal(conn_send(&peer, "a", 1, NULL, 0), 0);
+	assert_int_equal(conn_send(&peer, "b", 1, NULL, 0), 0);
+	conn_flush(&peer);
+	conn_done(&peer);
+	ev_run(loop, EVRUN_NOWAIT);
+	ev_run(loop, EVRUN_NOWAIT);
+	assert_string_equal(heard.text, "");
+	assert_false(heard.closed);
+	/* Nothing is lost, and the end comes after what was said. */
+	conn_resume(&conn);
+	while (!heard.closed)
+		ev_run(loop, EVRUN_ONCE);
+	assert_string_equal(heard.text, "ab");
+	conn_resume(&conn); /* of one that is done: nothing */
+	assert_false(ev_is_active(&conn.readable));
+	ev_loop_destroy(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_pause) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
