@@ -147,6 +147,11 @@ void runners_tidy_end(struct runners *runners);
 void runner_limits_init(struct runner *runner);
 void runner_limits_done(struct runner *runner);
 void runner_limit(struct runner *runner, const char *task, int64_t timeout_ms, int64_t within_ms);
+/* By the plan of a run that a former daemon began. A process that does not come back is at its end when a
+ * limit is over, and it has had the time to. */
+void runner_recall_limits(struct runner *runner, const struct run *run);
+/* It came back. */
+void runner_limits_go_on(struct runner *runner);
 /* Asks the process whether its loop turns. False: it was asked already, and has not answered; or there is
  * none. */
 bool runner_ask(struct runner *runner);

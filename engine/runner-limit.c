@@ -13,8 +13,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/try.h"
 
-enum { ANSWER_SECONDS = 5 };
+enum { ANSWER_SECONDS = 5, TASK_GRACE_MS = 10000 };
+
+static const int64_t PLANNED_MS_MAX = INT64_MAX / 8;
 
 static void limits_arm(struct runner *runner, double seconds)
 {
@@ -96,10 +99,12 @@ static void limit_over(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct runner *runner = timer->data;
 	int64_t due;
 
-	if (runner->state != RUNNER_RUNNING || !limits_next(runner, &due))
+	if ((runner->state != RUNNER_RUNNING && runner->state != RUNNER_AWAY) || !limits_next(runner, &due))
 		return;
-	if (!runner->connected) {
-		limits_arm(runner, ANSWER_SECONDS); /* it is away */
+	if (runner->state == RUNNER_AWAY) {
+		kill_stuck(runner); /* who comes back from its loop does so at once */
+	} else if (!runner->connected) {
+		limits_arm(runner, ANSWER_SECONDS);
 	} else if (!runner->asked) {
 		ask(runner);
 		limits_arm(runner, ANSWER_SECONDS);
@@ -131,6 +136,95 @@ void runner_limit(struct runner *runner, const char *task, int64_t timeout_ms, i
 		json_object_del(runner->limits, task);
 	if (!runner->asked)
 		limits_wait(runner);
+}
+
+/* Those of a former daemon's run. */
+
+struct recall {
+	struct runner *runner;
+	json_t *planned;   /* name → the task in the plan */
+	int64_t grace_max; /* of all tasks: what the run's own end may take */
+};
+
+static void limit_recall(struct recall *recall, const char *task, int64_t timeout_ms, int64_t due_ms)
+{
+	if (timeout_ms > 0)
+		json_object_set_new(recall->runner->limits, task,
+			json_pack("[I, I]", (json_int_t)due_ms, (json_int_t)timeout_ms));
+}
+
+/* What a process said, who knows what: within bounds that sums of it stay in. */
+static int64_t planned_ms(const json_t *object, const char *key, int64_t otherwise)
+{
+	const json_t *value = json_object_get(object, key);
+	int64_t ms = json_is_integer(value) ? json_integer_value(value) : otherwise;
+
+	return ms < 0 ? 0 : ms < PLANNED_MS_MAX ? ms : PLANNED_MS_MAX;
+}
+
+/* A try that was going on: the plan says how long it may, its row since when it does. */
+static int recall_task(void *userdata, const struct task *task)
+{
+	struct recall *recall = userdata;
+	const json_t *planned = json_object_get(recall->planned, task->name);
+	int64_t timeout = planned_ms(planned, "timeout_ms", 0);
+	int64_t total = planned_ms(planned, "total_timeout_ms", 0);
+	int64_t grace = planned_ms(planned, "grace_ms", TASK_GRACE_MS), started = task->started_ms;
+	struct try try;
+
+	if (grace > recall->grace_max)
+		recall->grace_max = grace;
+	if (task->status != TASK_RUNNING)
+		return 0;
+	if (try_get(recall->runner->of->engine, task->id, task->tries, &try) == 0)
+		started = try.started_ms;
+	/* What is left of the total is the limit of this try. */
+	if (total && (!timeout || task->started_ms + total < started + timeout))
+		timeout = task->started_ms + total - started;
+	limit_recall(recall, task->name, timeout, started + timeout + grace);
+	return 0;
+}
+
+static json_t *plan_tasks(const json_t *plan)
+{
+	json_t *planned = json_object(), *task;
+	size_t i;
+
+	json_array_foreach (json_object_get(plan, "tasks"), i, task) {
+		const char *name = json_string_value(json_object_get(task, "name"));
+
+		if (name)
+			json_object_set(planned, name, task);
+	}
+	return planned;
+}
+
+void runner_recall_limits(struct runner *runner, const struct run *run)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	json_auto_t *plan = NULL, *planned = NULL;
+	struct recall recall = { .runner = runner };
+	struct engine *engine = runner->of->engine;
+	int64_t timeout, due;
+
+	if (!run->started_ms || run_text(engine, run->id, RUN_PLAN, &text) < 0)
+		return;
+	plan = json_loadb(buffer_text(&text), text.size, 0, NULL);
+	recall.planned = planned = plan_tasks(plan);
+	if (!planned || task_each(engine, run->id, recall_task, &recall) < 0)
+		return;
+	timeout = planned_ms(json_object_get(plan, "limits"), "timeout_ms", 0);
+	limit_recall(&recall, "", timeout, run->started_ms + timeout + recall.grace_max);
+	if (!limits_next(runner, &due))
+		return;
+	due -= time_now_ms();
+	limits_arm(runner, due > ANSWER_SECONDS * 1000 ? (double)due / 1000 : ANSWER_SECONDS);
+}
+
+void runner_limits_go_on(struct runner *runner)
+{
+	runner->asked = false;
+	limits_wait(runner);
 }
 
 bool runner_ask(struct runner *runner)

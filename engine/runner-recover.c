@@ -37,8 +37,10 @@ int runner_take_up(struct runners *runners, uid_t uid, int64_t run_id, const cha
 	log_info("run %lld: its process (pid %d) is back", (long long)run_id, (int)runner->pid);
 	runner_send(runner, json_pack("{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq),
 		NULL, 0);
-	if (runner->state == RUNNER_RUNNING)
+	if (runner->state == RUNNER_RUNNING) {
 		runner_start_again(runner);
+		runner_limits_go_on(runner);
+	}
 	if (runner->cancels)
 		runner_ask_to_end(runner); /* that was said while it was away */
 	else if (runner->state == RUNNER_LOADING)
@@ -104,6 +106,7 @@ int runners_recover(struct runners *runners)
 			log_info("run %lld: waiting for its process (pid %d)", (long long)run.id,
 				(int)run.pid);
 			runner_recall_lock(runner, &run);
+			runner_recall_limits(runner, &run);
 			continue;
 		}
 		log_warning("run %lld: its process died with the former daemon", (long long)run.id);

@@ -198,3 +198,49 @@ stranger()
 @test "in the same boot, a process that began at another time is not the run's" {
 	stranger 1 ''
 }
+
+# stuck NAME CONFIG TASK BEFORE: one task whose code stays in one function of C for ever, once BEFORE (Lua) is done.
+stuck()
+{
+	cat >"$1.sloth" <<END
+workflow.define("$1"):config({ $2 }):tasks({
+	task("bomb"):grace(0)$3:command(function()
+		$4
+		return (("a"):rep(40)):find(("a?"):rep(40) .. ("a"):rep(40) .. "b") == nil
+	end),
+})
+END
+}
+
+# What another than cancel has to end.
+ends_by_its_limit()
+{
+	[ "$(timeout 120 cat "$M/runs/$1/wait")" = "$2" ] || { head "$M/runs/$1/status" "$M/runs/$1/error"; return 1; }
+	eventually no_runners
+}
+
+@test "a process that is stuck when the daemon is killed: the next daemon knows its limits" {
+	stuck task '' ':timeout("3s")' "fs.touch(\"$T/task.now\")"
+	stuck whole 'timeout = "3s"' '' "fs.touch(\"$T/whole.now\")"
+	for name in task whole; do
+		cp "$name.sloth" "$M/runs/"
+		eventually test -e "$name.now"
+	done
+	kill_daemon
+	start_daemon
+	ends_by_its_limit task failed
+	[ "$(cat "$M/runs/task/tasks/bomb/status")" = timed_out ]
+	ends_by_its_limit whole timed_out
+}
+
+@test "a process that is stuck after it came back to a new daemon: its limits are known there" {
+	stuck late '' ':timeout("5s")' "fs.touch(\"$T/now\") os.execute('until [ -e $T/go ]; do sleep 0.05; done')"
+	cp late.sloth "$M/runs/"
+	eventually test -e now
+	kill_daemon
+	start_daemon
+	eventually file_has slothd.log 'is back'
+	touch go
+	ends_by_its_limit late failed
+	[ "$(cat "$M/runs/late/tasks/bomb/status")" = timed_out ]
+}
