@@ -12,8 +12,10 @@
 #include "engine/artifact-file.h"
 #include "engine/run.h"
 
-static void artifact_load(struct query *query, struct artifact *ret_artifact)
+static void artifact_load(struct query *query, void *ret)
 {
+	struct artifact *ret_artifact = ret;
+
 	*ret_artifact = (struct artifact){
 		.id = query_int(query, 0),
 		.run_id = query_int(query, 1),
@@ -26,20 +28,10 @@ static void artifact_load(struct query *query, struct artifact *ret_artifact)
 	snprintf(ret_artifact->path, sizeof(ret_artifact->path), "%s", query_text(query, 3));
 }
 
-static int artifact_one(struct query *query, struct artifact *ret_artifact)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		artifact_load(query, ret_artifact);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
-}
-
 int artifact_get(struct engine *engine, int64_t id, struct artifact *ret_artifact)
 {
 	struct artifact artifact;
-	int r = artifact_one(query_begin(engine->store, SQL_ARTIFACT_GET, "i", id), &artifact);
+	int r = query_one(query_begin(engine->store, SQL_ARTIFACT_GET, "i", id), artifact_load, &artifact);
 
 	if (r == 0 && !artifact.kept_ms)
 		return -ENOENT;
@@ -52,7 +44,8 @@ int artifact_find(struct engine *engine, int64_t run_id, int64_t task_id, const 
 	struct artifact *ret_artifact)
 {
 	struct artifact artifact;
-	int r = artifact_one(query_begin(engine->store, SQL_ARTIFACT_FIND, "is", run_id, path), &artifact);
+	int r = query_one(
+		query_begin(engine->store, SQL_ARTIFACT_FIND, "is", run_id, path), artifact_load, &artifact);
 
 	if (r == 0 && (!artifact.kept_ms || (task_id && artifact.task_id != task_id)))
 		return -ENOENT;
@@ -170,8 +163,8 @@ static int path_free(struct engine *engine, const struct artifact *wanted, struc
 			*p == '/' && p != wanted->path ? (size_t)(p++ - wanted->path) : strlen(wanted->path);
 
 		snprintf(part, sizeof(part), "%.*s", (int)n, wanted->path);
-		r = artifact_one(
-			query_begin(engine->store, SQL_ARTIFACT_FIND, "is", wanted->run_id, part), &other);
+		r = query_one(query_begin(engine->store, SQL_ARTIFACT_FIND, "is", wanted->run_id, part),
+			artifact_load, &other);
 		if (r != -ENOENT)
 			return r < 0 ? r
 				     : refuse_taken(engine, &other, wanted->path, n == strlen(wanted->path),
@@ -179,8 +172,8 @@ static int path_free(struct engine *engine, const struct artifact *wanted, struc
 	}
 	snprintf(part, sizeof(part), "%s/", wanted->path);
 	prefix_end(part, end);
-	r = artifact_one(
-		query_begin(engine->store, SQL_ARTIFACT_BELOW, "iss", wanted->run_id, part, end), &other);
+	r = query_one(query_begin(engine->store, SQL_ARTIFACT_BELOW, "iss", wanted->run_id, part, end),
+		artifact_load, &other);
 	return r == -ENOENT ? 0 : r < 0 ? r : refuse_taken(engine, &other, wanted->path, false, fault);
 }
 
@@ -215,7 +208,7 @@ int artifact_receive(
 	struct engine *engine, int64_t run_id, int64_t id, int64_t offset, const void *data, size_t size)
 {
 	struct artifact artifact;
-	int r = artifact_one(query_begin(engine->store, SQL_ARTIFACT_GET, "i", id), &artifact);
+	int r = query_one(query_begin(engine->store, SQL_ARTIFACT_GET, "i", id), artifact_load, &artifact);
 
 	if (r < 0)
 		return r == -ENOENT ? -EPROTO : r;

@@ -78,36 +78,28 @@ int kv_namespace_create(
 	return 0;
 }
 
-static void namespace_load(struct query *query, struct kv_namespace *ret)
+static void namespace_load(struct query *query, void *ret)
 {
-	*ret = (struct kv_namespace){
+	struct kv_namespace *namespace = ret;
+
+	*namespace = (struct kv_namespace){
 		.id = query_int(query, 0),
 		.uid = (uid_t)query_int(query, 2),
 		.gid = (gid_t)query_int(query, 3),
 		.mode = (mode_t)query_int(query, 4),
 		.updated_ms = query_int(query, 5),
 	};
-	snprintf(ret->name, sizeof(ret->name), "%s", query_text(query, 1));
-}
-
-static int namespace_one(struct query *query, struct kv_namespace *ret)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		namespace_load(query, ret);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+	snprintf(namespace->name, sizeof(namespace->name), "%s", query_text(query, 1));
 }
 
 int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespace *ret)
 {
-	return namespace_one(query_begin(engine->store, SQL_NAMESPACE_FIND, "s", name), ret);
+	return query_one(query_begin(engine->store, SQL_NAMESPACE_FIND, "s", name), namespace_load, ret);
 }
 
 int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret)
 {
-	return namespace_one(query_begin(engine->store, SQL_NAMESPACE_GET, "i", id), ret);
+	return query_one(query_begin(engine->store, SQL_NAMESPACE_GET, "i", id), namespace_load, ret);
 }
 
 static int namespace_make(

@@ -10,8 +10,10 @@
 #include "engine/folder.h"
 #include "engine/lock-table.h"
 
-static void named_lock_load(struct query *query, struct named_lock *ret_lock)
+static void named_lock_load(struct query *query, void *ret)
 {
+	struct named_lock *ret_lock = ret;
+
 	*ret_lock = (struct named_lock){
 		.id = query_int(query, 0),
 		.uid = (uid_t)query_int(query, 2),
@@ -23,24 +25,15 @@ static void named_lock_load(struct query *query, struct named_lock *ret_lock)
 	snprintf(ret_lock->name, sizeof(ret_lock->name), "%s", query_text(query, 1));
 }
 
-static int named_lock_read(struct query *query, struct named_lock *ret_lock)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		named_lock_load(query, ret_lock);
-	query_end(query);
-	return r < 0 ? r : r == 0 ? -ENOENT : 0;
-}
-
 int named_lock_get(struct engine *engine, int64_t id, struct named_lock *ret_lock)
 {
-	return named_lock_read(query_begin(engine->store, SQL_NAMED_LOCK_GET, "i", id), ret_lock);
+	return query_one(query_begin(engine->store, SQL_NAMED_LOCK_GET, "i", id), named_lock_load, ret_lock);
 }
 
 int named_lock_find(struct engine *engine, const char *name, struct named_lock *ret_lock)
 {
-	return named_lock_read(query_begin(engine->store, SQL_NAMED_LOCK_FIND, "s", name), ret_lock);
+	return query_one(
+		query_begin(engine->store, SQL_NAMED_LOCK_FIND, "s", name), named_lock_load, ret_lock);
 }
 
 int named_lock_each(

@@ -25,8 +25,9 @@ static const struct {
 	[RUN_CONFIG] = { "config", ASPECT_DOCUMENTS },
 };
 
-static void run_load(struct query *query, struct run *ret_run)
+static void run_load(struct query *query, void *ret)
 {
+	struct run *ret_run = ret;
 	int status = run_status_parse(query_text(query, 9));
 
 	*ret_run = (struct run){
@@ -60,16 +61,6 @@ static void run_load(struct query *query, struct run *ret_run)
 	snprintf(ret_run->boot_id, sizeof(ret_run->boot_id), "%s", query_text(query, 20));
 	snprintf(ret_run->secret, sizeof(ret_run->secret), "%s", query_text(query, 21));
 	snprintf(ret_run->cgroup, sizeof(ret_run->cgroup), "%s", query_text(query, 28));
-}
-
-static int run_one(struct query *query, struct run *ret_run)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		run_load(query, ret_run);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 /* Ends the query. */
@@ -163,7 +154,7 @@ int run_create(struct engine *engine, struct caller *caller, const char *file, i
 
 int run_get(struct engine *engine, int64_t id, struct run *ret_run)
 {
-	return run_one(query_begin(engine->store, SQL_RUN_GET, "i", id), ret_run);
+	return query_one(query_begin(engine->store, SQL_RUN_GET, "i", id), run_load, ret_run);
 }
 
 int run_each(struct engine *engine, int64_t stack_id, int64_t before,
@@ -192,13 +183,14 @@ int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct
 	struct store *store = engine->store;
 
 	if (stack_id && file)
-		return run_one(
-			query_begin(store, SQL_RUN_LATEST_OF_STACK_FILE, "is", stack_id, file), ret_run);
+		return query_one(query_begin(store, SQL_RUN_LATEST_OF_STACK_FILE, "is", stack_id, file),
+			run_load, ret_run);
 	if (stack_id)
-		return run_one(query_begin(store, SQL_RUN_LATEST_OF_STACK, "i", stack_id), ret_run);
+		return query_one(
+			query_begin(store, SQL_RUN_LATEST_OF_STACK, "i", stack_id), run_load, ret_run);
 	if (file)
-		return run_one(query_begin(store, SQL_RUN_LATEST_OF_FILE, "s", file), ret_run);
-	return run_one(query_begin(store, SQL_RUN_LATEST, ""), ret_run);
+		return query_one(query_begin(store, SQL_RUN_LATEST_OF_FILE, "s", file), run_load, ret_run);
+	return query_one(query_begin(store, SQL_RUN_LATEST, ""), run_load, ret_run);
 }
 
 /* Ends a change of one row: -ENOENT when the statement met none. */

@@ -9,9 +9,11 @@
 #include "base/cleanup.h"
 #include "engine/event.h"
 
-static void saved_load(struct query *query, struct saved *ret)
+static void saved_load(struct query *query, void *ret)
 {
-	*ret = (struct saved){
+	struct saved *saved = ret;
+
+	*saved = (struct saved){
 		.id = query_int(query, 0),
 		.uid = (uid_t)query_int(query, 2),
 		.gid = (gid_t)query_int(query, 3),
@@ -19,27 +21,17 @@ static void saved_load(struct query *query, struct saved *ret)
 		.number = query_int(query, 5),
 		.updated_ms = query_int(query, 6),
 	};
-	snprintf(ret->name, sizeof(ret->name), "%s", query_text(query, 1));
-}
-
-static int saved_one(struct query *query, struct saved *ret)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		saved_load(query, ret);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+	snprintf(saved->name, sizeof(saved->name), "%s", query_text(query, 1));
 }
 
 int saved_get(struct engine *engine, int64_t id, struct saved *ret_saved)
 {
-	return saved_one(query_begin(engine->store, SQL_SAVED_GET, "i", id), ret_saved);
+	return query_one(query_begin(engine->store, SQL_SAVED_GET, "i", id), saved_load, ret_saved);
 }
 
 int saved_find(struct engine *engine, const char *name, struct saved *ret_saved)
 {
-	return saved_one(query_begin(engine->store, SQL_SAVED_FIND, "s", name), ret_saved);
+	return query_one(query_begin(engine->store, SQL_SAVED_FIND, "s", name), saved_load, ret_saved);
 }
 
 int saved_each(struct engine *engine, int (*each)(void *userdata, const struct saved *saved), void *userdata)
@@ -152,9 +144,11 @@ int saved_refuse(struct engine *engine, int64_t id)
 	return r;
 }
 
-static void version_load(struct query *query, struct saved_version *ret)
+static void version_load(struct query *query, void *ret)
 {
-	*ret = (struct saved_version){
+	struct saved_version *version = ret;
+
+	*version = (struct saved_version){
 		.id = query_int(query, 0),
 		.saved_id = query_int(query, 1),
 		.number = query_int(query, 2),
@@ -164,26 +158,17 @@ static void version_load(struct query *query, struct saved_version *ret)
 	};
 }
 
-static int version_one(struct query *query, struct saved_version *ret)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		version_load(query, ret);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
-}
-
 int saved_version_get(struct engine *engine, int64_t id, struct saved_version *ret_version)
 {
-	return version_one(query_begin(engine->store, SQL_SAVED_VERSION_GET, "i", id), ret_version);
+	return query_one(
+		query_begin(engine->store, SQL_SAVED_VERSION_GET, "i", id), version_load, ret_version);
 }
 
 int saved_version_find(
 	struct engine *engine, int64_t saved_id, int64_t number, struct saved_version *ret_version)
 {
-	return version_one(
-		query_begin(engine->store, SQL_SAVED_VERSION_FIND, "ii", saved_id, number), ret_version);
+	return query_one(query_begin(engine->store, SQL_SAVED_VERSION_FIND, "ii", saved_id, number),
+		version_load, ret_version);
 }
 
 int saved_version_each(struct engine *engine, int64_t saved_id,

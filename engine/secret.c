@@ -10,8 +10,10 @@
 #include "engine/event.h"
 #include "engine/seal.h"
 
-static void secret_load(struct query *query, struct secret *ret_secret)
+static void secret_load(struct query *query, void *ret)
 {
+	struct secret *ret_secret = ret;
+
 	*ret_secret = (struct secret){
 		.id = query_int(query, 0),
 		.uid = (uid_t)query_int(query, 2),
@@ -22,24 +24,14 @@ static void secret_load(struct query *query, struct secret *ret_secret)
 	snprintf(ret_secret->name, sizeof(ret_secret->name), "%s", query_text(query, 1));
 }
 
-static int secret_one(struct query *query, struct secret *ret_secret)
-{
-	CLEANUP(query_endp) struct query *owned = query;
-	int r = query_step(owned);
-
-	if (r > 0)
-		secret_load(owned, ret_secret);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
-}
-
 int secret_find(struct engine *engine, const char *name, struct secret *ret_secret)
 {
-	return secret_one(query_begin(engine->store, SQL_SECRET_FIND, "s", name), ret_secret);
+	return query_one(query_begin(engine->store, SQL_SECRET_FIND, "s", name), secret_load, ret_secret);
 }
 
 int secret_get(struct engine *engine, int64_t id, struct secret *ret_secret)
 {
-	return secret_one(query_begin(engine->store, SQL_SECRET_GET, "i", id), ret_secret);
+	return query_one(query_begin(engine->store, SQL_SECRET_GET, "i", id), secret_load, ret_secret);
 }
 
 int secret_each(

@@ -364,8 +364,10 @@ int snapshot_unpin(struct engine *engine, struct caller *caller, int64_t name_id
 				       "{s:I, s:s}", "version", (json_int_t)name.number, "name", name.name));
 }
 
-static void name_load(struct query *query, struct snapshot_name *ret_name)
+static void name_load(struct query *query, void *ret)
 {
+	struct snapshot_name *ret_name = ret;
+
 	*ret_name = (struct snapshot_name){
 		.id = query_int(query, 0),
 		.stack_id = query_int(query, 1),
@@ -376,25 +378,16 @@ static void name_load(struct query *query, struct snapshot_name *ret_name)
 	snprintf(ret_name->name, sizeof(ret_name->name), "%s", query_text(query, 2));
 }
 
-static int name_one(struct query *query, struct snapshot_name *ret_name)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		name_load(query, ret_name);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
-}
-
 int snapshot_name_find(
 	struct engine *engine, int64_t stack_id, const char *name, struct snapshot_name *ret_name)
 {
-	return name_one(query_begin(engine->store, SQL_SNAPSHOT_NAME_FIND, "is", stack_id, name), ret_name);
+	return query_one(query_begin(engine->store, SQL_SNAPSHOT_NAME_FIND, "is", stack_id, name), name_load,
+		ret_name);
 }
 
 int snapshot_name_get(struct engine *engine, int64_t id, struct snapshot_name *ret_name)
 {
-	return name_one(query_begin(engine->store, SQL_SNAPSHOT_NAME_GET, "i", id), ret_name);
+	return query_one(query_begin(engine->store, SQL_SNAPSHOT_NAME_GET, "i", id), name_load, ret_name);
 }
 
 int snapshot_name_each(struct engine *engine, int64_t stack_id,

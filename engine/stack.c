@@ -38,8 +38,10 @@ static enum stack_status status_parse(const char *name)
 	return STACK_FAILED; /* the schema's CHECK knows the same words */
 }
 
-static void stack_load(struct query *query, struct stack *ret_stack)
+static void stack_load(struct query *query, void *ret)
 {
+	struct stack *ret_stack = ret;
+
 	*ret_stack = (struct stack){
 		.id = query_int(query, 0),
 		.uid = (uid_t)query_int(query, 2),
@@ -55,24 +57,14 @@ static void stack_load(struct query *query, struct stack *ret_stack)
 	snprintf(ret_stack->name, sizeof(ret_stack->name), "%s", query_text(query, 1));
 }
 
-static int stack_one(struct query *query, struct stack *ret_stack)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		stack_load(query, ret_stack);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
-}
-
 int stack_get(struct engine *engine, int64_t id, struct stack *ret_stack)
 {
-	return stack_one(query_begin(engine->store, SQL_STACK_GET, "i", id), ret_stack);
+	return query_one(query_begin(engine->store, SQL_STACK_GET, "i", id), stack_load, ret_stack);
 }
 
 int stack_find(struct engine *engine, const char *name, struct stack *ret_stack)
 {
-	return stack_one(query_begin(engine->store, SQL_STACK_FIND, "s", name), ret_stack);
+	return query_one(query_begin(engine->store, SQL_STACK_FIND, "s", name), stack_load, ret_stack);
 }
 
 int stack_each(struct engine *engine, const char *after,

@@ -12,8 +12,10 @@
 #include "engine/stack.h"
 #include "engine/version.h"
 
-static void tag_load(struct query *query, struct tag *ret_tag)
+static void tag_load(struct query *query, void *ret)
 {
+	struct tag *ret_tag = ret;
+
 	*ret_tag = (struct tag){
 		.id = query_int(query, 0),
 		.stack_id = query_int(query, 1),
@@ -22,16 +24,6 @@ static void tag_load(struct query *query, struct tag *ret_tag)
 	};
 	snprintf(ret_tag->name, sizeof(ret_tag->name), "%s", query_text(query, 3));
 	snprintf(ret_tag->stack, sizeof(ret_tag->stack), "%s", query_text(query, 4));
-}
-
-static int tag_one(struct query *query, struct tag *ret_tag)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		tag_load(query, ret_tag);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 static int tags_of(struct query *query, int (*each)(void *userdata, const struct tag *tag), void *userdata)
@@ -51,12 +43,12 @@ static int tags_of(struct query *query, int (*each)(void *userdata, const struct
 
 int tag_get(struct engine *engine, int64_t id, struct tag *ret_tag)
 {
-	return tag_one(query_begin(engine->store, SQL_TAG_GET, "i", id), ret_tag);
+	return query_one(query_begin(engine->store, SQL_TAG_GET, "i", id), tag_load, ret_tag);
 }
 
 int tag_find(struct engine *engine, int64_t stack_id, const char *name, struct tag *ret_tag)
 {
-	return tag_one(query_begin(engine->store, SQL_TAG_FIND, "is", stack_id, name), ret_tag);
+	return query_one(query_begin(engine->store, SQL_TAG_FIND, "is", stack_id, name), tag_load, ret_tag);
 }
 
 int tag_each(struct engine *engine, int64_t stack_id, int (*each)(void *userdata, const struct tag *tag),
@@ -69,7 +61,8 @@ int tag_bearer_find(
 	struct engine *engine, struct caller *caller, int64_t word_id, const char *stack, struct tag *ret_tag)
 {
 	struct tag tag;
-	int r = tag_one(query_begin(engine->store, SQL_TAG_FIND_BEARER, "is", word_id, stack), &tag);
+	int r = query_one(
+		query_begin(engine->store, SQL_TAG_FIND_BEARER, "is", word_id, stack), tag_load, &tag);
 
 	if (r == 0 && !stack_visible(engine, caller, tag.stack_id))
 		r = -ENOENT;

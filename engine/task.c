@@ -10,8 +10,9 @@
 #include "engine/try.h"
 #include "engine/transition.h"
 
-static void task_load(struct query *query, struct task *ret_task)
+static void task_load(struct query *query, void *ret)
 {
+	struct task *ret_task = ret;
 	int status = task_status_parse(query_text(query, 4));
 
 	*ret_task = (struct task){
@@ -27,16 +28,6 @@ static void task_load(struct query *query, struct task *ret_task)
 		.log_json_size = query_int(query, 10),
 	};
 	snprintf(ret_task->name, sizeof(ret_task->name), "%s", query_text(query, 3));
-}
-
-static int task_one(struct query *query, struct task *ret_task)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		task_load(query, ret_task);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 int task_add(struct engine *engine, int64_t run_id, int position, const char *name, int64_t *ret_id)
@@ -64,12 +55,12 @@ int task_add(struct engine *engine, int64_t run_id, int position, const char *na
 
 int task_get(struct engine *engine, int64_t id, struct task *ret_task)
 {
-	return task_one(query_begin(engine->store, SQL_TASK_GET, "i", id), ret_task);
+	return query_one(query_begin(engine->store, SQL_TASK_GET, "i", id), task_load, ret_task);
 }
 
 int task_find(struct engine *engine, int64_t run_id, const char *name, struct task *ret_task)
 {
-	return task_one(query_begin(engine->store, SQL_TASK_FIND, "is", run_id, name), ret_task);
+	return query_one(query_begin(engine->store, SQL_TASK_FIND, "is", run_id, name), task_load, ret_task);
 }
 
 int task_each(struct engine *engine, int64_t run_id, int (*each)(void *userdata, const struct task *task),

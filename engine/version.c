@@ -245,8 +245,10 @@ static int version_count(struct engine *engine, struct caller *caller, int64_t s
 	return r;
 }
 
-static void item_load(struct query *query, struct version_item *ret_item)
+static void item_load(struct query *query, void *ret)
 {
+	struct version_item *ret_item = ret;
+
 	*ret_item = (struct version_item){
 		.id = query_int(query, 0),
 		.stack_id = query_int(query, 1),
@@ -256,16 +258,6 @@ static void item_load(struct query *query, struct version_item *ret_item)
 		.content_id = query_int(query, 6),
 	};
 	snprintf(ret_item->name, sizeof(ret_item->name), "%s", query_text(query, 3));
-}
-
-static int item_one(struct query *query, struct version_item *ret_item)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		item_load(query, ret_item);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 int version_item_each(struct engine *engine, int64_t stack_id, int64_t number, enum version_kind kind,
@@ -297,9 +289,9 @@ int version_item_each(struct engine *engine, int64_t stack_id, int64_t number, e
 int version_item_next(struct engine *engine, int64_t stack_id, int64_t number, enum version_kind kind,
 	const char *name, struct version_item *ret_item)
 {
-	return item_one(
+	return query_one(
 		query_begin(engine->store, SQL_ITEM_NEXT, "isis", stack_id, kind_names[kind], number, name),
-		ret_item);
+		item_load, ret_item);
 }
 
 int version_changed_each(struct engine *engine, int64_t stack_id, int64_t low, int64_t high,
@@ -319,16 +311,16 @@ int version_changed_each(struct engine *engine, int64_t stack_id, int64_t low, i
 
 int version_item_get(struct engine *engine, int64_t id, struct version_item *ret_item)
 {
-	return item_one(query_begin(engine->store, SQL_ITEM_GET, "i", id), ret_item);
+	return query_one(query_begin(engine->store, SQL_ITEM_GET, "i", id), item_load, ret_item);
 }
 
 /* The newest row of that name, also of one that is gone. */
 static int item_last(struct engine *engine, int64_t stack_id, enum version_kind kind, const char *name,
 	int64_t number, struct version_item *ret_item)
 {
-	return item_one(
+	return query_one(
 		query_begin(engine->store, SQL_ITEM_AT, "issi", stack_id, kind_names[kind], name, number),
-		ret_item);
+		item_load, ret_item);
 }
 
 int version_item_find(struct engine *engine, int64_t stack_id, enum version_kind kind, const char *name,

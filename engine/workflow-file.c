@@ -7,26 +7,18 @@
 #include "base/cleanup.h"
 #include "engine/run.h"
 
-static void file_load(struct query *query, struct workflow_file *ret)
+static void file_load(struct query *query, void *ret)
 {
-	*ret = (struct workflow_file){
+	struct workflow_file *file = ret;
+
+	*file = (struct workflow_file){
 		.id = query_int(query, 0),
 		.stack_id = query_int(query, 1),
 		.run_id = query_int(query, 2),
 		.uid = (uid_t)query_int(query, 4),
 		.updated_ms = query_int(query, 5),
 	};
-	snprintf(ret->name, sizeof(ret->name), "%s", query_text(query, 3));
-}
-
-static int file_one(struct query *query, struct workflow_file *ret)
-{
-	int r = query_step(query);
-
-	if (r > 0)
-		file_load(query, ret);
-	query_end(query);
-	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+	snprintf(file->name, sizeof(file->name), "%s", query_text(query, 3));
 }
 
 static void folder_note(struct engine *engine, int64_t stack_id)
@@ -62,12 +54,12 @@ int workflow_file_set(struct engine *engine, int64_t stack_id, const char *name,
 
 int workflow_file_find(struct engine *engine, int64_t stack_id, const char *name, struct workflow_file *ret)
 {
-	return file_one(query_begin(engine->store, SQL_WORKFLOW_FIND, "is", stack_id, name), ret);
+	return query_one(query_begin(engine->store, SQL_WORKFLOW_FIND, "is", stack_id, name), file_load, ret);
 }
 
 int workflow_file_get(struct engine *engine, int64_t id, struct workflow_file *ret)
 {
-	return file_one(query_begin(engine->store, SQL_WORKFLOW_GET, "i", id), ret);
+	return query_one(query_begin(engine->store, SQL_WORKFLOW_GET, "i", id), file_load, ret);
 }
 
 int workflow_file_each(struct engine *engine, int64_t stack_id,

@@ -265,6 +265,16 @@ void query_end(struct query *query)
 	sqlite3_clear_bindings(query->stmt);
 }
 
+int query_one(struct query *query, void (*load)(struct query *query, void *ret), void *ret)
+{
+	int r = query_step(query);
+
+	if (r > 0)
+		load(query, ret);
+	query_end(query);
+	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
 int store_run(struct store *store, enum statement statement, const char *types, ...)
 {
 	CLEANUP(query_endp) struct query *query = NULL;

@@ -99,6 +99,10 @@ static inline void query_endp(struct query **query)
 	query_end(*query);
 }
 
+/* The first row, as `load` makes it into what `ret` points to, and the query's end. -ENOENT, and `ret`
+ * untouched, when there is none. */
+int query_one(struct query *query, void (*load)(struct query *query, void *ret), void *ret);
+
 /* Runs a statement that gives no rows, or whose first row's first integer is wanted. The row variant gives
  * -ENOENT when there is no row. */
 int store_run(struct store *store, enum statement statement, const char *types, ...);
