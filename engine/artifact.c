@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -204,16 +205,34 @@ int artifact_add(struct engine *engine, const struct artifact *wanted, struct ar
 	return 0;
 }
 
-int artifact_receive(
-	struct engine *engine, int64_t run_id, int64_t id, int64_t offset, const void *data, size_t size)
+int artifact_coming(struct engine *engine, int64_t run_id, int64_t id, struct artifact *ret_artifact)
 {
 	struct artifact artifact;
 	int r = query_one(query_begin(engine->store, SQL_ARTIFACT_GET, "i", id), artifact_load, &artifact);
 
 	if (r < 0)
 		return r == -ENOENT ? -EPROTO : r;
-	if (artifact.run_id != run_id || artifact.kept_ms || offset != artifact.received || !size ||
-		(int64_t)size > artifact.size - artifact.received)
+	if (artifact.run_id != run_id || artifact.kept_ms)
+		return -EPROTO;
+	*ret_artifact = artifact;
+	return 0;
+}
+
+int artifact_narrow(struct engine *engine, const struct artifact *artifact)
+{
+	return store_run(engine->store, SQL_ARTIFACT_SET_MODE, "ii", artifact->id,
+		(int64_t)(artifact->mode & S_IRWXU));
+}
+
+int artifact_receive(
+	struct engine *engine, int64_t run_id, int64_t id, int64_t offset, const void *data, size_t size)
+{
+	struct artifact artifact;
+	int r = artifact_coming(engine, run_id, id, &artifact);
+
+	if (r < 0)
+		return r;
+	if (offset != artifact.received || !size || (int64_t)size > artifact.size - artifact.received)
 		return -EPROTO;
 	r = artifact_file_write(engine, &artifact, data, size);
 	return r < 0 ? r : store_run(engine->store, SQL_ARTIFACT_RECEIVED, "ii", id, offset + (int64_t)size);

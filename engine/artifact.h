@@ -42,6 +42,11 @@ int artifact_sum(struct engine *engine, int64_t run_id, struct artifact_sum *ret
 int artifact_add(struct engine *engine, const struct artifact *wanted, struct artifact_sum *sum,
 	struct fault *fault, int64_t *ret_id);
 
+/* One of the run whose bytes are coming. -EPROTO: there is none. */
+int artifact_coming(struct engine *engine, int64_t run_id, int64_t id, struct artifact *ret_artifact);
+/* Only its owner may read it, from now on. In a change. */
+int artifact_narrow(struct engine *engine, const struct artifact *artifact);
+
 /* Bytes of it, in order; the last ones put it on disk. In a change. -EPROTO when they are not what was
  * announced, or not of this run. */
 int artifact_receive(

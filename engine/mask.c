@@ -196,6 +196,11 @@ bool mask_knows(const struct mask *mask, const char *value, size_t size)
 	return true;
 }
 
+size_t mask_reach(const struct mask *mask)
+{
+	return mask->count ? mask->patterns[0].size : 0;
+}
+
 /* Each text and number in a value, until one gives something else than 0. */
 static int leaves_each(
 	const json_t *value, int (*each)(void *userdata, const char *text, size_t size), void *userdata)

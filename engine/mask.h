@@ -30,6 +30,9 @@ int mask_add(struct mask *mask, const char *value, size_t size);
 /* All texts and numbers in it. */
 int mask_add_json(struct mask *mask, const json_t *value);
 
+/* The bytes of the longest spelling: a value that stands over the edge of two parts of a text is found with
+ * that many but one of the first. */
+size_t mask_reach(const struct mask *mask);
 bool mask_hits(const struct mask *mask, const char *text, size_t size);
 bool mask_hits_json(const struct mask *mask, const json_t *value);
 

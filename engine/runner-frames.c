@@ -293,9 +293,13 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 
 static int apply_artifact(struct runner *runner, json_t *head, const struct frame *frame)
 {
-	return artifact_receive(runner->of->engine, runner->run_id,
-		json_integer_value(json_object_get(head, "id")),
-		json_integer_value(json_object_get(head, "offset")), frame->body, frame->body_size);
+	int64_t id = json_integer_value(json_object_get(head, "id"));
+	int r = runner_guard_artifact(runner, id, frame->body, frame->body_size);
+
+	return r < 0 ? r
+		     : artifact_receive(runner->of->engine, runner->run_id, id,
+			       json_integer_value(json_object_get(head, "offset")), frame->body,
+			       frame->body_size);
 }
 
 static int apply_rollback(struct runner *runner, json_t *head, const struct frame *frame)

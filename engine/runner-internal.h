@@ -205,6 +205,9 @@ bool runner_knows(struct runner *runner, const json_t *value);
 json_t *runner_masked(struct runner *runner, json_t *value);
 /* The same for what a workflow can put words into, in the head of a frame. */
 void runner_mask_frame(struct runner *runner, json_t *head);
+/* Bytes of a file that a task keeps, which come next: one that has something in it that was handed to the run
+ * is its owner's alone from then on, and the task's log says so. Its bytes stay as they are. In a change. */
+int runner_guard_artifact(struct runner *runner, int64_t id, const char *data, size_t size);
 /* A `log` frame. What may be the beginning of a value is held back until its task says more, or ends. */
 int runner_log(struct runner *runner, json_t *head, int64_t task_id, const char *text, size_t size);
 /* `task` NULL: all of the run. */

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/artifact.h"
 #include "engine/mask.h"
 #include "engine/runner-internal.h"
 #include "engine/seal.h"
@@ -289,6 +291,73 @@ int runner_log_end(struct runner *runner, const char *task)
 		held_free(held);
 	}
 	return r;
+}
+
+/* With the end of what has come before: a value may stand over the edge. */
+static int artifact_tells(struct runner *runner, const struct artifact *artifact, const char *data,
+	size_t size, bool *ret_tells)
+{
+	CLEANUP(buffer_wipe) struct buffer text = { 0 };
+	size_t before = mask_reach(runner->mask);
+	ssize_t n;
+	int r;
+
+	if ((int64_t)before > artifact->received)
+		before = (size_t)artifact->received;
+	r = buffer_reserve(&text, before + size);
+	if (r < 0)
+		return r;
+	n = artifact_read(
+		runner->of->engine, artifact, artifact->received - (int64_t)before, text.data, before);
+	if (n < 0)
+		return (int)n;
+	text.size = (size_t)n;
+	r = buffer_append(&text, data, size);
+	if (r == 0)
+		*ret_tells = mask_hits(runner->mask, text.data, text.size);
+	return r;
+}
+
+static int warn_of_artifact(struct runner *runner, const struct artifact *artifact)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	struct engine *engine = runner->of->engine;
+	struct task task;
+	int r = task_get(engine, artifact->task_id, &task);
+	const struct log_origin origin = {
+		.task_id = artifact->task_id, .try = task.tries, .stream = "log", .time_ms = time_now_ms()
+	};
+
+	if (r == 0)
+		r = buffer_append_text(&text, "warning: the artifact ");
+	if (r == 0)
+		r = runner->mask ? mask_text(runner->mask, artifact->path, strlen(artifact->path), false,
+					   &text, NULL)
+				 : buffer_append_text(&text, SEAL_SHOWN);
+	if (r == 0)
+		r = buffer_append_text(
+			&text, " has a secret in it that the run was handed: only its owner may read it\n");
+	return r < 0 ? r : log_append(engine, runner->run_id, &origin, text.data, text.size);
+}
+
+int runner_guard_artifact(struct runner *runner, int64_t id, const char *data, size_t size)
+{
+	struct engine *engine = runner->of->engine;
+	bool tells = load_mask(runner) < 0;
+	struct artifact artifact;
+	int r;
+
+	if (!tells && !runner->mask)
+		return 0;
+	r = artifact_coming(engine, runner->run_id, id, &artifact);
+	if (r < 0 || !(artifact.mode & (S_IRWXG | S_IRWXO)))
+		return r;
+	if (!tells)
+		r = artifact_tells(runner, &artifact, data, size, &tells);
+	if (r < 0 || !tells)
+		return r;
+	r = artifact_narrow(engine, &artifact);
+	return r < 0 ? r : warn_of_artifact(runner, &artifact);
 }
 
 int runner_forget_secrets(struct runner *runner)

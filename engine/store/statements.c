@@ -411,6 +411,7 @@ const char *const statements[SQL_COUNT] = {
 	[SQL_ARTIFACT_SUM] = "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM artifacts WHERE run_id = $1",
 	[SQL_ARTIFACT_RUN] = "SELECT run_id FROM artifacts WHERE id = $1",
 	[SQL_ARTIFACT_RECEIVED] = "UPDATE artifacts SET received = $2 WHERE id = $1",
+	[SQL_ARTIFACT_SET_MODE] = "UPDATE artifacts SET mode = $2 WHERE id = $1",
 	[SQL_ARTIFACT_MISSING] = "SELECT COUNT(*) FROM artifacts WHERE task_id = $1 AND received < size",
 	[SQL_ARTIFACT_KEEP] = "UPDATE artifacts SET kept_ms = $2 WHERE task_id = $1 AND kept_ms = 0",
 	[SQL_ARTIFACT_DROP] = "DELETE FROM artifacts WHERE task_id = $1 AND kept_ms = 0",

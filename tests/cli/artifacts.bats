@@ -123,6 +123,42 @@ END
 	[ "$(sloth ls /runs/1/artifacts)" = g ]
 }
 
+# Its permissions, as the tree shows them.
+mode_of()
+{
+	sloth ls -l "/runs/1/artifacts/$1" | grep -oE '^[-d]([r-][w-][x-]){3}'
+}
+
+@test "one that has a secret in it is its owner's alone, and the log says so" {
+	printf 'hunter22hunter22' | sloth secrets set password
+	flow a <<'END'
+task("t"):command(function()
+	local value = secret.get("password")
+	fs.write("plain", "nothing in it\n")
+	fs.write("config", "user=app\npassword=" .. value .. "\n")
+	fs.write("edge", ("x"):rep(262144 - 7) .. value .. ("y"):rep(300000))
+	fs.write("encoded", "a" .. crypto.base64_encode(value))
+	fs.write(value, "nothing\n")
+	fs.write("mine", value)
+	exec.run("chmod 600 mine; chmod 755 config")
+end):artifacts("*")
+task("after"):consumes("t/config"):command("cat config; ls -l config | cut -c 1-10")
+END
+	[ "$status" -eq 0 ]
+	[ "$(mode_of plain)" = -r--r--r-- ]
+	[ "$(mode_of '***')" = -r--r--r-- ]
+	for name in config edge encoded mine; do
+		[[ $(mode_of $name) == -r-[x-]------ ]] || { echo "$name: $(mode_of $name)"; false; }
+	done
+	# As it is: a part of a file is not replaced, and who consumes it gets what was kept.
+	sloth cat /runs/1/artifacts/edge | grep -q 'xhunter22hunter22y'
+	[ "$(sloth cat /runs/1/tasks/after/log)" = $'user=app\npassword=***\n-rwx------' ]
+	log=$(sloth cat /runs/1/tasks/t/log)
+	[ "$(grep -c 'has a secret in it that the run was handed: only its owner may read it' <<<"$log")" -eq 3 ]
+	[[ $log == *'warning: the artifact config has a secret'* && $log == *'the artifact edge has'* && $log != *hunter22* ]]
+	[[ $log != *plain* ]]
+}
+
 @test "a retry of what failed has the artifacts of tasks that are kept" {
 	cat >a.sloth <<END
 task("build"):command("head -c 600000 /dev/zero >f; echo built >>$PWD/built"):artifacts("f")
