@@ -20,7 +20,9 @@
 enum {
 	READY_FD = 3,	       /* the daemon's end of the pipe on which it says that it serves */
 	READY_WAIT_MS = 30000, /* a migration of a large database may come first */
-	RIVAL_WAIT_MS = 10000, /* for the daemon that another client has just started */
+	RIVAL_WAIT_MS = 30000, /* for the daemon that another client has just started */
+	RIVAL_TRY_MS = 20,     /* between two looks whether it serves */
+	RIVAL_START_MS = 640,  /* at most, between two tries to start one, if that one was just ending */
 };
 
 void start_program(char *ret_path, size_t size)
@@ -159,7 +161,7 @@ static int start_once(const struct place *place, struct fault *fault)
 
 int start_connect(const struct place *place, bool may_start, struct fault *fault)
 {
-	int64_t deadline = 0;
+	int64_t deadline = 0, next_start = 0, rest = RIVAL_TRY_MS;
 
 	for (;;) {
 		int fd = place_connect(place);
@@ -170,13 +172,18 @@ int start_connect(const struct place *place, bool may_start, struct fault *fault
 			return connect_fault(place, fd, fault);
 		if (!may_start)
 			return fault_set(fault, ENOTCONN, "no daemon answers at %s", place->socket);
-		fd = start_once(place, fault);
-		if (fd)
-			return fd;
+		/* Many clients that start daemons all the time would keep the one from serving. */
+		if (time_now_ms() >= next_start) {
+			fd = start_once(place, fault);
+			if (fd)
+				return fd;
+			next_start = time_now_ms() + rest;
+			rest = rest * 2 < RIVAL_START_MS ? rest * 2 : RIVAL_START_MS;
+		}
 		deadline = deadline ? deadline : time_now_ms() + RIVAL_WAIT_MS;
 		if (time_now_ms() >= deadline)
 			return fault_set(fault, EIO, "another daemon has %s, but does not answer at %s",
 				place->home, place->socket);
-		nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = RIVAL_TRY_MS * 1000 * 1000 }, NULL);
 	}
 }

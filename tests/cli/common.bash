@@ -40,8 +40,8 @@ END
 # Waits until a command succeeds; for what happens a moment later.
 eventually()
 {
-	local i
-	for ((i = 0; i < 200; i++)); do
+	local end=$((SECONDS + 120))
+	while ((SECONDS < end)); do
 		"$@" >/dev/null 2>&1 && return 0
 		read -rt 0.05 <> <(:) || :
 	done

@@ -182,7 +182,7 @@ END
 	run -1 sloth run odd.sloth --junit report.xml
 	[[ $output == *$': odd.sloth:3: first\n'* ]]
 	python3 -c 'import xml.etree.ElementTree as t; f = t.parse("report.xml").getroot().find(".//failure"); assert f.get("message").endswith("first") and "\n  second" in f.text, t.tostring(f)'
-	workflow slow.sloth 'sleep 60'
+	workflow slow.sloth 'exec sleep 1000'
 	set -m
 	sloth run slow.sloth --quiet --junit slow.xml &
 	local pid=$!

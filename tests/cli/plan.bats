@@ -154,7 +154,20 @@ nothing_left()
 	[[ $output == *'--pick asks on a terminal'*'--task NAME'* ]]
 	nothing_left
 	command -v script >/dev/null || skip 'no script(1)'
-	pick() { (sleep 0.5; printf '%s\n' "$1") | script -qec "sloth run release.sloth --pick" /dev/null; }
+	mkfifo keys
+	# pick ANSWER: given when it is asked for.
+	pick()
+	{
+		script -qec "sloth run release.sloth --pick" /dev/null <keys >asked 2>&1 3>&- &
+		local pid=$! result=0
+		exec 7>keys
+		eventually grep -q 'Run which of them?' asked
+		printf '%s\n' "$1" >&7
+		wait $pid || result=$?
+		exec 7>&-
+		cat asked
+		return $result
+	}
 	run pick '1-2 lint'
 	[[ $output == *'1'*'build'*'Compile'*'Run which of them?'* ]]
 	run sloth cat /runs/1/status.json

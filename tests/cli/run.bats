@@ -90,7 +90,7 @@ END
 }
 
 @test "Ctrl-C cancels the run: exit 15" {
-	workflow long.sloth 'echo begun; sleep 60'
+	workflow long.sloth 'echo begun; exec sleep 1000'
 	set -m
 	sloth run long.sloth >out 2>err &
 	pid=$!
@@ -107,7 +107,7 @@ END
 }
 
 @test "a run that is killed with its terminal goes on" {
-	workflow short.sloth 'sleep 1; echo done'
+	workflow short.sloth "until [ -e $PWD/go ]; do sleep 0.05; done; echo done"
 	set -m
 	sloth run short.sloth >out 2>&1 &
 	pid=$!
@@ -115,6 +115,7 @@ END
 	eventually sloth cat /runs/short/status
 	kill -HUP "$pid"
 	wait "$pid" || :
+	touch go
 	[ "$(sloth cat /runs/short/wait)" = success ]
 }
 
@@ -137,18 +138,19 @@ END
 }
 
 @test "a daemon that dies under a run: the command finds the next one and sees the end" {
-	workflow long.sloth 'sleep 3; echo over'
+	workflow long.sloth "until [ -e $PWD/go ]; do sleep 0.05; done; echo over"
 	sloth run long.sloth >out 2>err &
 	pid=$!
 	eventually bash -c '[ "$(sloth cat /runs/long/tasks/work/status)" = running ]'
 	kill -9 "$(daemon_pid)"
+	touch go
 	wait "$pid"
 	cat out
 	grep -q 'success' out
 }
 
 @test "a second Ctrl-C ends what ignores the first one" {
-	workflow deaf.sloth 'trap "" TERM INT; for i in $(seq 600); do sleep 0.1; done'
+	workflow deaf.sloth 'trap "" TERM INT; while :; do sleep 0.1; done'
 	set -m
 	sloth run deaf.sloth >out 2>err &
 	pid=$!

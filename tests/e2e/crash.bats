@@ -100,12 +100,12 @@ counted()
 	done
 	# What was accepted is there, and comes to an end; what began began once.
 	for i in $(cat accepted 2>/dev/null); do
-		status=$(timeout 60 cat "$M/runs/r$i/wait")
+		status=$(timeout 300 cat "$M/runs/r$i/wait")
 		[[ $status =~ ^(success|interrupted)$ ]] || { echo "r$i: $status"; false; }
 		[ "$status" = interrupted ] || grep -qx "$i" begun
 	done
 	for run in "$M"/runs/[0-9]*; do
-		timeout 60 cat "$run/wait" >/dev/null
+		timeout 300 cat "$run/wait" >/dev/null
 	done
 	for stack in "$M"/stacks/*; do
 		[ ! -e "$stack/lock" ] || [ "$(cat "$stack/lock")" = unlocked ]

@@ -64,7 +64,7 @@ changed()
 
 @test "nano" {
 	document
-	TERM=vt100 timeout 60 python3 - "$M/stacks/prod/values.yaml" <<-'END'
+	TERM=vt100 timeout 300 python3 - "$M/stacks/prod/values.yaml" <<-'END'
 		import os, pty, re, select, sys
 		pid, fd = pty.fork()
 		if pid == 0:

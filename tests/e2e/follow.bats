@@ -64,9 +64,9 @@ END
 @test "tail -F, tail -f by poll, and cat of a pipe that is closed early" {
 	make_steps
 	eventually test -e "$M/runs/latest/events.json"
-	timeout 60 tail -n +1 -F "$M/runs/latest/events.json" >events 2>/dev/null &
+	timeout 300 tail -n +1 -F "$M/runs/latest/events.json" >events 2>/dev/null &
 	local by_name=$!
-	timeout 60 tail -n +1 -f "$M/runs/latest/tasks/step-2/log.json" >lines &
+	timeout 300 tail -n +1 -f "$M/runs/latest/tasks/step-2/log.json" >lines &
 	local by_handle=$!
 	touch go-1
 	eventually grep -q '"from":"pending".*"task":"step-2"' events

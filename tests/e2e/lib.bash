@@ -72,8 +72,8 @@ kill_daemon()
 
 wait_for_end()
 {
-	local i state
-	for ((i = 0; i < 600; i++)); do
+	local state end=$((SECONDS + 120))
+	while ((SECONDS < end)); do
 		state=$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) || return 0
 		[ "$state" != Z ] || return 0
 		pause
@@ -156,8 +156,8 @@ other=1 # "daemon" in Debian
 # Waits until a command succeeds; for what happens a moment later.
 eventually()
 {
-	local i
-	for ((i = 0; i < 400; i++)); do
+	local end=$((SECONDS + 120))
+	while ((SECONDS < end)); do
 		"$@" >/dev/null 2>&1 && return 0
 		pause
 	done

@@ -52,7 +52,7 @@ free_port()
 }
 
 @test "the demo" {
-	run timeout 240 bash "$SLOTH_SOURCE/examples/demo.bash" "$SLOTH_BUILD" "$SLOTH_SOURCE/examples"
+	run timeout 1200 bash "$SLOTH_SOURCE/examples/demo.bash" "$SLOTH_BUILD" "$SLOTH_SOURCE/examples"
 	[ "$status" -eq 0 ] || { echo "$output"; false; }
 	[[ $output == *'It works'* ]]
 	[[ $output == *'Device or resource busy'* ]]

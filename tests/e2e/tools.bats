@@ -58,10 +58,10 @@ stack()
 
 @test "grep -r finds what stands anywhere, and ends" {
 	stack
-	run timeout 60 grep -rl 'The web shop' "$M/stacks"
+	run timeout 300 grep -rl 'The web shop' "$M/stacks"
 	[ "$status" -eq 0 ]
 	[[ $output == *"$M/stacks/prod/description"* ]]
-	run timeout 60 grep -r --include=status success "$M/runs"
+	run timeout 300 grep -r --include=status success "$M/runs"
 	[ "$status" -eq 0 ]
 }
 
@@ -113,7 +113,7 @@ stack()
 @test "poll wakes a reader of a stream, and one that waits for a run" {
 	script slow.sloth "echo first; until [ -e $T/go ]; do sleep 0.05; done; echo second"
 	cp slow.sloth "$M/runs/"
-	timeout 60 python3 - "$M/runs/slow/log" >seen 3>&- <<-'END' &
+	timeout 300 python3 - "$M/runs/slow/log" >seen 3>&- <<-'END' &
 		import os, select, sys
 		fd = os.open(sys.argv[1], os.O_RDONLY)
 		poll = select.poll()
