@@ -33,6 +33,7 @@ void spawn_raise_files(void);
 
 enum spawn_step { SPAWN_BIRTH, SPAWN_USER, SPAWN_WORKDIR, SPAWN_PROGRAM };
 
-/* In a process group of its own, with no signal blocked, handled or ignored. 0, or -errno of the step that
- * failed; the program is being executed when this returns. */
+/* In a process group of its own, with no signal blocked or handled, and SIGPIPE not ignored (the only one
+ * that a runner ignores). 0, or -errno of the step that failed; the program is being executed when this
+ * returns. */
 int spawn(const struct spawn *spawn, pid_t *ret_pid, enum spawn_step *ret_step);

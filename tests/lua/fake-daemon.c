@@ -9,7 +9,8 @@
  * values, options, resume, imports: JSON. parallel, memory: limits. dir: the run's directory (default: a new
  * one, removed at the end). cancel, again, break, deny: text; when a printed line contains it, the run is
  * cancelled (again with grace 0: any second time), the socket is broken and taken up again, or taken up with
- * an error. grace: milliseconds. noack: 1: nothing is acknowledged until the run has finished.
+ * an error. grace: milliseconds. noack: 1: nothing is acknowledged until the run has finished. leave: 1: the
+ * run is cancelled instead of started, and the daemon goes away until the runner sleeps.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@
 
 static struct {
 	const char *values, *options, *resume, *imports, *parallel, *memory, *dir, *cancel, *again, *break_at,
-		*deny, *grace, *noack;
+		*deny, *grace, *noack, *leave;
 } args = { .grace = "10000" };
 
 static const struct {
@@ -49,8 +50,10 @@ static const struct {
 	{ "deny", &args.deny },
 	{ "grace", &args.grace },
 	{ "noack", &args.noack },
+	{ "leave", &args.leave },
 };
 
+static pid_t runner_pid;
 static int daemon_fd, listen_fd;
 static char socket_path[256];
 static json_t *kv, *outputs;
@@ -74,7 +77,8 @@ static void send_json(json_t *head, const char *body, size_t size)
 	json_decref(head);
 }
 
-static void take_up(bool deny)
+/* Leaves the runner alone until it comes again. */
+static void hear_again(void)
 {
 	struct buffer buffer = { 0 };
 	struct frame frame;
@@ -88,10 +92,52 @@ static void take_up(bool deny)
 		(int)json_integer_value(json_object_get(head, "run")));
 	json_decref(head);
 	buffer_done(&buffer);
+}
+
+static void take_up(bool deny)
+{
+	hear_again();
 	if (deny)
 		send_json(json_pack("{ss ss}", "errno", "ESTALE", "text", "the run is over"), NULL, 0);
 	else
 		send_json(json_pack("{ss sI}", "op", "taken_up", "seq", applied), NULL, 0);
+}
+
+/* Whether it is seen asleep. One that spins never is, however long one looks. */
+static bool runner_sleeps(void)
+{
+	char path[64], text[512] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)runner_pid);
+	for (int looks = 0; looks < 2000; looks++) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		const char *state = n > 0 ? strrchr(text, ')') : NULL;
+
+		close(fd);
+		if (state && !strncmp(state, ") S", 3))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* It has come once without being taken up: so it has read all that was said before. */
+static void leave(void)
+{
+	send_json(json_pack("{ss sI}", "op", "cancel", "grace_ms", (json_int_t)atoi(args.grace)), NULL, 0);
+	hear_again();
+	close(daemon_fd);
+	daemon_fd = -1;
+	printf("the runner %s\n", runner_sleeps() ? "sleeps" : "spins");
+	take_up(false);
+}
+
+static void start(void)
+{
+	send_json(json_pack("{ss ss si s{ss ss ss}}", "op", "start", "stack", "prod", "token", 5, "env",
+			  "SLOTH_RUN", "42", "SLOTH_STACK", "prod", "SLOTH_LOCK_TOKEN", "5"),
+		NULL, 0);
 }
 
 static bool matches(const char *line, const char **pattern)
@@ -285,9 +331,7 @@ static void on_frame(const struct frame *frame)
 	if (!strcmp(op, "call"))
 		answer(head);
 	if (!strcmp(op, "loaded"))
-		send_json(json_pack("{ss ss si s{ss ss ss}}", "op", "start", "stack", "prod", "token", 5,
-				  "env", "SLOTH_RUN", "42", "SLOTH_STACK", "prod", "SLOTH_LOCK_TOKEN", "5"),
-			NULL, 0);
+		args.leave ? leave() : start();
 	over = !strcmp(op, "refused") || !strcmp(op, "finished");
 	if (over)
 		status = !strcmp(op, "refused") ? 3 : strcmp(text_of(head, "status"), "success") != 0;
@@ -390,7 +434,6 @@ int main(int argc, char **argv)
 	char dir[] = "/tmp/fake-daemon-XXXXXX", command[300];
 	bool own_dir;
 	int ended = 0;
-	pid_t pid;
 
 	if (argc < 3)
 		return fprintf(stderr, "usage: fake-daemon RUNNER FILE [NAME=VALUE …]\n"), 99;
@@ -402,11 +445,11 @@ int main(int argc, char **argv)
 	kv = json_object();
 	outputs = json_object();
 	listen_at(args.dir);
-	pid = start_runner(argv[1]);
+	runner_pid = start_runner(argv[1]);
 	send_run(argv[2]);
 	while (frame_receive(daemon_fd, &buffer, &frame) == 0)
 		on_frame(&frame);
-	waitpid(pid, &ended, 0);
+	waitpid(runner_pid, &ended, 0);
 	if (WIFSIGNALED(ended) || WEXITSTATUS(ended)) {
 		printf("runner ended with status %d\n", ended);
 		status = 90;
