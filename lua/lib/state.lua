@@ -36,6 +36,7 @@ local lock_kinds = { name = "string", timeout = "any?", ttl = "any?" }
 
 -- true; or nil, the sentence, the errno's name.
 local function acquire(fn, args)
+	core.acts("state." .. fn)
 	local timeout = args.timeout
 	args.timeout = nil
 	args.ttl_ms = args.ttl_ms or 0

@@ -109,7 +109,8 @@ END
 @test "a run that is killed with its terminal goes on" {
 	workflow short.sloth "until [ -e $PWD/go ]; do sleep 0.05; done; echo done"
 	set -m
-	sloth run short.sloth >out 2>&1 &
+	# (These tests may have been started by nohup.)
+	env --default-signal=HUP sloth run short.sloth >out 2>&1 &
 	pid=$!
 	set +m
 	eventually sloth cat /runs/short/status
