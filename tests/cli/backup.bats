@@ -261,3 +261,22 @@ db.commit()' "$SLOTH_HOME/sloth.db"
 	eventually bash -c '[ "$(sloth backup list --json | grep -c "\"kind\": \"daily\"")" -le 2 ]'
 	[ "$(sloth backup list --json | grep -c '"kind": "manual"')" -eq 1 ]
 }
+
+@test "artifacts are not in a backup: what is left of their files is there after a restore" {
+	printf 'task("t"):command("printf %%s $SLOTH_RUN >f"):artifacts("f")\n' >a.sloth
+	for run in 1 2; do
+		sloth run a.sloth
+	done
+	sloth backup create
+	sloth run a.sloth
+	rm -r "$SLOTH_HOME/artifacts/2"
+	sloth backup restore --force latest
+	[ "$(sloth cat /runs/1/artifacts/f)" = 1 ]
+	# Its row came back, its bytes did not; of run 3 the backup knows nothing.
+	[ "$(sloth ls /runs/2/artifacts)" = f ]
+	run -13 sloth cat /runs/2/artifacts/f
+	run ! sloth ls /runs/3
+	[ "$(ls "$SLOTH_HOME/artifacts")" = 1 ]
+	sloth run a.sloth
+	[ "$(sloth cat /runs/3/artifacts/f)" = 3 ]
+}
