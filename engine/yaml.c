@@ -12,7 +12,12 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-enum { DEPTH_MAX = 64, NODES_MAX = 100000, LINE_PATH_MAX = 512 };
+enum {
+	DEPTH_MAX = 64,
+	NODES_MAX = 100000,
+	REPEATED_MAX = 16 << 20, /* bytes of texts and keys that aliases may repeat */
+	LINE_PATH_MAX = 512,
+};
 
 struct parser {
 	yaml_parser_t yaml;
@@ -23,6 +28,7 @@ struct parser {
 	bool wants_marks;
 	char path[LINE_PATH_MAX];
 	int nodes;
+	size_t repeated; /* bytes, by aliases */
 };
 
 /* A value, and with wants_marks where what is below it stands (else NULL): for each key or item [line,
@@ -197,7 +203,11 @@ static int count_nodes(struct parser *parser, const json_t *value, yaml_mark_t m
 		return parse_fault(parser, mark, "more than 100,000 values", NULL);
 	if (depth > DEPTH_MAX)
 		return parse_fault(parser, mark, "nested deeper than 64 levels", NULL);
+	parser->repeated += json_string_length(value);
+	if (parser->repeated > REPEATED_MAX)
+		return parse_fault(parser, mark, "aliases repeat more than 16 MiB of text", NULL);
 	json_object_foreach ((json_t *)value, key, item) {
+		parser->repeated += strlen(key);
 		r = count_nodes(parser, item, mark, depth + 1);
 		if (r < 0)
 			return r;

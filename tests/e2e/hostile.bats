@@ -62,3 +62,28 @@ load lib
 	[ "$(cat "$M/runs/1/wait")" = failed ]
 	[ -z "$(cat "$M/stacks/prod/outputs")" ]
 }
+
+@test "a circle of aliases, and aliases that would be millions of values: refused at each door, with line and column" {
+	mkdir "$M/stacks/prod"
+	printf 'workflow: &a\n  description: *a\n' >circle.yaml
+	echo 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]' >bomb.yaml
+	for i in 1 2 3 4 5 6 7 8; do
+		printf 'a%d: &a%d [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n' $i $i | sed "s/b/a$((i - 1))/g" >>bomb.yaml
+	done
+	for name in circle bomb; do
+		case $name in
+		circle) what='2:16: no anchor of that name above: a' ;;
+		bomb) what='more than 100,000 values' ;;
+		esac
+		for door in "runs/$name.yaml" "stacks/prod/runs/$name.yaml" "workflows/$name.yaml" stacks/prod/values.yaml stacks/prod/config.yaml; do
+			refused 'Invalid argument' cp $name.yaml "$M/$door"
+			says "$what"
+			file_has "$M/error" ".yaml:"
+		done
+		echo 'task("t"):command("true")' >plain.sloth
+		refused "$what" sloth run --values $name.yaml plain.sloth
+		refused "$what" sloth run --dry-run --values $name.yaml plain.sloth
+		refused "$what" sloth run --dry-run $name.yaml
+	done
+	[ "$(cat "$M/health")" = ok ]
+}

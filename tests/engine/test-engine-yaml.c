@@ -74,26 +74,117 @@ static void test_refusals(void **state)
 	}
 }
 
-static void test_bombs(void **state)
+/* The ways to read a text, which all have to refuse the same. */
+
+static int parse_plain(const char *text, size_t size, struct fault *fault)
+{
+	json_auto_t *value = NULL;
+
+	return yaml_parse("f", text, size, fault, &value);
+}
+
+static int parse_with_lines(const char *text, size_t size, struct fault *fault)
+{
+	json_auto_t *value = NULL, *lines = NULL;
+
+	return yaml_parse_lines("f", text, size, fault, &value, &lines);
+}
+
+static int parse_with_marks(const char *text, size_t size, struct fault *fault)
+{
+	json_auto_t *value = NULL, *marks = NULL;
+
+	return yaml_parse_marks("f", text, size, fault, &value, &marks);
+}
+
+static int parse_config(const char *text, size_t size, struct fault *fault)
+{
+	struct config config;
+
+	config_init(&config);
+	return config_parse(&config, "f", text, size, fault);
+}
+
+static int (*const readers[])(const char *text, size_t size, struct fault *fault) = { parse_plain,
+	parse_with_lines, parse_with_marks, parse_config };
+
+static void refused_by_all(const char *text, size_t size, const char *part)
+{
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		struct fault fault = { 0 };
+
+		assert_int_equal(readers[i](text, size, &fault), -EINVAL);
+		assert_contains(fault.text, part);
+	}
+}
+
+static void test_circles(void **state)
+{
+	static const struct {
+		const char *yaml, *part;
+	} rows[] = {
+		{ "&a [*a]", "f:1:5: no anchor of that name above: a" },
+		{ "&a {b: *a}", "f:1:8: no anchor" },
+		{ "a: &a\n  - x\n  - b: [1, *a]\n", "f:3:12: no anchor" },
+		{ "a: &a [*b]\nb: &b [*a]\n", "f:1:8: no anchor of that name above: b" },
+		{ "a: &a\n  <<: *a\n", "f:2:7: no anchor" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		refused_by_all(rows[i].yaml, strlen(rows[i].yaml), rows[i].part);
+}
+
+/* `width` aliases a line, each of the line before; `first` is what the first line has. */
+static void bomb(struct buffer *ret_text, const char *first, int lines, int width)
+{
+	char text[64];
+
+	buffer_truncate(ret_text, 0);
+	buffer_append_text(ret_text, "a0: &a0 ");
+	buffer_append_text(ret_text, first);
+	for (int i = 1; i <= lines; i++) {
+		snprintf(text, sizeof(text), "\na%d: &a%d [*a%d", i, i, i - 1);
+		buffer_append_text(ret_text, text);
+		for (int j = 1; j < width; j++) {
+			snprintf(text, sizeof(text), ", *a%d", i - 1);
+			buffer_append_text(ret_text, text);
+		}
+		buffer_append_text(ret_text, "]");
+	}
+	buffer_append_text(ret_text, "\n");
+}
+
+/* Few values, but long ones: texts, and keys. */
+static void test_long_bombs(void **state)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	struct fault fault = { 0 };
-	json_t *value;
-	char line[256];
+	CLEANUP(cleanup_free) char *first = malloc((1 << 20) + 64);
 
-	buffer_append_text(&text, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
-	for (int i = 1; i < 10; i++) {
-		snprintf(line, sizeof(line), "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i,
-			i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
-		buffer_append_text(&text, line);
-	}
-	assert_int_equal(yaml_parse("f", text.data, text.size, &fault, &value), -EINVAL);
-	assert_contains(fault.text, "more than 100,000 values");
+	memset(first, 'x', 1 << 20);
+	strcpy(first + (1 << 20), "");
+	bomb(&text, first, 1, 17);
+	refused_by_all(text.data, text.size, "f:2:90: aliases repeat more than 16 MiB of text");
+	bomb(&text, first, 1, 16);
+	assert_int_equal(parse_with_marks(text.data, text.size, &(struct fault){ 0 }), 0);
+	memcpy(first, "{? ", 3);
+	strcpy(first + (1 << 20), " : 1}");
+	bomb(&text, first, 3, 4);
+	refused_by_all(text.data, text.size, "f:3:25: aliases repeat more than 16 MiB of text");
+}
+
+static void test_many_bombs(void **state)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+
+	bomb(&text, "[x,x,x,x,x,x,x,x,x,x]", 9, 9);
+	refused_by_all(text.data, text.size, "f:6:");
+	refused_by_all(text.data, text.size, "more than 100,000 values");
+	bomb(&text, "x", 80, 1);
+	refused_by_all(text.data, text.size, "f:65:12: nested deeper than 64 levels");
 	buffer_truncate(&text, 0);
 	for (int i = 0; i < 5000; i++)
 		buffer_append_text(&text, "[");
-	assert_int_equal(yaml_parse("f", text.data, text.size, &fault, &value), -EINVAL);
-	assert_contains(fault.text, "deeper than 64");
+	refused_by_all(text.data, text.size, "f:1:66: nested deeper than 64 levels");
 }
 
 static int parse(struct config *config, const char *text, struct fault *fault)
@@ -173,7 +264,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_circles),
+		cmocka_unit_test(test_long_bombs),
+		cmocka_unit_test(test_many_bombs),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_config_of_one_stack),
 		cmocka_unit_test(test_config_refusals),
