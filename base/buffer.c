@@ -35,7 +35,14 @@ int buffer_reserve(struct buffer *buffer, size_t size)
 
 int buffer_append(struct buffer *buffer, const void *data, size_t size)
 {
-	return buffer_store(buffer, buffer->size, data, size);
+	/* Most are small, and there is room. */
+	if (buffer->size + size < buffer->size || buffer->size + size >= buffer->capacity)
+		return buffer_store(buffer, buffer->size, data, size);
+	if (size)
+		memcpy(buffer->data + buffer->size, data, size);
+	buffer->size += size;
+	buffer->data[buffer->size] = '\0';
+	return 0;
 }
 
 int buffer_append_text(struct buffer *buffer, const char *text)

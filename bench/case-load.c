@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading and planning a workflow, by a runner from its start, beside the Lua interpreter that runs the same
- * file with words that only remember what they were given. */
+/* Loading and planning a workflow, by a runner of the spawner as the daemon has it, beside the Lua interpreter that
+ * runs the same file with words that only remember what they were given. Both begin with a new process. */
 #include <jansson.h>
-#include <libgen.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -17,6 +14,7 @@
 #include "base/frame.h"
 #include "bench/measure.h"
 #include "bench/server.h"
+#include "engine/spawner.h"
 
 static const char stub[] = "local meta = {}\n"
 			   "local function new(name) return setmetatable({ name = name }, meta) end\n"
@@ -28,8 +26,30 @@ static const char stub[] = "local meta = {}\n"
 			   "workflow = { define = new }\n";
 
 struct load {
-	char *runner, *script, *file, *text;
+	struct spawner *spawner;
+	struct ev_loop *loop;
+	pid_t pid; /* of the runner that was started last */
+	char *work, *script, *file, *text;
+	char program[4200];
 };
+
+static void started(void *userdata, int64_t run_id, pid_t pid)
+{
+	struct load *load = userdata;
+
+	load->pid = pid;
+}
+
+static void exited(void *userdata, pid_t pid, int status)
+{
+}
+
+static void died(void *userdata)
+{
+	die("the spawner is gone");
+}
+
+static const struct spawner_callbacks spawner_callbacks = { started, exited, died };
 
 /* What the daemon sends; `loaded` is the answer. */
 static void load_once(void *data)
@@ -39,27 +59,30 @@ static void load_once(void *data)
 				   "\"/nowhere\", \"values\": {}, "
 				   "\"options\": {}, \"resume\": null, \"stack\": null, "
 				   "\"limits\": {\"max_parallel_tasks\": 4, \"memory_bytes\": 536870912}}";
-	const char *argv[] = { load->runner, NULL };
 	CLEANUP(buffer_done) struct buffer buffer = { 0 };
-	posix_spawn_file_actions_t actions;
 	struct frame frame;
 	int fds[2];
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		die("socketpair failed");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fds[1], 3);
-	if (posix_spawn(&pid, load->runner, &actions, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
-		die("%s can't be started", load->runner);
-	posix_spawn_file_actions_destroy(&actions);
+	load->pid = 0;
+	if (spawner_spawn(load->spawner, &(struct spawn){ .run_id = 1,
+						 .uid = geteuid(),
+						 .gid = getegid(),
+						 .program = load->program,
+						 .work = load->work,
+						 .mark = "SLOTH_BENCH=1",
+						 .cgroup = "",
+						 .fd = fds[1] }) < 0)
+		die("%s can't be started", load->program);
 	close(fds[1]);
 	frame_send(fds[0], head, strlen(head), load->text, strlen(load->text));
 	if (frame_receive(fds[0], &buffer, &frame) < 0 || !strstr(frame.head, "\"loaded\""))
 		die("%s does not load: %s", load->file, frame.head);
+	while (!load->pid)
+		ev_run(load->loop, EVRUN_NOWAIT);
+	kill(load->pid, SIGKILL);
 	close(fds[0]);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 }
 
 static void interpret_once(void *data)
@@ -72,10 +95,10 @@ static void interpret_once(void *data)
 
 static void compare_load(const struct bench *bench, int count, double aim)
 {
-	CLEANUP(cleanup_free) char *directory = strdup(bench->slothd);
 	CLEANUP(cleanup_free) char *name = text_of("load-%d", count);
 	CLEANUP(cleanup_free) char *script = NULL;
-	struct load load = { .runner = text_of("%s/../lua/sloth-runner", dirname(directory)),
+	struct load load = { .loop = ev_loop_new(EVFLAG_AUTO),
+		.work = text_of("%s/load-%d", bench->directory, count),
 		.script = text_of("%s/load-%d.lua", bench->directory, count),
 		.file = text_of("%s.sloth", name),
 		.text = text_of("local tasks = {}\n"
@@ -89,6 +112,10 @@ static void compare_load(const struct bench *bench, int count, double aim)
 
 	script = text_of("%s%s", stub, load.text);
 	file_write(load.script, script);
+	spawner_find_program(load.program, sizeof(load.program));
+	if (!load.loop || spawner_start(&load.spawner) < 0)
+		die("the spawner can't be started");
+	spawner_attach(load.spawner, load.loop, &spawner_callbacks, &load);
 	compare(&(struct comparison){ .name = name,
 		.against = "lua5.4 with the same file",
 		.unit = "us",
@@ -97,7 +124,9 @@ static void compare_load(const struct bench *bench, int count, double aim)
 		.samples = 50,
 		.ours = { load_once, &load },
 		.floor = { interpret_once, &load } });
-	free(load.runner);
+	spawner_free(load.spawner);
+	ev_loop_destroy(load.loop);
+	free(load.work);
 	free(load.script);
 	free(load.file);
 	free(load.text);

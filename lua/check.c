@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "lua/json-write.h"
 #include "lua/plan.h"
 #include "lua/runner.h"
 #include "lua/value.h"
@@ -25,16 +26,33 @@ static json_t *verdict(int error, const char *text)
 		value_text(text, strlen(text)));
 }
 
+static json_t *plan_tree(struct workflow *workflow)
+{
+	struct json_write out = { 0 };
+	json_t *plan = NULL;
+
+	json_write_open(&out, '{');
+	if (plan_write(workflow, &out) == 0) {
+		json_write_close(&out, '}');
+		plan = json_loadb(buffer_text(&out.text), out.text.size, 0, NULL);
+	}
+	buffer_done(&out.text);
+	return plan;
+}
+
 static json_t *check_workflow(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	struct fault fault = { 0 };
+	json_t *plan = NULL;
 
 	if (frame->body_size == 0)
 		return json_null();
 	if (runner_load(runner, head, frame, &fault) < 0)
 		return verdict(fault.code, fault.text);
-	return json_pack("{sb sI so*}", "ok", 1, "tasks", (json_int_t)runner->workflow->count, "plan",
-		json_is_true(json_object_get(head, "plan")) ? plan_json(runner->workflow) : NULL);
+	if (json_is_true(json_object_get(head, "plan")))
+		plan = plan_tree(runner->workflow);
+	return json_pack(
+		"{sb sI so*}", "ok", 1, "tasks", (json_int_t)runner->workflow->count, "plan", plan);
 }
 
 static int missing_modules(lua_State *L)

@@ -52,18 +52,10 @@ static int frame_transmit(struct link *link, const struct out_frame *frame)
 		&link->conn, frame->data, frame->head_size, frame->data + frame->head_size, frame->body_size);
 }
 
-static int frame_queue(struct link *link, json_t *head, const void *body, size_t body_size)
+static int text_queue(struct link *link, const char *text, size_t size, const void *body, size_t body_size)
 {
-	CLEANUP(cleanup_free) char *text = NULL;
 	struct out_frame *frame;
-	size_t size;
 
-	if (!head || json_object_set_new(head, "seq", json_integer((json_int_t)link->seq + 1)) < 0)
-		return -ENOMEM;
-	text = json_dumps(head, JSON_COMPACT);
-	if (!text)
-		return -ENOMEM;
-	size = strlen(text);
 	if (size > FRAME_HEAD_MAX)
 		return -EMSGSIZE;
 	frame = malloc(sizeof(*frame) + size + body_size);
@@ -76,6 +68,16 @@ static int frame_queue(struct link *link, json_t *head, const void *body, size_t
 	STAILQ_INSERT_TAIL(&link->frames, frame, link);
 	link->under_way += size + body_size;
 	return link->connected ? frame_transmit(link, frame) : 0;
+}
+
+static int frame_queue(struct link *link, json_t *head, const void *body, size_t body_size)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+
+	if (!head || json_object_set_new(head, "seq", json_integer((json_int_t)link->seq + 1)) < 0)
+		return -ENOMEM;
+	text = json_dumps(head, JSON_COMPACT);
+	return text ? text_queue(link, text, strlen(text), body, body_size) : -ENOMEM;
 }
 
 static int log_flush(struct link *link)
@@ -106,6 +108,17 @@ int link_send_body(struct link *link, json_t *head, const void *body, size_t siz
 int link_send(struct link *link, json_t *head)
 {
 	return link_send_body(link, head, NULL, 0);
+}
+
+int link_send_text(struct link *link, struct buffer *head)
+{
+	char end[48];
+	int r = log_flush(link);
+
+	snprintf(end, sizeof(end), ",\"seq\":%llu}", (unsigned long long)link->seq + 1);
+	if (r == 0)
+		r = buffer_append_text(head, end);
+	return r < 0 ? r : text_queue(link, head->data, head->size, NULL, 0);
 }
 
 static bool log_is_of(const struct link *link, const char *task, int try, const char *stream)

@@ -76,6 +76,8 @@ int link_identify(struct link *link, int64_t run, const char *secret, const char
 /* Numbers and queues a frame. Takes the reference to `head` (NULL: out of memory when it was made). 0 or
  * -errno. */
 int link_send(struct link *link, json_t *head);
+/* The same of a head that is text already: an object, without its last bracket, which is added. */
+int link_send_text(struct link *link, struct buffer *head);
 int link_send_body(struct link *link, json_t *head, const void *body, size_t size);
 
 /* From now on the log of a task says only that it is not kept. */

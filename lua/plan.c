@@ -2,63 +2,83 @@
 /* The plan, from the tables of lib/dsl.lua and the graph. */
 #include "lua/plan.h"
 
+#include <errno.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "lua/json-write.h"
 #include "lua/runner.h"
 #include "lua/value.h"
 #include "lua/workflow.h"
 
-static json_t *text_json(const char *text)
-{
-	return text ? value_text(text, strlen(text)) : json_null();
-}
-
 /* "function, line 12". */
-static json_t *function_json(lua_State *L)
+static void write_function(lua_State *L, struct json_write *out)
 {
 	lua_Debug info;
+	char text[64];
 
 	lua_pushvalue(L, -1);
 	lua_getinfo(L, ">S", &info);
-	return json_sprintf("function, line %d", info.linedefined);
+	snprintf(text, sizeof(text), "function, line %d", info.linedefined);
+	json_write_text(out, text);
 }
 
-/* The value on the top: a condition is { check = … }; what JSON can't say is only said to be there. */
-static json_t *word_json(lua_State *L)
-{
-	const char *error;
-	json_t *value;
+/* Each writes the value on the top. */
 
-	if (lua_type(L, -1) == LUA_TFUNCTION)
-		return function_json(L);
+/* A condition is { check = … }; what JSON can't say is only said to be there. */
+static void write_word(lua_State *L, struct json_write *out)
+{
+	CLEANUP(cleanup_json) json_t *value = NULL;
+	const char *error;
+
+	if (lua_type(L, -1) == LUA_TNUMBER && lua_isinteger(L, -1)) {
+		json_write_integer(out, lua_tointeger(L, -1));
+		return;
+	}
+	if (lua_type(L, -1) == LUA_TFUNCTION) {
+		write_function(L, out);
+		return;
+	}
 	if (lua_type(L, -1) == LUA_TTABLE && lua_getfield(L, -1, "check") != LUA_TNIL) {
-		value = word_json(L);
+		write_word(L, out);
 		lua_pop(L, 1);
-		return value;
+		return;
 	}
 	if (lua_type(L, -1) == LUA_TNIL)
 		lua_pop(L, 1); /* the field of the table */
 	value = value_get(L, -1, &error);
-	return value ? value : json_true();
+	json_write_value(out, value ? value : json_true());
 }
 
-static json_t *retries_json(lua_State *L)
+static void write_retries(lua_State *L, struct json_write *out)
 {
-	json_t *retries = word_json(L);
+	static const char *const fields[] = { "count", "strategy", "base", "cap", "retry_on", "never" };
 
-	json_object_del(retries, "said"); /* lib/flow.lua's own */
-	return retries;
+	json_write_open(out, '{');
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		int type = lua_getfield(L, -1, fields[i]);
+
+		if (type != LUA_TNIL) {
+			json_write_key(out, fields[i]);
+			if (type == LUA_TSTRING)
+				json_write_text(out, lua_tostring(L, -1));
+			else
+				write_word(L, out);
+		}
+		lua_pop(L, 1);
+	}
+	json_write_close(out, '}');
 }
 
 /* Values may be secrets: names do. */
-static json_t *names_json(lua_State *L)
+static void write_names(lua_State *L, struct json_write *out)
 {
-	json_t *list = json_array();
 	lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
 
+	json_write_open(out, '[');
 	for (lua_Integer i = 1; i <= count; i++) {
 		const char *pair, *end;
 
@@ -66,96 +86,125 @@ static json_t *names_json(lua_State *L)
 		pair = lua_tostring(L, -1);
 		end = pair ? strchr(pair, '=') : NULL;
 		if (end)
-			json_array_append_new(list, value_text(pair, (size_t)(end - pair)));
+			json_write_sized_text(out, pair, (size_t)(end - pair));
 		lua_pop(L, 1);
 	}
-	return list;
+	json_write_close(out, ']');
 }
 
 static const struct {
 	const char *field; /* of the task's table */
 	const char *name;  /* in the plan; NULL: the same */
-	json_t *(*get)(lua_State *L);
+	void (*write)(lua_State *L, struct json_write *out);
 } words[] = {
-	{ "abort_if", NULL, word_json },
-	{ "allow_failure", NULL, word_json },
-	{ "always", NULL, word_json },
-	{ "artifacts", NULL, word_json },
-	{ "consumes", NULL, word_json },
-	{ "env", NULL, names_json },
-	{ "grace", "grace_ms", word_json },
-	{ "idempotent", NULL, word_json },
-	{ "priority", NULL, word_json },
-	{ "retries", NULL, retries_json },
-	{ "run_if", NULL, word_json },
-	{ "sensitive", NULL, word_json },
-	{ "tags", NULL, word_json },
-	{ "timeout", "timeout_ms", word_json },
-	{ "total_timeout", "total_timeout_ms", word_json },
-	{ "undo", NULL, word_json },
-	{ "user", NULL, word_json },
-	{ "workdir", NULL, word_json },
+	{ "abort_if", NULL, write_word },
+	{ "allow_failure", NULL, write_word },
+	{ "always", NULL, write_word },
+	{ "artifacts", NULL, write_word },
+	{ "consumes", NULL, write_word },
+	{ "env", NULL, write_names },
+	{ "grace", "grace_ms", write_word },
+	{ "idempotent", NULL, write_word },
+	{ "priority", NULL, write_word },
+	{ "retries", NULL, write_retries },
+	{ "run_if", NULL, write_word },
+	{ "sensitive", NULL, write_word },
+	{ "tags", NULL, write_word },
+	{ "timeout", "timeout_ms", write_word },
+	{ "total_timeout", "total_timeout_ms", write_word },
+	{ "undo", NULL, write_word },
+	{ "user", NULL, write_word },
+	{ "workdir", NULL, write_word },
 };
 
 static const char *const hooks[] = { "pre_hook", "post_hook", "on_success", "on_failure", "on_timeout",
 	"on_retry", "on_complete" };
 
-/* The task's table is on the top. */
-static void add_words(lua_State *L, json_t *row)
+static void write_hooks(lua_State *L, struct json_write *out)
 {
-	json_t *list = NULL;
+	bool first = true;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (lua_getfield(L, -1, words[i].field) != LUA_TNIL)
-			json_object_set_new(
-				row, words[i].name ? words[i].name : words[i].field, words[i].get(L));
-		lua_pop(L, 1);
-	}
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		if (lua_getfield(L, -1, hooks[i]) != LUA_TNIL) {
-			list = list ? list : json_array();
-			json_array_append_new(list, json_string(hooks[i]));
+		bool there = lua_getfield(L, -1, hooks[i]) != LUA_TNIL;
+
+		lua_pop(L, 1);
+		if (!there)
+			continue;
+		if (first) {
+			json_write_key(out, "hooks");
+			json_write_open(out, '[');
+		}
+		first = false;
+		json_write_text(out, hooks[i]);
+	}
+	if (!first)
+		json_write_close(out, ']');
+}
+
+/* The task's table is on the top. */
+static void write_words(lua_State *L, struct json_write *out)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (lua_getfield(L, -1, words[i].field) != LUA_TNIL) {
+			json_write_key(out, words[i].name ? words[i].name : words[i].field);
+			words[i].write(L, out);
 		}
 		lua_pop(L, 1);
 	}
-	if (list)
-		json_object_set_new(row, "hooks", list);
+	write_hooks(L, out);
 }
 
-static json_t *task_names(const struct workflow *workflow, const int *numbers, size_t count)
+static void write_member(struct json_write *out, const char *key, const char *text)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_string(workflow->tasks[numbers[i]].name));
-	return list;
+	json_write_key(out, key);
+	json_write_text(out, text);
 }
 
-static json_t *task_json(struct workflow *workflow, const struct task *task, int order, int level)
+static void write_number(struct json_write *out, const char *key, int64_t number)
+{
+	json_write_key(out, key);
+	json_write_integer(out, number);
+}
+
+static void write_tasks(struct json_write *out, const char *key, const struct workflow *workflow,
+	const int *numbers, size_t count)
+{
+	json_write_key(out, key);
+	json_write_open(out, '[');
+	for (size_t i = 0; i < count; i++)
+		json_write_text(out, workflow->tasks[numbers[i]].name);
+	json_write_close(out, ']');
+}
+
+/* `order`: 0 for one that is left out. */
+static void write_task(
+	struct json_write *out, struct workflow *workflow, const struct task *task, int order, int level)
 {
 	lua_State *L = workflow->runner->vm.L;
-	json_t *row =
-		json_pack("{ss so so si so}", "name", task->name, "description", text_json(task->description),
-			"depends", task_names(workflow, task->depends, task->depends_count), "line",
-			task->line, "command", text_json(task->command));
 
-	if (!row)
-		return NULL;
+	json_write_open(out, '{');
+	write_member(out, "name", task->name);
+	write_member(out, "description", task->description);
+	write_tasks(out, "depends", workflow, task->depends, task->depends_count);
+	write_number(out, "line", task->line);
+	write_member(out, "command", task->command);
 	if (task->after_failure_count)
-		json_object_set_new(row, "next_if_fail",
-			task_names(workflow, task->after_failure, task->after_failure_count));
+		write_tasks(out, "next_if_fail", workflow, task->after_failure, task->after_failure_count);
 	if (order) {
-		json_object_set_new(row, "order", json_integer(order));
-		json_object_set_new(row, "level", json_integer(level));
+		write_number(out, "order", order);
+		write_number(out, "level", level);
 	} else {
-		json_object_set_new(row, "selected", json_false());
+		json_write_key(out, "selected");
+		json_write_bool(out, false);
 	}
-	if (task->delegate)
-		json_object_set(row, "delegate_to", task->delegate);
+	if (task->delegate) {
+		json_write_key(out, "delegate_to");
+		json_write_value(out, task->delegate);
+	}
 	lua_rawgeti(L, LUA_REGISTRYINDEX, task->spec);
-	add_words(L, row);
+	write_words(L, out);
 	lua_pop(L, 1);
-	return row;
+	json_write_close(out, '}');
 }
 
 /* As if one task ran at a time and all went well; what runs after a failure comes where it would then. What
@@ -216,13 +265,18 @@ static void rehearsal_done(struct rehearsal *rehearsal)
 	free(rehearsal->level);
 }
 
-/* From the last task of the longest way back to its first. */
-static json_t *longest_way(const struct rehearsal *rehearsal)
+/* From the last task of the longest way back to its first, and told from the first. */
+static void write_longest_way(struct json_write *out, const struct rehearsal *rehearsal)
 {
 	const struct workflow *workflow = rehearsal->workflow;
-	json_t *list = json_array();
+	CLEANUP(cleanup_free) int *way = calloc(workflow->count + 1, sizeof(*way));
+	size_t first = workflow->count;
 	int at = -1;
 
+	if (!way) {
+		out->failed = true;
+		return;
+	}
 	for (size_t i = 0; i < workflow->count; i++)
 		if (workflow->tasks[i].selected && (at < 0 || rehearsal->level[i] > rehearsal->level[at]))
 			at = (int)i;
@@ -231,44 +285,50 @@ static json_t *longest_way(const struct rehearsal *rehearsal)
 		int before = -1;
 
 		if (workflow->tasks[at].selected)
-			json_array_insert_new(list, 0, json_string(workflow->tasks[at].name));
+			way[--first] = at;
 		for (size_t i = 0; i < node->depends_count && before < 0; i++)
 			if (rehearsal->level[node->depends[i]] == rehearsal->level[at] - 1)
 				before = node->depends[i];
 		at = before;
 	}
-	return list;
+	write_tasks(out, "critical_path", workflow, way + first, workflow->count - first);
 }
 
-static json_t *limits_json(const struct workflow *workflow)
+static void write_limits(struct json_write *out, const struct workflow *workflow)
 {
 	static const char *const policies[] = { [POLICY_STOP] = "stop",
 		[POLICY_CONTINUE] = "continue",
 		[POLICY_CANCEL] = "cancel",
 		[POLICY_ROLLBACK] = "rollback" };
-	const char *policy = (size_t)workflow->policy < sizeof(policies) / sizeof(policies[0])
-				     ? policies[workflow->policy]
-				     : NULL;
 
-	return json_pack("{si sI ss*}", "max_parallel_tasks", workflow->max_parallel, "timeout_ms",
-		(json_int_t)workflow->timeout_ms, "on_failure", policy);
+	json_write_key(out, "limits");
+	json_write_open(out, '{');
+	write_number(out, "max_parallel_tasks", workflow->max_parallel);
+	write_number(out, "timeout_ms", workflow->timeout_ms);
+	write_member(out, "on_failure", policies[workflow->policy]);
+	json_write_close(out, '}');
 }
 
-json_t *plan_json(struct workflow *workflow)
+int plan_write(struct workflow *workflow, struct json_write *out)
 {
 	CLEANUP(rehearsal_done) struct rehearsal rehearsal = { .workflow = workflow };
-	json_t *tasks;
 
 	if (rehearsal_run(&rehearsal) < 0)
-		return NULL;
-	tasks = json_array();
+		return -ENOMEM;
+	write_member(out, "workflow", workflow->name);
+	write_member(out, "stack", workflow->stack);
+	write_member(out, "description", workflow->description);
+	write_member(out, "version", workflow->version);
+	json_write_key(out, "config");
+	json_write_value(out, workflow->config);
+	write_number(out, "lock_wait_ms", workflow->lock_wait_ms);
+	write_limits(out, workflow);
+	write_longest_way(out, &rehearsal);
+	json_write_key(out, "tasks");
+	json_write_open(out, '[');
 	for (size_t i = 0; i < workflow->count; i++)
-		json_array_append_new(
-			tasks, task_json(workflow, &workflow->tasks[i],
-				       rehearsal.order[i] > 0 ? rehearsal.order[i] : 0, rehearsal.level[i]));
-	return json_pack("{so so so so sO? sI so so so}", "workflow", text_json(workflow->name), "stack",
-		text_json(workflow->stack), "description", text_json(workflow->description), "version",
-		text_json(workflow->version), "config", workflow->config, "lock_wait_ms",
-		(json_int_t)workflow->lock_wait_ms, "limits", limits_json(workflow), "critical_path",
-		longest_way(&rehearsal), "tasks", tasks);
+		write_task(out, workflow, &workflow->tasks[i],
+			rehearsal.order[i] > 0 ? rehearsal.order[i] : 0, rehearsal.level[i]);
+	json_write_close(out, ']');
+	return out->failed ? -ENOMEM : 0;
 }

@@ -149,10 +149,8 @@ static void on_run(struct runner *runner, json_t *head, const struct frame *fram
 
 	if (runner->begun)
 		return;
-	if (runner_load(runner, head, frame, &fault) < 0)
+	if (runner_load(runner, head, frame, &fault) < 0 || workflow_report(runner->workflow, &fault) < 0)
 		refuse(runner, &fault);
-	else
-		workflow_report(runner->workflow);
 }
 
 static void on_start(struct runner *runner, json_t *head, const struct frame *frame)

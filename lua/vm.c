@@ -178,6 +178,25 @@ const char *vm_nearest(lua_State *L, const char *word, int index)
 	return words ? text_nearest(word, words, count) : NULL;
 }
 
+/* "file:line". The last one is kept: a loop that defines tasks stays on its lines. */
+static void push_place(lua_State *L, const lua_Debug *ar)
+{
+	struct vm *vm = &runner_of(L)->vm;
+
+	if (vm->place_line == ar->currentline && !strcmp(vm->place_file, ar->short_src)) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, vm->place);
+		return;
+	}
+	lua_pushfstring(L, "%s:%d", ar->short_src, ar->currentline);
+	lua_pushvalue(L, -1);
+	if (vm->place)
+		lua_rawseti(L, LUA_REGISTRYINDEX, vm->place);
+	else
+		vm->place = luaL_ref(L, LUA_REGISTRYINDEX);
+	vm->place_line = ar->currentline;
+	strcpy(vm->place_file, ar->short_src);
+}
+
 int vm_where(lua_State *L)
 {
 	lua_Debug ar;
@@ -186,7 +205,7 @@ int vm_where(lua_State *L)
 		lua_getinfo(L, "Sl", &ar);
 		if (ar.currentline <= 0 || !strncmp(ar.short_src, "[sloth:", 7))
 			continue;
-		lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+		push_place(L, &ar);
 		return ar.currentline;
 	}
 	lua_pushliteral(L, "?");

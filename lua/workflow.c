@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "lua/json-write.h"
 #include "lua/load.h"
 #include "lua/plan.h"
 #include "lua/rollback.h"
@@ -73,14 +74,30 @@ static json_t *text_or_null(const char *text)
 	return text ? value_text(text, strlen(text)) : json_null();
 }
 
-void workflow_report(struct workflow *workflow)
+int workflow_report(struct workflow *workflow, struct fault *fault)
 {
-	json_t *frame = plan_json(workflow);
+	struct json_write head = { 0 };
+	size_t size;
+	int r;
 
-	json_object_set_new(frame, "op", json_string("loaded"));
-	if (workflow->imports)
-		json_object_set(frame, "imports", workflow->imports);
-	link_send(&workflow->runner->link, frame);
+	json_write_open(&head, '{');
+	json_write_key(&head, "op");
+	json_write_text(&head, "loaded");
+	if (workflow->imports) {
+		json_write_key(&head, "imports");
+		json_write_value(&head, workflow->imports);
+	}
+	r = plan_write(workflow, &head);
+	size = head.text.size;
+	if (r == 0)
+		r = link_send_text(&workflow->runner->link, &head.text);
+	buffer_done(&head.text);
+	if (r == -EMSGSIZE)
+		return fault_set(fault, EMSGSIZE,
+			"the plan of the %zu tasks has %zu bytes, and at most %d can be kept: divide the "
+			"workflow, or shorten what stands in it (scripts as files, descriptions)",
+			workflow->count, size, FRAME_HEAD_MAX);
+	return r < 0 ? fault_set(fault, -r, "not enough memory") : 0;
 }
 
 static const char *final_status(const struct workflow *workflow)

@@ -115,18 +115,15 @@ end
 local task_methods = {}
 local task_meta = { __name = "task", __metatable = false }
 
-function task_meta:__index(key)
+-- What is no method.
+task_meta.__index = core.quick_method(function(self, key)
 	if key == "name" then
 		return specs[self].name
 	end
-	local method = task_methods[key]
-	if not method then
-		local known = keys(words)
-		known[#known + 1] = "build"
-		place.fail("task '" .. specs[self].name .. "' has no method '" .. tostring(key) .. "'" .. suggest(key, known))
-	end
-	return method
-end
+	local known = keys(words)
+	known[#known + 1] = "build"
+	place.fail("task '" .. specs[self].name .. "' has no method '" .. tostring(key) .. "'" .. suggest(key, known))
+end, task_methods)
 
 function task_meta:__newindex(key)
 	place.fail("task '" .. specs[self].name .. "': '" .. tostring(key) .. "' can't be assigned; call it as a method")
@@ -145,11 +142,16 @@ function task_meta:__call(t)
 	return self
 end
 
+local kind_names = {}
+for name, kind in pairs(kinds) do
+	kind_names[kind] = name
+end
+
 -- Workflows may have thousands of tasks: a word that is right goes the short way.
 for name, word in pairs(words) do
 	local kind, field = word.kind, word.field or name
 	local plain = kind and not word.edges and not word.later
-	task_methods[name] = function(self, ...)
+	local function method(self, ...)
 		local spec = specs[self]
 		if not spec then
 			place.fail("call it as a method: task(…):" .. name .. "(…)")
@@ -166,6 +168,7 @@ for name, word in pairs(words) do
 		spec.touched = true
 		return self
 	end
+	task_methods[name] = kind and not word.later and core.quick_word(method, specs, field, kind_names[kind]) or method
 end
 
 -- run(command) is a word; run() within another task's function does what the task does, there and then.
@@ -293,5 +296,6 @@ function dsl.task(name, t)
 	end
 	return object
 end
+dsl.task = core.quick_task(dsl.task, specs, defined, by_name, task_meta)
 
 return dsl

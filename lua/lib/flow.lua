@@ -319,18 +319,28 @@ local function collect(spec)
 	return tasks
 end
 
+local function refuse_unknown(spec, name, number_of)
+	local other = dsl.by_name[name]
+	local hint = other and specs[other].touched and ", which is not among the workflow's tasks (defined at " .. specs[other].where .. ")"
+		or ", which is not defined" .. suggest(name, keys(number_of))
+	error(spec.edges[name] .. ": task '" .. spec.name .. "' depends on '" .. name .. "'" .. hint, 0)
+end
+
+-- The numbers of these tasks, each once; of none: nothing.
 local function numbers_of(spec, names, number_of)
-	local list, seen = {}, {}
-	for _, name in ipairs(names or {}) do
-		if not number_of[name] then
-			local other = dsl.by_name[name]
-			local hint = other and specs[other].touched and ", which is not among the workflow's tasks (defined at " .. specs[other].where .. ")"
-				or ", which is not defined" .. suggest(name, keys(number_of))
-			error(spec.edges[name] .. ": task '" .. spec.name .. "' depends on '" .. name .. "'" .. hint, 0)
+	if not names then
+		return nil
+	end
+	local count, list = #names, {}
+	local seen = count > 1 and {}
+	for i = 1, count do
+		local name = names[i]
+		local number = number_of[name] or refuse_unknown(spec, name, number_of)
+		if not (seen and seen[name]) then
+			list[#list + 1] = number
 		end
-		if not seen[name] then
+		if seen then
 			seen[name] = true
-			list[#list + 1] = number_of[name]
 		end
 	end
 	return list
@@ -338,8 +348,11 @@ end
 
 -- What a task consumes must be there before.
 local function needed(task)
+	if not task.consumes then
+		return task.depends_on
+	end
 	local names = table.move(task.depends_on or {}, 1, #(task.depends_on or {}), 1, {})
-	for _, wanted in ipairs(task.consumes or {}) do
+	for _, wanted in ipairs(task.consumes) do
 		names[#names + 1] = wanted.task
 	end
 	return names
@@ -390,7 +403,7 @@ function flow.finish(file, options)
 	for _, task in ipairs(tasks) do
 		task.depends = numbers_of(task, needed(task), number_of)
 		task.after_failure = numbers_of(task, task.next_if_fail, number_of)
-		for _, on in ipairs(task.depends) do
+		for _, on in ipairs(task.depends or {}) do
 			if tasks[on].always and not task.always then
 				error(task.edges[tasks[on].name] .. ": task '" .. task.name .. "' depends on '" .. tasks[on].name .. "', which runs after all others (always)", 0)
 			end

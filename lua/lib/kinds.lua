@@ -292,7 +292,6 @@ end
 
 -- retries(n [, strategy | table]) or retries{ count = n, … }
 function kinds.retries(count, how)
-	local policy = { strategy = "exponential", base = 1000, cap = 60000 }
 	if type(count) == "table" then
 		count, how = count.count, count
 	end
@@ -304,7 +303,7 @@ function kinds.retries(count, how)
 	elseif how ~= nil and type(how) ~= "table" then
 		return nil, "a number, and the strategy or a table"
 	end
-	policy.count = count
+	local policy = { count = count, strategy = "exponential", base = 1000, cap = 60000 }
 	if how == nil then
 		return policy
 	end
