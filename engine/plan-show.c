@@ -89,6 +89,7 @@ static const struct {
 	const char *key, *words;
 } flags[] = {
 	{ "allow_failure", "its failure is not the run's" },
+	{ "idempotent", "may be run again" },
 	{ "sensitive", "its log is not kept" },
 };
 
@@ -249,8 +250,7 @@ static bool is_left_out(const json_t *task)
 
 static bool is_final(const json_t *task)
 {
-	return !is_left_out(task) && !json_object_get(task, "undo") &&
-	       !json_is_true(json_object_get(task, "idempotent"));
+	return !is_left_out(task) && !json_object_get(task, "undo");
 }
 
 static void write_tail(const json_t *plan, size_t count, FILE *out)

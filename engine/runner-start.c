@@ -29,24 +29,27 @@ void runner_mark_of(const char *secret, char ret_mark[RUNNER_MARK_SIZE])
 	snprintf(ret_mark, RUNNER_MARK_SIZE, "SLOTH_MARK=%s", hex);
 }
 
-static int add_finished(void *userdata, const struct task *task)
+static int add_told(void *userdata, const struct task *task)
 {
-	static const bool done[TASK_STATUS_COUNT] = { [TASK_SUCCESS] = true, [TASK_UNCHANGED] = true };
+	static const bool told[TASK_STATUS_COUNT] = {
+		[TASK_SUCCESS] = true, [TASK_UNCHANGED] = true, [TASK_LOST] = true
+	};
 
-	if (done[task->status])
+	if (told[task->status])
 		json_object_set_new(
 			userdata, task->name, json_pack("{s:s}", "status", task_status_name(task->status)));
 	return 0;
 }
 
-/* What a retry need not do again: the tasks that had finished well, with their outputs. */
+/* What a retry need not do again: the tasks that had finished well, with their outputs. And which were lost:
+ * they may have been done. */
 static json_t *resume_json(struct runner *runner)
 {
 	struct engine *engine = runner->of->engine;
 	json_t *tasks = json_object(), *row;
 	const char *name;
 
-	task_each(engine, runner->retry_of, add_finished, tasks);
+	task_each(engine, runner->retry_of, add_told, tasks);
 	json_object_foreach (tasks, name, row) {
 		CLEANUP(buffer_done) struct buffer text = { 0 };
 		struct task task;
@@ -112,8 +115,8 @@ static int start_process(struct runner *runner)
 		return -errno;
 	theirs = fds[1];
 	conn_init(&runner->conn, runners->engine->loop, fds[0], &runner_conn_callbacks, runner);
-	/* The spawner's word of the process comes by another socket; what the process says is heard after it, so
-	 * that nobody is told of a run that a next daemon could not find the process of. */
+	/* The spawner's word of the process comes by another socket; what the process says is heard after it,
+	 * so that nobody is told of a run that a next daemon could not find the process of. */
 	conn_pause(&runner->conn);
 	runner->connected = true;
 	runner->state = RUNNER_LOADING;

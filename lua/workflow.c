@@ -13,6 +13,7 @@
 #include "lua/json-write.h"
 #include "lua/load.h"
 #include "lua/plan.h"
+#include "lua/resume.h"
 #include "lua/rollback.h"
 #include "lua/runner.h"
 #include "lua/value.h"
@@ -495,57 +496,6 @@ void workflow_turn(struct workflow *workflow)
 	}
 }
 
-/* What had finished well before, and what it depends on, too: else it is run again with what has changed.
- * What follows on a failure, or runs in any case, belongs to this run. */
-static bool keeps(const struct workflow *workflow, const struct task *task, const bool *kept)
-{
-	json_t *tasks = json_object_get(workflow->runner->resume, "tasks");
-	const char *name = json_string_value(json_object_get(json_object_get(tasks, task->name), "status"));
-	enum task_status status = name ? task_status_parse(name) : TASK_STATUS_COUNT;
-
-	if ((status != TASK_SUCCESS && status != TASK_UNCHANGED && status != TASK_SKIPPED) || task->always ||
-		task->after_failure_count)
-		return false;
-	for (size_t i = 0; i < task->depends_count; i++)
-		if (!kept[task->depends[i]] && workflow->tasks[task->depends[i]].selected)
-			return false;
-	return true;
-}
-
-static void keep(struct workflow *workflow, struct task *task)
-{
-	json_t *before = json_object_get(json_object_get(workflow->runner->resume, "tasks"), task->name);
-
-	task->outcome.outputs = json_incref(json_object_get(before, "outputs"));
-	task->outcome.message = strdup("kept from the run before");
-	task_set(task, task_status_parse(json_string_value(json_object_get(before, "status"))), NULL);
-}
-
-static void keep_finished(struct workflow *workflow)
-{
-	CLEANUP(cleanup_free) int *order = calloc(workflow->count + 1, sizeof(*order));
-	CLEANUP(cleanup_free) bool *kept = calloc(workflow->count + 1, sizeof(*kept));
-
-	if (!order || !kept)
-		return;
-	if (json_object_size(json_object_get(workflow->runner->resume, "tasks")) &&
-		graph_sort(workflow->nodes, workflow->count, order) == 0)
-		for (size_t i = 0; i < workflow->count; i++)
-			kept[order[i]] = keeps(workflow, &workflow->tasks[order[i]], kept);
-	for (size_t i = 0; i < workflow->count; i++) {
-		struct task *task = &workflow->tasks[i];
-
-		if (task->status != TASK_PENDING)
-			continue;
-		if (kept[i]) {
-			keep(workflow, task);
-		} else if (!task->selected) {
-			task->outcome.message = strdup("not selected");
-			task_set(task, TASK_SKIPPED, NULL);
-		}
-	}
-}
-
 static void begin_tasks(struct workflow *workflow)
 {
 	workflow->phase = PHASE_TASKS;
@@ -555,7 +505,7 @@ static void begin_tasks(struct workflow *workflow)
 		workflow->tasks[i].waiting = workflow->nodes[i].depends_count;
 		workflow->unfinished_always += workflow->tasks[i].always;
 	}
-	keep_finished(workflow);
+	resume_tasks(workflow);
 	for (size_t i = 0; i < workflow->count; i++)
 		if (workflow->tasks[i].status == TASK_PENDING && !workflow->nodes[i].depends_count)
 			task_release(workflow, &workflow->tasks[i]);

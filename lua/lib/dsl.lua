@@ -12,7 +12,7 @@ dsl.defined, dsl.by_name = defined, by_name
 
 -- The words of a task, as methods of the builder and as keys of a table. `field`: where it is kept, when that is
 -- another name. `inert`: a word of Sloth Runner that did nothing there either. `later`: what is noted in the log when it
--- is true. Without a kind: a word of the language that this version refuses.
+-- is true.
 local words = {
 	description = { kind = kinds.text },
 	command = { kind = kinds.command },
@@ -63,7 +63,7 @@ local words = {
 	security_policy = { inert = true },
 	artifacts = { kind = kinds.globs },
 	consumes = { kind = kinds.consumed, edges = true },
-	idempotent = {},
+	idempotent = { kind = kinds.flag },
 	undo = { kind = kinds.command },
 	user = { kind = kinds.user },
 }
@@ -86,8 +86,6 @@ function dsl.set_word(owner, list, spec, name, ...)
 		place.fail(whose() .. " has no '" .. tostring(name) .. "'" .. suggest(name, keys(list)))
 	elseif word.inert then
 		return dsl.note(whose() .. ": '" .. name .. "' has no effect")
-	elseif not word.kind then
-		place.fail(whose() .. ": '" .. name .. "' is not supported by this version")
 	end
 	local value, what = word.kind(...)
 	if value and word.later then

@@ -424,9 +424,11 @@ local waits = {
 	fixed = function(policy) return policy.base end,
 }
 
+-- What may be done twice is, once, when a signal ended it that nobody of this run sent: where it says nothing of retries.
+local once_more = { count = 1, strategy = "fixed", base = 1000, cap = 1000, retry_on = { signal = true } }
+
 -- Milliseconds until try `try` + 1, or nil: that was the last.
-function task.again(spec, status, outcome, try)
-	local policy = spec.retries
+local function wait_until_next(spec, policy, status, outcome, try)
 	if not policy or try > policy.count or outcome.language or outcome.permanent then
 		return nil
 	end
@@ -438,6 +440,11 @@ function task.again(spec, status, outcome, try)
 	spec.last_error = error_of(spec, status, outcome.error or status, outcome, try)
 	held.drop(spec.name)
 	return math.min(policy.cap, waits[policy.strategy](policy, try))
+end
+
+function task.again(spec, status, outcome, try)
+	local policy = spec.retries or spec.idempotent and status == "failed" and once_more or nil
+	return wait_until_next(spec, policy, status, outcome, try)
 end
 
 -- After the last try, once. A hook that fails is recorded and changes no result.
@@ -481,7 +488,7 @@ function task.undo(spec, number, outputs)
 		end
 		core.undo_told("failed", number, outcome.error)
 		tries = tries + 1
-		local wait = task.again(spec, "failed", outcome, tries)
+		local wait = wait_until_next(spec, spec.retries, "failed", outcome, tries)
 		if not wait or core.ending() then
 			return outcome.error
 		end

@@ -12,7 +12,7 @@ local test = task("test"):command("true"):depends_on(build):run_if("test -e buil
 local deploy = task("deploy"):depends_on({ build, test }):command(function() return true end)
 task("mail"):command("false"):next_if_fail(deploy)
 task("cleanup"):command("true"):always():depends_on(deploy)
-task("lint"):command("true"):priority(9)
+task("lint"):command("true"):priority(9):idempotent()
 workflow.define("release"):version("2.0"):tasks({ build, test, deploy, "mail", "cleanup", "lint" })
 	:config({ timeout = "30m", max_parallel_tasks = 2, lock_timeout = "10m" })
 END
@@ -40,6 +40,7 @@ nothing_left()
 	[[ $output == *'Workflow release 2.0'*'On stack release, which is made.'*'At most 2 tasks at once; it ends after 30m'*'waits for the lock for 10m'* ]]
 	[[ $output == *'1. lint'*'priority: 9'*'2. build: Compile'*'$ touch built'*'ends after: 5m'*'tries again: 3 times, linear'*'3. test (after build)'*'only if: test -e built'* ]]
 	[[ $output == *'4. deploy (after build, test)'*'function, line 3'*'5. mail'*'only after a failure of: deploy'*'In any case, after all others:'*'6. cleanup'* ]]
+	[[ $output == *'lint'*'may be run again'* ]]
 	[[ $output == *'Longest way, 4 of 6 tasks: build → test → deploy → mail'*'not taken back'* ]]
 	# Values of the environment may be secrets.
 	[[ $output == *'environment: TOKEN'* ]]

@@ -187,6 +187,7 @@ stranger()
 	touch go
 	echo 'retry failed' >"$M/stacks/prod/runs/slow/ctl"
 	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ]
+	[[ $(cat "$M/stacks/prod/runs/latest/log") == *"'work' was lost in the run before"* ]]
 	kill -0 "$other"
 	kill "$other"
 }
