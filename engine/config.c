@@ -16,7 +16,7 @@
 #include "engine/snapshot.h"
 #include "engine/yaml.h"
 
-enum type { TYPE_LIST, TYPE_BOOL, TYPE_NUMBER, TYPE_DURATION, TYPE_SIZE };
+enum type { TYPE_LIST, TYPE_BOOL, TYPE_NUMBER, TYPE_DURATION, TYPE_SIZE, TYPE_NAMES };
 
 /* The words that a list can have: its value is the bits of those that it has. */
 static const char *const list_words[] = {
@@ -55,6 +55,7 @@ static const struct row {
 	{ "max_run_memory", TYPE_SIZE, offsetof(struct config, max_run_memory), 512 << 20, 16 << 20,
 		INT64_C(1) << 40 },
 	{ "cgroups", TYPE_BOOL, offsetof(struct config, cgroups), 1, 0, 1 },
+	{ "local_agents", TYPE_NAMES, offsetof(struct config, local_agents) },
 	{ "max_artifact_size", TYPE_SIZE, offsetof(struct config, max_artifact_size), 256 << 20, 1,
 		INT64_C(1) << 40 },
 	{ "max_run_artifacts", TYPE_SIZE, offsetof(struct config, max_run_artifacts), INT64_C(1) << 30, 1,
@@ -88,7 +89,7 @@ static void row_store(const struct row *row, struct config *config, int64_t valu
 
 	if (row->type == TYPE_BOOL)
 		*(bool *)place = value != 0;
-	else
+	else if (row->type != TYPE_NAMES)
 		*(int64_t *)place = value;
 }
 
@@ -197,6 +198,35 @@ static int value_parse(const struct row *row, const json_t *value, int64_t *ret_
 	return json_is_string(value) ? text_parse(json_string_value(value), row->type, ret_value) : -EINVAL;
 }
 
+/* A list of names, or one alone: as text, with blanks between them. */
+static int names_parse(const json_t *value, char ret_names[CONFIG_NAMES_MAX])
+{
+	char names[CONFIG_NAMES_MAX] = "";
+	size_t i, n = 0, count = json_is_array(value) ? json_array_size(value) : 1;
+
+	for (i = 0; i < count; i++) {
+		const char *name = json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
+
+		if (!name || name_check(name) < 0 || n + strlen(name) + 2 > sizeof(names))
+			return -EINVAL;
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? " " : "", name);
+	}
+	memcpy(ret_names, names, sizeof(names));
+	return 0;
+}
+
+static void names_show(const char *names, FILE *out)
+{
+	const char *before = "[";
+
+	for (size_t n; *names; names += n + (names[n] == ' ')) {
+		n = strcspn(names, " ");
+		fprintf(out, "%s%.*s", before, (int)n, names);
+		before = ", ";
+	}
+	fputs(*before == '[' ? "[]" : "]", out);
+}
+
 static void value_show(const struct row *row, int64_t value, FILE *out)
 {
 	static const struct {
@@ -207,6 +237,8 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 	size_t i = 0;
 
 	switch (row->type) {
+	case TYPE_NAMES: /* names_show() */
+		break;
 	case TYPE_LIST:
 		list_show(value, out);
 		break;
@@ -235,6 +267,7 @@ static const char *const type_words[] = {
 	[TYPE_NUMBER] = "a whole number",
 	[TYPE_DURATION] = "a duration like 30s, 5m, 1h30m",
 	[TYPE_SIZE] = "a size like 500KB, 100MB, 1GB",
+	[TYPE_NAMES] = "a list of names (letters, digits, '.', '_', '-'), of at most 1000 bytes",
 };
 
 static void range_show(const struct row *row, char *ret_text, size_t size)
@@ -278,7 +311,7 @@ static int key_apply(
 	const char *key = path + (strncmp(path, "stacks.", strlen("stacks.")) ? 0 : strlen("stacks."));
 	char range[128];
 	long long line;
-	int64_t number;
+	int64_t number = 0;
 
 	line = json_integer_value(json_object_get(source->lines, path));
 	for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -289,7 +322,8 @@ static int key_apply(
 				"%s:%lld: %s is a setting of the daemon (/etc/sloth/config.yaml), not of one "
 				"stack",
 				source->file, line, key);
-		if (value_parse(&rows[i], value, &number) < 0)
+		if ((rows[i].type == TYPE_NAMES ? names_parse(value, (char *)config + rows[i].offset)
+						: value_parse(&rows[i], value, &number)) < 0)
 			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be %s", source->file, line,
 				key, type_words[rows[i].type]);
 		range_show(&rows[i], range, sizeof(range));
@@ -427,7 +461,10 @@ void config_show(const struct config *config, FILE *out)
 			fprintf(out, "  %.*s:\n", (int)size - 1, section);
 		}
 		fprintf(out, "%s%s: ", dot ? "    " : "  ", dot ? dot + 1 : rows[i].name);
-		value_show(&rows[i], row_load(&rows[i], config), out);
+		if (rows[i].type == TYPE_NAMES)
+			names_show((const char *)config + rows[i].offset, out);
+		else
+			value_show(&rows[i], row_load(&rows[i], config), out);
 		fputc('\n', out);
 	}
 }

@@ -11,24 +11,27 @@
 
 #include "base/fault.h"
 
+enum { CONFIG_NAMES_MAX = 1024 };
+
 struct config {
-	bool auto_lock;			   /* runs take the stack's lock */
-	int64_t lock_timeout_ms;	   /* ttl of a durable lock without ttl= */
-	bool auto_snapshot;		   /* versions are kept on purpose before what is below */
-	int64_t snapshot_triggers;	   /* 1 << enum snapshot_trigger */
-	int64_t snapshot_retention_ms;	   /* how long versions stay that nobody has named */
-	int64_t max_concurrent_executions; /* runs that are running at once */
-	int64_t max_document_size;	   /* bytes; larger writes are EFBIG */
-	int64_t max_keys;		   /* of a stack, of a namespace */
-	int64_t max_scratch_files;	   /* per user */
-	int64_t max_log_size;		   /* bytes of log a run may store */
-	int64_t max_run_memory;		   /* bytes that the Lua of a run may have */
-	bool cgroups;			   /* a cgroup for each run, where that can be */
-	int64_t max_artifact_size;	   /* bytes of one file that a task keeps */
-	int64_t max_run_artifacts;	   /* bytes of all that a run keeps */
-	int64_t backup_interval_ms;	   /* between backups that nobody asks for; 0: none */
-	int64_t backup_keep;		   /* of those */
-	bool strict_mode;		   /* validation: warnings fail, too */
+	bool auto_lock;			     /* runs take the stack's lock */
+	int64_t lock_timeout_ms;	     /* ttl of a durable lock without ttl= */
+	bool auto_snapshot;		     /* versions are kept on purpose before what is below */
+	int64_t snapshot_triggers;	     /* 1 << enum snapshot_trigger */
+	int64_t snapshot_retention_ms;	     /* how long versions stay that nobody has named */
+	int64_t max_concurrent_executions;   /* runs that are running at once */
+	int64_t max_document_size;	     /* bytes; larger writes are EFBIG */
+	int64_t max_keys;		     /* of a stack, of a namespace */
+	int64_t max_scratch_files;	     /* per user */
+	int64_t max_log_size;		     /* bytes of log a run may store */
+	int64_t max_run_memory;		     /* bytes that the Lua of a run may have */
+	bool cgroups;			     /* a cgroup for each run, where that can be */
+	char local_agents[CONFIG_NAMES_MAX]; /* names that mean this host, with blanks between them */
+	int64_t max_artifact_size;	     /* bytes of one file that a task keeps */
+	int64_t max_run_artifacts;	     /* bytes of all that a run keeps */
+	int64_t backup_interval_ms;	     /* between backups that nobody asks for; 0: none */
+	int64_t backup_keep;		     /* of those */
+	bool strict_mode;		     /* validation: warnings fail, too */
 	bool check_disk_space, check_permissions;
 	int64_t min_disk_space;	   /* bytes */
 	int64_t event_batch_size;  /* events that are verified or archived in one slice of the loop */

@@ -225,13 +225,24 @@ static int core_name_ok(lua_State *L)
 	return 1;
 }
 
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; p && n && (p = strstr(p, word)); p += n)
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n]) && !strchr(word, ' '))
+			return true;
+	return false;
+}
+
 static int core_is_this_host(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 	char host[256] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	lua_pushboolean(L, !strcmp(name, "local") || !strcmp(name, "localhost") || !strcmp(name, host));
+	lua_pushboolean(L, !strcmp(name, "local") || !strcmp(name, "localhost") || !strcmp(name, host) ||
+				   has_word(runner_of(L)->local_agents, name));
 	return 1;
 }
 

@@ -126,6 +126,7 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 	replace_json(&runner->options, head, "options");
 	replace_json(&runner->resume, head, "resume");
 	replace_json(&runner->imports, head, "imports");
+	replace_text(&runner->local_agents, head, "local_agents");
 	runner->parallel_limit = (int)json_integer_value(json_object_get(limits, "max_parallel_tasks"));
 	if (!runner->file || !runner->workdir)
 		return fault_set(fault, EINVAL, "the frame 'run' lacks 'file' or 'workdir'");
@@ -326,6 +327,7 @@ static void runner_done(struct runner *runner)
 	json_decref(runner->options);
 	json_decref(runner->resume);
 	json_decref(runner->imports);
+	free(runner->local_agents);
 	close(runner->null_fd);
 	ev_loop_destroy(runner->loop);
 }

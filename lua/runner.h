@@ -40,6 +40,7 @@ struct runner {
 	/* What the daemon told us. */
 	int64_t id, token; /* token 0: none */
 	char *file, *stack, *workdir;
+	char *local_agents; /* names that mean this host, with blanks between them; NULL: none */
 	json_t *values, *options, *resume, *imports;
 	int parallel_limit; /* 0: none */
 	struct workflow *workflow;

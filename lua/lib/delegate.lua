@@ -15,7 +15,7 @@ end
 
 -- What is wrong with a place, or nil: it is here.
 local function refusal(where)
-	local advice = 'there are no agents yet; delegate_to("local") and sloth run --local run it here'
+	local advice = 'there are no agents yet; delegate_to("local") and sloth run --local run it here, and so does a name in local_agents (config.yaml)'
 	for _, name in ipairs(where.names or {}) do
 		if not is_here(name) then
 			return "no agent is called '" .. name .. "': " .. advice

@@ -68,6 +68,18 @@ END
 	sloth run far.sloth --delegate-to localhost --task here --quiet
 }
 
+@test "a workflow for agents runs unchanged where the configuration says that their names mean this host" {
+	printf 'task("far"):command("true"):delegate_to("web-01")' >far.sloth
+	mkdir -p config/sloth
+	echo 'local_agents: [db-01, web-01]' >config/sloth/config.yaml
+	XDG_CONFIG_HOME=$PWD/config sloth run far.sloth --quiet
+	[[ $(sloth cat /config.yaml) == *'local_agents: [db-01, web-01]'* ]]
+	echo 'task("free"):command("true")' >free.sloth
+	sloth run free.sloth --delegate-to db-01 --quiet
+	run -1 sloth run free.sloth --delegate-to db-02
+	[[ $output == *"no agent is called 'db-02'"*local_agents* ]]
+}
+
 # What the documents of Sloth Runner show, between the arrows as it stands there.
 @test "the workflows of the documents run" {
 	for name in deploy_app production_deploy state_api deploy_control cache balance; do

@@ -207,6 +207,9 @@ static void test_config(void **state)
 			&fault),
 		0);
 	assert_int_equal(parse(&config, "max_concurrent_executions: 3\n", &fault), 0);
+	assert_int_equal(parse(&config, "local_agents: web-1\n", &fault), 0);
+	assert_string_equal(config.local_agents, "web-1");
+	assert_int_equal(parse(&config, "local_agents: [web-1, db.example]\n", &fault), 0);
 	assert_int_equal(parse(&config, "stacks:\n", &fault), 0);
 	assert_false(config.auto_lock);
 	assert_int_equal(config.lock_timeout_ms, 90000);
@@ -214,6 +217,7 @@ static void test_config(void **state)
 	assert_int_equal(config.max_concurrent_executions, 3);
 	text = SHOWN(config_show(&config, out));
 	assert_contains(text, "lock_timeout: 90s\n");
+	assert_contains(text, "local_agents: [web-1, db.example]\n");
 	config_init(&again);
 	assert_int_equal(parse(&again, text, &fault), 0);
 	assert_memory_equal(&again, &config, sizeof(config));
@@ -244,6 +248,8 @@ static void test_config_refusals(void **state)
 		{ "\nlock_timeout: soon\n", "c.yaml:2: lock_timeout must be a duration" },
 		{ "max_log_size: 1\n", "must be within 4KB to 1TB" },
 		{ "max_concurrent_executions: 2.5\n", "must be a whole number" },
+		{ "local_agents: [web 1]\n", "c.yaml:1: local_agents must be a list of names" },
+		{ "local_agents: [1]\n", "local_agents must be a list of names" },
 		{ "- a\n", "name: value" },
 	};
 	struct config config, before;

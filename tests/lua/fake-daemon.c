@@ -6,11 +6,12 @@
  *
  *   fake-daemon RUNNER FILE [NAME=VALUE …]
  *
- * values, options, resume, imports: JSON. parallel, memory: limits. dir: the run's directory (default: a new
- * one, removed at the end). cancel, again, break, deny: text; when a printed line contains it, the run is
- * cancelled (again with grace 0: any second time), the socket is broken and taken up again, or taken up with
- * an error. grace: milliseconds. noack: 1: nothing is acknowledged until the run has finished. leave: 1: the
- * run is cancelled instead of started, and the daemon goes away until the runner sleeps.
+ * values, options, resume, imports: JSON. agents: names that mean this host. parallel, memory: limits. dir:
+ * the run's directory (default: a new one, removed at the end). cancel, again, break, deny: text; when a
+ * printed line contains it, the run is cancelled (again with grace 0: any second time), the socket is broken
+ * and taken up again, or taken up with an error. grace: milliseconds. noack: 1: nothing is acknowledged until
+ * the run has finished. leave: 1: the run is cancelled instead of started, and the daemon goes away until the
+ * runner sleeps.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@
 
 static struct {
 	const char *values, *options, *resume, *imports, *parallel, *memory, *dir, *cancel, *again, *break_at,
-		*deny, *grace, *noack, *leave;
+		*deny, *grace, *noack, *leave, *agents;
 } args = { .grace = "10000" };
 
 static const struct {
@@ -51,6 +52,7 @@ static const struct {
 	{ "grace", &args.grace },
 	{ "noack", &args.noack },
 	{ "leave", &args.leave },
+	{ "agents", &args.agents },
 };
 
 static pid_t runner_pid;
@@ -364,13 +366,14 @@ static void send_run(const char *file)
 	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0)
 		buffer_append(&text, chunk, n);
 	fclose(in);
-	send_json(json_pack("{ss si ss ss ss sn so so so so ss s{si si}}", "op", "run", "run", 42, "secret",
-			  "s3cret", "socket", socket_path, "file",
+	send_json(json_pack("{ss si ss ss ss sn so so so so ss ss* s{si si}}", "op", "run", "run", 42,
+			  "secret", "s3cret", "socket", socket_path, "file",
 			  strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values",
 			  json_arg(args.values), "options", json_arg(args.options), "resume",
 			  json_arg(args.resume), "imports", json_arg(args.imports), "workdir", args.dir,
-			  "limits", "max_parallel_tasks", args.parallel ? atoi(args.parallel) : 0,
-			  "memory_bytes", args.memory ? atoi(args.memory) : 0),
+			  "local_agents", args.agents, "limits", "max_parallel_tasks",
+			  args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
+			  args.memory ? atoi(args.memory) : 0),
 		buffer_text(&text), text.size);
 	buffer_done(&text);
 }
