@@ -24,10 +24,12 @@ static int check_type(struct call *call, const char *type)
 		if (!strncmp(own_types[i], type, strlen(own_types[i])))
 			return fault_set(&call->fault, EPERM, "events of the type %s… are the daemon's own",
 				own_types[i]);
-	if (name_check(type) == 0 && (strchr(type, '.') || !strcmp(type, "custom")))
+	if (name_check(type) == 0)
 		return 0;
 	return fault_set(&call->fault, EINVAL,
-		"\"%.150s\" is no type of event: it has to be words with dots, like deploy.done", type);
+		"\"%.150s\" is no type of event: it is one word of letters, digits, '.', '_' and '-', like "
+		"deploy.done",
+		type);
 }
 
 int call_add_event(struct call *call, const char *type, json_t *data)

@@ -186,23 +186,6 @@ static int call_function(lua_State *L)
 	return function->call(L);
 }
 
-/* A function that is not there is named, with its nearest neighbour. Upvalue: the module's name. */
-static int unknown_function(lua_State *L)
-{
-	const char *module = lua_tostring(L, lua_upvalueindex(1)), *near;
-	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-	lua_Integer n = 0;
-
-	lua_newtable(L);
-	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-		lua_pushvalue(L, -2);
-		lua_rawseti(L, 3, ++n);
-	}
-	near = vm_nearest(L, key, 3);
-	return luaL_error(L, "%s has no function '%s'%s%s%s", module, key, near ? ": did you mean '" : "",
-		near ? near : "", near ? "'?" : "");
-}
-
 static void push_functions(lua_State *L, const struct module *module)
 {
 	for (const struct function *function = module->functions; function && function->name; function++) {
@@ -223,23 +206,18 @@ static void merge_library(lua_State *L, const struct module *module)
 		lua_pushvalue(L, -2);
 		lua_settable(L, -6);
 	}
-	if (!lua_getmetatable(L, -1))
-		lua_newtable(L);
-	lua_remove(L, -2);
+	if (lua_getmetatable(L, -1))
+		lua_setmetatable(L, -3);
+	lua_pop(L, 1);
 }
 
+/* What it has not is nil, so that workflows can ask; lib/teach.lua says more to who calls it. */
 static void module_push(lua_State *L, const struct module *module)
 {
 	lua_newtable(L);
 	push_functions(L, module);
 	if (module->library)
 		merge_library(L, module);
-	else
-		lua_newtable(L);
-	lua_pushstring(L, module->name);
-	lua_pushcclosure(L, unknown_function, 1);
-	lua_setfield(L, -2, "__index");
-	lua_setmetatable(L, -2);
 }
 
 /* What stands for a module of Sloth Runner that there is none of, or nil. */

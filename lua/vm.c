@@ -39,7 +39,7 @@ static const struct {
 			"max", "maxinteger", "min", "mininteger", "modf", "pi", "rad", "random", "sin",
 			"sqrt", "tan", "tointeger", "type", "ult" } },
 	{ "os", luaopen_os, { "clock", "date", "difftime", "remove", "rename", "time", "tmpname" } },
-	{ "io", luaopen_io, { "lines", "open", "type" } },
+	{ "io", luaopen_io, { "lines", "open", "stdin", "tmpfile", "type" } },
 };
 
 static void *allocate(void *userdata, void *block, size_t old_size, size_t size)

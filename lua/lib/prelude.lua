@@ -52,10 +52,11 @@ function import(path)
 	return core.library("import").import(path)
 end
 
--- Called when the library has globals of its own (lua/sandbox.h). What math has beyond Lua's own is compiled when one of
--- it is first named.
+-- Called when the library has globals of its own (lua/sandbox.h). What math and io have beyond is compiled when one of it
+-- is first named.
 function prelude.sealed()
 	core.lua_math = math
+	setmetatable(_G.io, { __metatable = false, __index = function(_, name) return core.library("standard")[name] end })
 	setmetatable(_G.math, { __metatable = false, __index = function(_, name) return core.library("math")[name] end })
 end
 
@@ -153,7 +154,7 @@ end
 
 local type_of = io.type
 function io.type(value)
-	return type_of(value) or type(value) == "table" and core.library("process").file_type(value) or nil
+	return type_of(value) or type(value) == "table" and (core.library("process").file_type(value) or core.library("standard").file_type(value)) or nil
 end
 
 function os.exit(code)
@@ -168,9 +169,15 @@ function io.open(path, mode)
 	return open(path, mode)
 end
 
-function io.write(...)
-	core.log(table.concat({ ... }))
-	core.log_room()
+io.tmpfile = acting("io.tmpfile", io.tmpfile)
+
+-- Without a path: what the task reads from (lib/standard.lua).
+local lines_of = io.lines
+function io.lines(path, ...)
+	if path == nil then
+		return core.library("standard").lines(...)
+	end
+	return lines_of(path, ...)
 end
 
 task, workflow = core.library("dsl").task, core.library("flow").workflow

@@ -12,6 +12,23 @@ local function ask(fn, args, name)
 	return value
 end
 
+-- What is asked for may not be there, or not be for this run's submitter: nil, and the sentence.
+local function look(fn, args)
+	local value, text = core.call(fn, args)
+	if text then
+		return nil, text
+	end
+	return value
+end
+
+local function look_for_output(args, where)
+	local value, text = look("stack.get_output", args)
+	if value == nil and not text then
+		text = where .. " has no output '" .. tostring(args.name) .. "'"
+	end
+	return value, text
+end
+
 function stack.get_name()
 	return core.run().stack
 end
@@ -40,17 +57,25 @@ local function sensitive(options)
 	return options.sensitive == true
 end
 
-function stack.set_output(name, value, options)
+local function check_name(fn, name)
 	if type(name) ~= "string" then
-		core.fail("stack.set_output: the name must be a string, not a " .. type(name))
-	elseif value == nil then
+		core.fail(fn .. ": the name must be a string, not a " .. type(name))
+	end
+	return name
+end
+
+function stack.set_output(name, value, options)
+	if value == nil and check_name("stack.set_output", name) then
 		core.fail("stack.set_output: the value of '" .. name .. "' is nil")
 	end
-	return ask("stack.set_output", { name = name, value = value, sensitive = sensitive(options) or nil })
+	return ask("stack.set_output", { name = check_name("stack.set_output", name), value = value, sensitive = sensitive(options) or nil })
 end
 
 function stack.get_output(name)
-	return (ask("stack.get_output", { name = name }))
+	if name == nil then
+		return look("stack.get_output", {})
+	end
+	return look_for_output({ name = check_name("stack.get_output", name) }, "the stack")
 end
 
 local draft_names = { "type", "name", "module", "properties", "dependencies", "protect", "status", "error", "actual", "applied",
@@ -105,7 +130,7 @@ local names, name_kinds = { "type", "name" }, { type = "string", name = "string"
 
 -- The resource, or nil.
 function stack.get_resource(...)
-	return (ask("resource.get", arguments.read("stack.get_resource", names, name_kinds, ...), "stack.get_resource"))
+	return look("resource.get", arguments.read("stack.get_resource", names, name_kinds, ...))
 end
 
 function stack.resource_exists(...)
@@ -140,7 +165,7 @@ other.__index = other
 function other:resource(...)
 	local args = arguments.read("stack(…):resource", names, name_kinds, ...)
 	args.stack = self.name
-	return (ask("resource.get", args))
+	return look("resource.get", args)
 end
 
 function other:resources(...)
@@ -150,15 +175,15 @@ function other:resources(...)
 end
 
 function other:output(name)
-	return (ask("stack.get_output", { stack = self.name, name = name }))
+	return look_for_output({ stack = self.name, name = check_name("stack(…):output", name) }, "the stack " .. self.name)
 end
 
 function other:outputs()
-	return ask("stack.get_output", { stack = self.name })
+	return look("stack.get_output", { stack = self.name })
 end
 
 function other:info()
-	return ask("stack.info", { stack = self.name })
+	return look("stack.info", { stack = self.name })
 end
 
 return setmetatable(stack, {

@@ -164,6 +164,30 @@ local hints = {
 	end },
 }
 
+-- The module that a file calls `name`: itself, or what it has put into a local of that name.
+local function module_called(name, text)
+	local meant = text:match("local%s+" .. name .. "%s*=%s*require%s*%(?%s*[\"']([%w_]+)")
+		or text:match("local%s+" .. name .. "%s*=%s*([%w_]+)") or name
+	for _, module in ipairs(core.module_names()) do
+		if module == meant then
+			return meant, _G[meant]
+		end
+	end
+end
+
+-- What a module has not is nil. Of a call: its sentence says which module that is, and what could have been meant.
+local function missing_function(message, text, number)
+	local key = message:match("^ attempt to call a nil value %(field '([%a_][%w_]*)'%)$")
+	local line = key and line_at(text, number) or ""
+	for before, name in (" " .. line):gmatch("([^%w_])([%a_][%w_]*)%s*%.%s*" .. (key or "") .. "%f[^%w_]") do
+		local module, functions = module_called(name, text)
+		if module and before ~= "." and rawget(functions, key) == nil then
+			return " " .. module .. " has no function '" .. key .. "'" .. near(key, core.library("kinds").keys(functions))
+		end
+	end
+	return message
+end
+
 local function hint_of(message, text)
 	if message:find("did you mean", 1, true) then
 		return ""
@@ -202,7 +226,8 @@ function teach.explain(message)
 	if column then
 		return explain_document(message, text, number, math.tointeger(tonumber(column)))
 	end
-	return message .. hint_of(rest, text) .. picture(text, number, rest)
+	rest = missing_function(rest, text, number)
+	return file .. ":" .. number .. ":" .. rest .. hint_of(rest, text) .. picture(text, number, rest)
 end
 
 -- The line of "FILE:LINE" with `word` underlined, below a new line; "" where there is none.

@@ -29,11 +29,7 @@ end
 
 -- A secret; or nil and why not.
 function utils.secret(name)
-	local ok, value = pcall(core.library("secret").get, check_name(name, "utils.secret"))
-	if ok then
-		return value
-	end
-	return nil, value
+	return core.library("secret").get(check_name(name, "utils.secret"))
 end
 
 function utils.env(name, default)

@@ -103,7 +103,7 @@ run_workflow()
 	[ "$(as $nobody cat "$M/secrets/key")" = "$canary" ]
 	[ "$(as $nobody grep -c secret.read "$M/events")" = 3 ]
 	not as $other grep -q secret "$M/events"
-	printf 'task("work"):command(function() log.info("got " .. secret.get("key")) end)\n' >"$T/get.sloth"
+	printf 'task("work"):command(function() log.info("got " .. assert(secret.get("key"))) end)\n' >"$T/get.sloth"
 	as $other mkdir "$M/stacks/theirs"
 	as $other cp get.sloth "$M/stacks/theirs/runs/"
 	[ "$(cat "$M/stacks/theirs/runs/latest/wait")" = failed ]
