@@ -80,6 +80,27 @@ END
 	[[ $output == *"no agent is called 'db-02'"*local_agents* ]]
 }
 
+@test "what is asked for and not there is nil and a message" {
+	cat >asks.sloth <<'END'
+task("a"):command(function()
+	stack.set_output("port", 80)
+	for expected, answer in pairs({
+		["there is no stack nowhere"] = { stack("nowhere"):output("x") },
+		["the stack asks has no output 'host'"] = { stack("asks"):output("host") },
+		["the stack has no output 'host'"] = { stack.get_output("host") },
+		["there is no secret none"] = { secret.get("none") },
+		["no stack nowhere"] = { stack("nowhere"):outputs() },
+		["stack nowhere"] = { stack("nowhere"):info() },
+	}) do
+		assert(answer[1] == nil and answer[2]:find(expected, 1, true), answer[2])
+	end
+	assert(stack("asks"):output("port") == 80 and stack.get_output("port") == 80 and stack("asks"):outputs().port == 80)
+	assert(not pcall(stack.get_output, {}) and not pcall(secret.get) and not pcall(stack.set_output, nil, 1))
+end)
+END
+	sloth run asks.sloth --quiet
+}
+
 # What the documents of Sloth Runner show, between the arrows as it stands there.
 @test "the workflows of the documents run" {
 	for name in deploy_app production_deploy state_api deploy_control cache balance; do

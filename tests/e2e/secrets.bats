@@ -76,7 +76,7 @@ run_workflow()
 	[ "$(as $other cat "$M/stacks/box/outputs")" = 'password=<sensitive>' ]
 	[ "$(as $other stat -c %s "$M/stacks/box/outputs.d/password")" = 0 ]
 	cat >"$T/get.sloth" <<-END
-		task("work"):command(function() log.info("got " .. stack.get_output("password")) end)
+		task("work"):command(function() log.info("got " .. assert(stack.get_output("password"))) end)
 	END
 	as $other cp get.sloth "$M/stacks/box/runs/"
 	[ "$(cat "$M/stacks/box/runs/latest/wait")" = failed ]
