@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading and planning a workflow, by a runner of the spawner as the daemon has it, beside the Lua interpreter that
- * runs the same file with words that only remember what they were given. Both begin with a new process. */
+/* Loading and planning a workflow, by a runner of the spawner as the daemon has it, beside the Lua
+ * interpreter that runs the same file with words that only remember what they were given. Both begin with a
+ * new process. */
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>

@@ -41,34 +41,6 @@ static int apply_refused(struct runner *runner, json_t *head, const struct frame
 	return refuse(runner, code ? code : EINVAL, text ? text : "the workflow was refused");
 }
 
-static int store_plan(struct runner *runner, json_t *head)
-{
-	struct engine *engine = runner->of->engine;
-	json_auto_t *plan = json_object();
-	CLEANUP(cleanup_free) char *text = NULL;
-	static const char *const keys[] = { "workflow", "description", "version", "config", "lock_wait_ms",
-		"limits", "critical_path", "tasks" };
-	json_t *task;
-	size_t i;
-	int r = 0;
-
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (json_object_get(head, keys[i]))
-			json_object_set(plan, keys[i], json_object_get(head, keys[i]));
-	text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
-	if (!text)
-		return -ENOMEM;
-	r = run_set_text(engine, runner->run_id, RUN_PLAN, text, strlen(text));
-	json_array_foreach (json_object_get(head, "tasks"), i, task) {
-		const char *name = get_text(task, "name");
-		int64_t id;
-
-		if (r == 0)
-			r = name ? task_add(engine, runner->run_id, (int)i, name, &id) : -EPROTO;
-	}
-	return r;
-}
-
 /* The stack is the folder's or the one that was asked for, else the one that the workflow names, else the
  * workflow's own name; made if missing. */
 static int bind_stack(struct runner *runner, json_t *head, struct fault *fault, struct stack *ret_stack)
@@ -108,15 +80,10 @@ static int keep_for_rollback(
 static int keep_before(struct runner *runner, struct caller *caller, int64_t stack_id)
 {
 	struct engine *engine = runner->of->engine;
-	CLEANUP(buffer_done) struct buffer text = { 0 };
-	json_auto_t *plan = NULL;
+	const json_t *plan = runner_plan(runner);
 	char description[64];
 	json_t *wish;
-	int r = run_text(engine, runner->run_id, RUN_PLAN, &text);
 
-	if (r < 0)
-		return r;
-	plan = json_loadb(buffer_text(&text), text.size, 0, NULL);
 	wish = json_object_get(json_object_get(plan, "config"), "create_snapshot");
 	snprintf(description, sizeof(description), "before run %lld", (long long)runner->run_id);
 	if (runner_rolls_back(plan))
@@ -218,7 +185,7 @@ static int apply_loaded(struct runner *runner, json_t *head, const struct frame 
 		return 0;
 	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
 	runner_note_validation(runner, head);
-	r = store_plan(runner, head);
+	r = runner_keep_plan(runner, head);
 	if (r == 0 && json_is_object(json_object_get(head, "imports")))
 		r = run_set_imports(runner->of->engine, runner->run_id, json_object_get(head, "imports"));
 	if (r < 0)

@@ -69,6 +69,7 @@ struct runner {
 	bool child;	      /* of this daemon's spawner, which tells how it ended */
 	int exit_status;      /* as of wait(2); -1: unknown */
 	json_t *after_commit; /* frames that leave when this turn is on disk */
+	json_t *plan;	      /* `config`, `lock_wait_ms`, `limits` of it: runner_plan() */
 	json_t *outputs;      /* what the run has set, for its own file `outputs` */
 	json_t *options;
 	/* runner-mask.c's: the values that it may not tell, NULL: none; known: as on disk. */
@@ -195,6 +196,13 @@ bool runner_is_valid(struct runner *runner);
 void runner_note_validation(struct runner *runner, json_t *head);
 /* runner-lock.c: whether a plan wants what failed to be rolled back, for which it needs the lock. */
 bool runner_rolls_back(const json_t *plan);
+
+/* runner-plan.c */
+/* Stores what the frame `loaded` has, with the run's tasks. 0 or -errno. */
+int runner_keep_plan(struct runner *runner, const json_t *head);
+/* Its `config`, `lock_wait_ms` and `limits`; NULL: it has none yet. Borrowed. */
+const json_t *runner_plan(struct runner *runner);
+
 /* runner-mask.c. Hands a value to the run, which may not tell it from now on: in a change. -EDQUOT: it was
  * handed too many. */
 int runner_hand(struct runner *runner, const char *value, size_t size, struct fault *fault);

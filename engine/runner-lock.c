@@ -97,21 +97,12 @@ static int take_now(struct runner *runner, const struct stack *stack, const json
 	return run_set_lock(engine, runner->run_id, token, true);
 }
 
-static json_t *plan_of(struct runner *runner)
-{
-	CLEANUP(buffer_done) struct buffer text = { 0 };
-
-	return run_text(runner->of->engine, runner->run_id, RUN_PLAN, &text) == 0
-		       ? json_loadb(buffer_text(&text), text.size, 0, NULL)
-		       : NULL;
-}
-
 /* It is the run's turn. Whoever had the lock may have changed the stack's values. */
 static int store_grant(struct runner *runner, int64_t token, struct fault *fault)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct engine *engine = runner->of->engine;
-	json_auto_t *plan = plan_of(runner);
+	const json_t *plan = runner_plan(runner);
 	bool wanted = true;
 	struct run run;
 	int r = store_change_begin(engine->store, &change);

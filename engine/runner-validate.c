@@ -28,12 +28,7 @@ void runner_note_validation(struct runner *runner, json_t *head)
 /* Of a run that was taken up: what its plan says. */
 static void recall(struct runner *runner)
 {
-	CLEANUP(buffer_done) struct buffer text = { 0 };
-	json_auto_t *plan = NULL;
-
-	if (run_text(runner->of->engine, runner->run_id, RUN_PLAN, &text) == 0)
-		plan = json_loadb(buffer_text(&text), text.size, 0, NULL);
-	runner->validate = config_wants(plan) ? RUNNER_VALIDATE : RUNNER_VALID;
+	runner->validate = config_wants(runner_plan(runner)) ? RUNNER_VALIDATE : RUNNER_VALID;
 }
 
 static void refuse(struct runner *runner, const json_t *report, const struct fault *fault)

@@ -100,6 +100,7 @@ void runner_free(struct runner *runner)
 	runner_mask_free(runner);
 	json_decref(runner->after_commit);
 	json_decref(runner->outputs);
+	json_decref(runner->plan);
 	json_decref(runner->options);
 	free(runner);
 }

@@ -51,8 +51,7 @@ static json_t *check_workflow(struct runner *runner, json_t *head, const struct 
 		return verdict(fault.code, fault.text);
 	if (json_is_true(json_object_get(head, "plan")))
 		plan = plan_tree(runner->workflow);
-	return json_pack(
-		"{sb sI so*}", "ok", 1, "tasks", (json_int_t)runner->workflow->count, "plan", plan);
+	return json_pack("{sb sI so*}", "ok", 1, "tasks", (json_int_t)runner->workflow->count, "plan", plan);
 }
 
 static int missing_modules(lua_State *L)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The short way of the words that nearly every task has, for workflows of thousands of tasks. It does what
- * lib/dsl.lua does, as long as what it is given is as it should be; everything else, and every error, is left to
- * the function there, which is called with the same arguments.
+ * lib/dsl.lua does, as long as what it is given is as it should be; everything else, and every error, is left
+ * to the function there, which is called with the same arguments.
  */
 #include "lua/core.h"
 
@@ -114,7 +114,7 @@ static void add_edges(lua_State *L)
 }
 
 static const struct {
-	const char *name; /* of lib/kinds.lua */
+	const char *name;	    /* of lib/kinds.lua */
 	bool (*take)(lua_State *L); /* the argument at 2: pushes its value to 3 */
 	bool edges;
 } kinds[] = {
@@ -151,7 +151,8 @@ static int quick_word(lua_State *L)
 	return 1;
 }
 
-/* quick_word(slow, specs, field, kind): the method of a word; `slow` itself, where its kind has no short way. */
+/* quick_word(slow, specs, field, kind): the method of a word; `slow` itself, where its kind has no short way.
+ */
 static int core_quick_word(lua_State *L)
 {
 	const char *name = luaL_optstring(L, 4, "");
@@ -197,7 +198,8 @@ static int quick_task(lua_State *L)
 	lua_rawset(L, lua_upvalueindex(UP_TASK_SPECS));
 
 	lua_pushvalue(L, 2);
-	lua_rawseti(L, lua_upvalueindex(UP_DEFINED), (lua_Integer)lua_rawlen(L, lua_upvalueindex(UP_DEFINED)) + 1);
+	lua_rawseti(L, lua_upvalueindex(UP_DEFINED),
+		(lua_Integer)lua_rawlen(L, lua_upvalueindex(UP_DEFINED)) + 1);
 	lua_pushvalue(L, 1);
 	lua_pushvalue(L, 2);
 	lua_rawset(L, lua_upvalueindex(UP_BY_NAME));

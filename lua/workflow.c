@@ -94,7 +94,7 @@ int workflow_report(struct workflow *workflow, struct fault *fault)
 		r = link_send_text(&workflow->runner->link, &head.text);
 	buffer_done(&head.text);
 	if (r == -EMSGSIZE)
-		return fault_set(fault, EMSGSIZE,
+		return fault_set(fault, EFBIG,
 			"the plan of the %zu tasks has %zu bytes, and at most %d can be kept: divide the "
 			"workflow, or shorten what stands in it (scripts as files, descriptions)",
 			workflow->count, size, FRAME_HEAD_MAX);

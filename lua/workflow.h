@@ -62,7 +62,7 @@ int workflow_new(struct runner *runner, const char *text, size_t size, struct wo
 	struct fault *fault);
 void workflow_free(struct workflow *workflow);
 
-/* The frame `loaded`. 0, or -errno with the sentence: -EMSGSIZE, -ENOMEM. */
+/* The frame `loaded`. 0, or -errno with the sentence: -EFBIG, -ENOMEM. */
 int workflow_report(struct workflow *workflow, struct fault *fault);
 
 /* The daemon's start came. */
