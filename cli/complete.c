@@ -64,6 +64,7 @@ static const struct choice {
 	const char *words[12];
 } choices[] = {
 	{ "", "FORMAT", { "table", "json", "yaml" } },
+	{ "", "WHAT", { "failed", "all" } },
 	{ "run", "STATUS", { "pending", "running", "success", "failed", "rolled_back" } },
 	{ "", "STREAM", { "out", "err", "log" } },
 	{ "state workflow", "STATUS", { "pending", "running", "success", "failed", "rolled_back" } },

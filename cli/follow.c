@@ -482,3 +482,22 @@ int follow_run(struct command *command, int64_t run)
 		r = junit_file_write(command, run, command_option(command, "junit"));
 	return r < 0 ? r : follow_exit_status(print_text(summary, "status"));
 }
+
+int detach_check(struct command *command)
+{
+	if (command_flag(command, "detach") && command_flag(command, "junit"))
+		return fault_set(
+			&command->fault, EINVAL, "--junit needs the end of the run: not with --detach");
+	return 0;
+}
+
+int follow_or_detach(struct command *command, int64_t run)
+{
+	if (!command_flag(command, "detach"))
+		return follow_run(command, run);
+	if (command->format != FORMAT_TEXT)
+		return print_value(command, json_pack("{sI}", "run", (json_int_t)run));
+	if (!command_flag(command, "quiet"))
+		printf("%lld\n", (long long)run);
+	return 0;
+}

@@ -21,5 +21,10 @@ void follow_catch_signals(void);
 /* The exit status that the run's end stands for, or -errno. */
 int follow_run(struct command *command, int64_t run);
 
+/* For those with the option --detach: what does not go with it is refused; the new run is followed, or its
+ * number printed. */
+int detach_check(struct command *command);
+int follow_or_detach(struct command *command, int64_t run);
+
 /* The exit status for a final status ("success": 0). */
 int follow_exit_status(const char *status);

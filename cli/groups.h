@@ -11,6 +11,10 @@ extern const char attach_more[];
 extern const struct option attach_options[];
 int attach_run(struct command *command);
 
+extern const char retry_more[]; /* retry.c */
+extern const struct option retry_options[];
+int retry_run(struct command *command);
+
 extern const char logs_more[]; /* logs.c */
 extern const struct option logs_options[];
 int logs_run(struct command *command);

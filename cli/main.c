@@ -22,6 +22,8 @@ static const struct verb verbs[] = {
 		.options = run_options, .run = run_run, .verbs = run_verbs },
 	{ "follow", .operands = "[RUN]", .help = "Follow a run that goes on", .more = attach_more,
 		.options = attach_options, .run = attach_run },
+	{ "retry", .operands = "RUN [WHAT]", .help = "Run again what failed, or all of it",
+		.more = retry_more, .options = retry_options, .run = retry_run },
 	{ "logs", .operands = "[RUN]", .help = "Print what the tasks of a run have printed",
 		.more = logs_more, .options = logs_options, .run = logs_run },
 	{ "workflow", .help = "Workflows: plan, validate; saved ones: list, show, save, delete",

@@ -110,6 +110,8 @@ const struct verb run_verbs[] = {
 		.run = list_run },
 	{ "logs", .operands = "[RUN]", .help = "Print what the tasks of a run have printed",
 		.more = logs_more, .options = logs_options, .run = logs_run },
+	{ "retry", .operands = "RUN [WHAT]", .help = "Run again what failed, or all of it",
+		.more = retry_more, .options = retry_options, .run = retry_run },
 	{ "show", .operands = "[RUN]",
 		.help = "Tell how a run went: slowest tasks, critical path, what failed", .run = show_run },
 	{ NULL },

@@ -140,15 +140,6 @@ static int submit(struct command *command, const char *name, const struct buffer
 	return client_file_close(&command->client, draft.handle, &command->fault, ret_run);
 }
 
-static int print_started(struct command *command, int64_t run)
-{
-	if (command->format != FORMAT_TEXT)
-		return print_value(command, json_pack("{sI}", "run", (json_int_t)run));
-	if (!command_flag(command, "quiet"))
-		printf("%lld\n", (long long)run);
-	return 0;
-}
-
 static int read_workflow(struct command *command, char *ret_name, struct buffer *workflow)
 {
 	const char *file = command_option(command, "file"), *saved = command_option(command, "workflow");
@@ -188,9 +179,7 @@ int run_run(struct command *command)
 	int64_t run = 0;
 	int r = read_workflow(command, name, &workflow);
 
-	if (r == 0 && command_flag(command, "detach") && command_flag(command, "junit"))
-		return fault_set(
-			&command->fault, EINVAL, "--junit needs the end of the run: not with --detach");
+	r = r < 0 ? r : detach_check(command);
 	origin_add_host(command, options);
 	if (r == 0)
 		origin_add_folder(workflow_file(command), &workflow, options);
@@ -207,7 +196,5 @@ int run_run(struct command *command)
 		return r;
 	if (!run)
 		return fault_set(&command->fault, EPROTO, "the daemon started no run for %s", name);
-	if (command_flag(command, "detach"))
-		return print_started(command, run);
-	return follow_run(command, run);
+	return follow_or_detach(command, run);
 }

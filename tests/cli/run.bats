@@ -182,3 +182,43 @@ END
 	wait $waiter
 	grep -q 'success' out
 }
+
+@test "retry: what failed, or all, as a new run that is followed" {
+	cat >deploy.sloth <<END
+task("build"):command("echo built >>$PWD/built; echo what >f"):artifacts("f")
+task("check"):consumes("build"):command("cat f; test -e $PWD/may")
+END
+	run -1 sloth run deploy.sloth
+	run -1 sloth retry deploy
+	[[ $output == *'Run 2'*'check: failed'* ]]
+	touch may
+	run sloth retry 2 failed
+	[ "$status" -eq 0 ]
+	[[ $output == *'Run 3'*'check | what'* ]]
+	[ "$(wc -l <built)" -eq 1 ]
+	run sloth run retry latest all --quiet
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$(wc -l <built)" -eq 2 ]
+	[ "$(sloth retry latest --detach)" = 5 ]
+	[ "$(sloth cat /runs/5/wait)" = success ]
+	[[ $(sloth retry latest --detach --json) == *'"run": 6'* ]]
+	run -10 sloth retry
+	run -10 sloth retry 1 some
+	[[ $output == *'"some": what to retry is "failed" or "all"'* ]]
+	run -10 sloth retry 1 --detach --junit x
+	run -4 sloth retry 77
+	[[ $output == *'there is no run 77'* ]]
+	run -4 sloth retry nothing
+	[ "$(sloth complete retry 1 '')" = $'failed\nall' ]
+	[[ $(sloth complete retry '') == *deploy* ]]
+}
+
+@test "retry: not of a run that goes on" {
+	workflow slow.sloth "until [ -e $PWD/go ]; do sleep 0.05; done"
+	sloth run slow.sloth --detach
+	run -5 sloth retry slow
+	[[ $output == *'run 1 is still'* ]]
+	touch go
+	[ "$(sloth cat /runs/1/wait)" = success ]
+}
