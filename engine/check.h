@@ -19,6 +19,7 @@ struct check_order {
 	json_t *values;	 /* that it sees; borrowed */
 	json_t *paths;	 /* list of {path, of, write}; borrowed */
 	json_t *options; /* as of a submission; borrowed */
+	json_t *imports; /* of the run whose workflow it is, which gets them as they were; borrowed */
 	bool plan;	 /* the answer's `workflow` has the plan */
 	/* Called once, from the loop: the frame `checked`, borrowed, or NULL with the sentence. */
 	void (*done)(void *userdata, const json_t *answer, const struct fault *fault);

@@ -141,9 +141,9 @@ static json_t *values_of(struct engine *engine, struct caller *caller, const str
 }
 
 /* What the workflow is called in messages: the file that it came from. */
-static const char *workflow_file(struct engine *engine, const struct stack *stack, struct run *ret_run)
+static const char *workflow_file(struct engine *engine, int64_t run_id, struct run *ret_run)
 {
-	if (stack->last_run && run_get(engine, stack->last_run, ret_run) == 0 && *ret_run->file)
+	if (run_id && run_get(engine, run_id, ret_run) == 0 && *ret_run->file)
 		return ret_run->file;
 	return "workflow";
 }
@@ -154,6 +154,8 @@ static int look(struct validation *validation, const struct stack *stack)
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	json_auto_t *values = values_of(engine, &validation->caller, stack);
 	json_auto_t *paths = validate_paths(engine, stack->id);
+	int64_t run_id = validation->run_id ? validation->run_id : stack->last_run;
+	json_auto_t *imports = NULL;
 	struct run run;
 	int r = 0;
 
@@ -164,15 +166,17 @@ static int look(struct validation *validation, const struct stack *stack)
 	if (r < 0)
 		return r;
 	validation->has_workflow = text.size > 0;
+	/* Both are as they were in the run. */
+	if (validation->has_workflow && run_id)
+		imports = run_imports(engine, run_id);
 	return check_start(validation->runners,
 		&(struct check_order){ .caller = &validation->caller,
-			.file = validation->run_id && run_get(engine, validation->run_id, &run) == 0
-					? run.file
-					: workflow_file(engine, stack, &run),
+			.file = workflow_file(engine, run_id, &run),
 			.text = buffer_text(&text),
 			.size = text.size,
 			.values = values,
 			.paths = paths,
+			.imports = imports,
 			.done = checked,
 			.userdata = validation },
 		&validation->check);

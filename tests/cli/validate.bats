@@ -89,6 +89,25 @@ load common
 	[[ $output == *'loops.sloth:4: it went round'* ]]
 }
 
+@test "a workflow that imports relatively is loaded with what its run had" {
+	mkdir -p there/lib
+	echo 'return { one = function() return task("one"):command("echo one"):build() end }' >there/lib/steps.sloth
+	printf 'local steps = import("lib/steps.sloth")\nworkflow.define("main"):tasks({ steps.one() })\n' >there/main.sloth
+	sloth run there/main.sloth --stack web --quiet
+	run sloth stack validate web
+	[ "$status" -eq 0 ]
+	rm -r there/lib
+	run sloth stack validate web
+	[ "$status" -eq 0 ]
+	[[ $output == *'✓ Workflow definition valid'* ]]
+	# Also of a run that is to be validated before it begins.
+	mkdir there/lib
+	echo 'return { one = function() return task("one"):command("echo two"):build() end }' >there/lib/steps.sloth
+	run sloth run there/main.sloth --stack web --validate
+	[ "$status" -eq 0 ]
+	[[ $output == *two* ]]
+}
+
 @test "files that resources name" {
 	sloth stack new web
 	cat >files.sloth <<-'END'

@@ -57,7 +57,7 @@ static void test_cycles(void **state)
 	const struct graph_node none[] = { { 0 }, NODE(0), NODE(0, 1), NODE(1, 2, 0) };
 	const struct graph_node self[] = { { 0 }, NODE(0, 1) };
 	const struct graph_node two[] = { NODE(1), NODE(0) };
-	/* 5 leads into 1 → 2 → 3 → 1, and is not of it. */
+	const struct graph_node before[] = { NODE(1), NODE(2), NODE(1) };
 	const struct graph_node deep[] = { { 0 }, NODE(0, 2), NODE(3), NODE(0, 1), NODE(0), NODE(4, 1) };
 
 	assert_cycle(NULL, 0, 0);
@@ -65,6 +65,8 @@ static void test_cycles(void **state)
 	assert_cycle(self, COUNT(self), 1);
 	assert_cycle(two, COUNT(two), 2);
 	assert_cycle(deep, COUNT(deep), 3);
+	/* One that leads into a cycle is not of it. */
+	assert_cycle(before, COUNT(before), 2);
 }
 
 static void test_sort(void **state)
@@ -95,9 +97,11 @@ static void test_rank(void **state)
 	urgent[0].priority = 1;
 	urgent[2].priority = -1;
 	assert_starts(urgent, COUNT(urgent), "0 1 4 3 5 2");
-	/* A path counts once, the longest one, however many lead to it. */
+	/* The longest path counts, however many lead to a node, and in whatever order they are found. */
 	const struct graph_node wide[] = { { 0 }, { 0 }, NODE(1), NODE(2), NODE(0), NODE(0), NODE(0) };
 	assert_starts(wide, COUNT(wide), "1 0 2 3 4 5 6");
+	const struct graph_node both[] = { { 0 }, { 0 }, NODE(1), NODE(1), NODE(3), NODE(0) };
+	assert_starts(both, COUNT(both), "1 0 3 2 4 5");
 }
 
 static void assert_popped(struct graph_queue *queue, const char *wanted)
