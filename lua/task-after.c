@@ -55,6 +55,7 @@ static int after_start(
 
 	task_scope_open(task);
 	task->after_ended = ended;
+	task->after_told = false;
 	r = task_protected(task, start, 0);
 	if (r == 0 && TAILQ_EMPTY(&task->scope.fibers))
 		r = -ENOENT;
@@ -81,14 +82,6 @@ static void after_end(struct scope *scope)
 
 /* Hooks. */
 
-static void hooks_ended(struct scope *scope)
-{
-	struct task *task = scope->userdata;
-
-	after_end(scope);
-	task_hooks_over(task);
-}
-
 static void hook_note(struct task *task, const char *name, const char *text)
 {
 	if (!task->hooks)
@@ -97,16 +90,30 @@ static void hook_note(struct task *task, const char *name, const char *text)
 		task->hooks, name, task->sensitive ? json_string("failed") : value_text(text, strlen(text)));
 }
 
+static void hooks_cut_short(struct task *task, const char *why)
+{
+	task_log(task, "a hook of the task was ended\n");
+	hook_note(task, "ended", why);
+}
+
+/* One that was killed has told nothing. */
+static void hooks_ended(struct scope *scope)
+{
+	struct task *task = scope->userdata;
+
+	if (!task->after_told)
+		hooks_cut_short(task, scope->reason);
+	after_end(scope);
+	task_hooks_over(task);
+}
+
 static void hooks_done(struct fiber *fiber, lua_State *L, int status, int results, void *userdata)
 {
 	struct task *task = userdata;
 
-	if (status != LUA_OK) {
-		const char *why = task->scope.reason ? task->scope.reason : "ended";
-
-		task_log(task, "a hook of the task was ended\n");
-		hook_note(task, "ended", why);
-	}
+	task->after_told = true;
+	if (status != LUA_OK)
+		hooks_cut_short(task, task->scope.reason ? task->scope.reason : "ended");
 	scope_end(&task->scope, "the task has ended", false, task->grace_ms, hooks_ended);
 }
 
@@ -147,10 +154,19 @@ int task_hook_failed(lua_State *L)
 
 /* Undo. */
 
+static void undo_failed(struct task *task, const char *text)
+{
+	free(task->undo_error);
+	task->undo_error = text ? strdup(text) : NULL;
+}
+
+/* One that was killed has told nothing: what it did is not known. */
 static void undo_ended(struct scope *scope)
 {
 	struct task *task = scope->userdata;
 
+	if (!task->after_told)
+		undo_failed(task, scope->reason);
 	after_end(scope);
 	rollback_task_undone(task->workflow, task);
 }
@@ -162,8 +178,8 @@ static void undo_done(struct fiber *fiber, lua_State *L, int status, int results
 
 	if (status != LUA_OK)
 		text = task->scope.reason ? task->scope.reason : text ? text : "it was ended";
-	free(task->undo_error);
-	task->undo_error = text ? strdup(text) : NULL;
+	task->after_told = true;
+	undo_failed(task, text);
 	scope_end(&task->scope, "the undo has ended", text != NULL, task->grace_ms, undo_ended);
 }
 

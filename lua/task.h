@@ -47,7 +47,8 @@ struct task {
 	bool released;	/* an always-task whose turn has not come */
 	int try;
 	bool cancelled, timed_out;
-	bool slot; /* counts against max_parallel_tasks */
+	bool slot;		       /* counts against max_parallel_tasks */
+	STAILQ_ENTRY(task) ended_link; /* of the workflow's `ended` */
 	struct scope scope;
 	char *home;    /* its own directory */
 	char *workdir; /* where its commands start; NULL: at home */
@@ -63,6 +64,7 @@ struct task {
 	ev_timer limit;
 	ev_tstamp limit_s;
 	void (*after_ended)(struct scope *scope);
+	bool after_told;  /* its fiber came to its own end */
 	json_t *hooks;	  /* those that failed, with why; NULL: none */
 	char *undo_error; /* NULL: it is undone */
 	int done_order;	  /* the how manieth it was to reach its end */

@@ -31,6 +31,7 @@ int workflow_new(struct runner *runner, const char *text, size_t size, struct wo
 	if (!workflow)
 		return fault_set(fault, ENOMEM, "not enough memory");
 	workflow->runner = runner;
+	STAILQ_INIT(&workflow->ended);
 	ev_init(&workflow->timeout, timeout_over);
 	workflow->timeout.data = workflow;
 	r = workflow_load(workflow, text, size, fault);
@@ -299,6 +300,23 @@ static void upstream_failed(struct task *task, const struct task *because)
 	task_set(task, TASK_UPSTREAM_FAILED, text);
 }
 
+static const char *not_started_reason(const struct workflow *workflow)
+{
+	if (workflow->vetoed)
+		return "not started, because on_start refused the run";
+	return workflow->cancelled ? workflow_cancel_reason(workflow)
+				   : "not started, because another task failed";
+}
+
+/* In any case, but for these. */
+static void start_always(struct workflow *workflow, struct task *task)
+{
+	if (workflow->runner->abandoned || workflow->cancels > 1 || workflow->vetoed)
+		task_set(task, TASK_CANCELLED, not_started_reason(workflow));
+	else
+		graph_queue_push(&workflow->urgent, task->number);
+}
+
 /* Everything that it waited for is at its end. */
 static void task_release(struct workflow *workflow, struct task *task)
 {
@@ -307,7 +325,7 @@ static void task_release(struct workflow *workflow, struct task *task)
 	if (task->always) {
 		task->released = true;
 		if (workflow->phase == PHASE_ALWAYS)
-			graph_queue_push(&workflow->urgent, task->number);
+			start_always(workflow, task);
 	} else if ((because = unsatisfied_dependency(workflow, task))) {
 		upstream_failed(task, because);
 	} else if (!task->after_failure_count) {
@@ -332,6 +350,21 @@ static void release_dependents(struct workflow *workflow, const struct task *end
 	}
 }
 
+/* One after the other: those that end by this come to the end of the queue, and not onto the stack, which a
+ * long chain of tasks would overflow. */
+static void tell_dependents(struct workflow *workflow, struct task *task)
+{
+	STAILQ_INSERT_TAIL(&workflow->ended, task, ended_link);
+	if (workflow->telling)
+		return;
+	workflow->telling = true;
+	while ((task = STAILQ_FIRST(&workflow->ended))) {
+		STAILQ_REMOVE_HEAD(&workflow->ended, ended_link);
+		release_dependents(workflow, task);
+	}
+	workflow->telling = false;
+}
+
 void workflow_task_ended(struct workflow *workflow, struct task *task)
 {
 	workflow->changed = true;
@@ -351,7 +384,7 @@ void workflow_task_ended(struct workflow *workflow, struct task *task)
 		if (task->outcome.aborts)
 			workflow->policy = POLICY_STOP;
 	}
-	release_dependents(workflow, task);
+	tell_dependents(workflow, task);
 }
 
 void workflow_task_waits(struct workflow *workflow, struct task *task)
@@ -387,14 +420,6 @@ static int next_task(struct workflow *workflow)
 	return number >= 0 || is_stopping(workflow) ? number : pop_open(workflow, &workflow->ready);
 }
 
-static const char *not_started_reason(const struct workflow *workflow)
-{
-	if (workflow->vetoed)
-		return "not started, because on_start refused the run";
-	return workflow->cancelled ? workflow_cancel_reason(workflow)
-				   : "not started, because another task failed";
-}
-
 /* Nothing runs, and nothing can start: what is left never will. */
 static void give_up_rest(struct workflow *workflow)
 {
@@ -406,19 +431,13 @@ static void give_up_rest(struct workflow *workflow)
 	}
 }
 
+/* Those that are ready; again when a second cancel came. */
 static void begin_always(struct workflow *workflow)
 {
 	workflow->phase = PHASE_ALWAYS;
-	for (size_t i = 0; i < workflow->count; i++) {
-		struct task *task = &workflow->tasks[i];
-
-		if (!task->released || task_status_final(task->status))
-			continue;
-		if (workflow->runner->abandoned || workflow->cancels > 1 || workflow->vetoed)
-			task_set(task, TASK_CANCELLED, not_started_reason(workflow));
-		else
-			graph_queue_push(&workflow->urgent, task->number);
-	}
+	for (size_t i = 0; i < workflow->count; i++)
+		if (workflow->tasks[i].released && workflow->tasks[i].status == TASK_PENDING)
+			start_always(workflow, &workflow->tasks[i]);
 }
 
 static bool wants_rollback(const struct workflow *workflow)
@@ -524,7 +543,8 @@ static void hook_done(struct fiber *fiber, lua_State *L, int status, int results
 	struct workflow *workflow = userdata;
 	bool complete = workflow->phase == PHASE_COMPLETING;
 
-	if (!complete && (status != LUA_OK || (results > 0 && lua_type(L, -1) == LUA_TSTRING))) {
+	if (!complete && !workflow->cancelled &&
+		(status != LUA_OK || (results > 0 && lua_type(L, -1) == LUA_TSTRING))) {
 		const char *text = lua_tostring(L, -1);
 
 		fail(workflow, "on_start: %s", text ? text : "failed");
@@ -535,6 +555,16 @@ static void hook_done(struct fiber *fiber, lua_State *L, int status, int results
 		complete ? complete_ended : start_ended);
 }
 
+static int64_t longest_grace(const struct workflow *workflow)
+{
+	int64_t grace = 0;
+
+	for (size_t i = 0; i < workflow->count; i++)
+		if (workflow->tasks[i].grace_ms > grace)
+			grace = workflow->tasks[i].grace_ms;
+	return grace;
+}
+
 static void timeout_over(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct workflow *workflow = timer->data;
@@ -542,6 +572,9 @@ static void timeout_over(struct ev_loop *loop, ev_timer *timer, int revents)
 	workflow->timed_out = true;
 	workflow->cancelled = true;
 	fail(workflow, "the workflow timed out");
+	if (workflow->phase == PHASE_STARTING)
+		scope_end(&workflow->scope, workflow_cancel_reason(workflow), true, longest_grace(workflow),
+			start_ended);
 	cancel_tasks(workflow, -1, false);
 	workflow->changed = true;
 }
@@ -549,14 +582,9 @@ static void timeout_over(struct ev_loop *loop, ev_timer *timer, int revents)
 /* For the daemon, which has the last word. */
 static void report_limit(const struct workflow *workflow)
 {
-	int64_t grace = 0;
-
-	for (size_t i = 0; i < workflow->count; i++)
-		if (workflow->tasks[i].grace_ms > grace)
-			grace = workflow->tasks[i].grace_ms;
 	link_send(&workflow->runner->link,
 		json_pack("{ss sI sI}", "op", "begun", "timeout_ms", (json_int_t)workflow->timeout_ms,
-			"within_ms", (json_int_t)(workflow->timeout_ms + grace)));
+			"within_ms", (json_int_t)(workflow->timeout_ms + longest_grace(workflow))));
 }
 
 void workflow_start(struct workflow *workflow)
@@ -589,6 +617,8 @@ void workflow_cancel(struct workflow *workflow, int64_t grace_ms)
 		workflow_finished(workflow);
 		return;
 	}
+	if (workflow->phase == PHASE_ALWAYS && workflow->cancels > 1)
+		begin_always(workflow);
 	if (workflow->scope.runner)
 		scope_end(&workflow->scope, "cancelled", true, grace_ms,
 			workflow->phase == PHASE_COMPLETING ? complete_ended

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/fault.h"
 #include "lua/graph.h"
@@ -46,7 +47,9 @@ struct workflow {
 	enum policy policy;
 	enum phase phase;
 	size_t running, unfinished, unfinished_always;
-	bool changed; /* workflow_turn() has something to do */
+	STAILQ_HEAD(, task) ended; /* whose dependents have not heard of it */
+	bool telling;		   /* them, just now */
+	bool changed;		   /* workflow_turn() has something to do */
 	bool cancelled, timed_out, vetoed, rolls_back;
 	struct rollback *rollback; /* NULL: none */
 	int done_count;		   /* tasks that reached their end */

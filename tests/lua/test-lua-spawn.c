@@ -61,7 +61,10 @@ static void test_process(void **state)
 	/* As the spawner leaves them to a runner, whatever those who run this test ignore. */
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
-	/* Ours are handled, ignored and blocked; its are not. */
+	/* Ours are handled, ignored and blocked; its are not. What started this test may ignore some, too. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	signal(SIGTERM, handler);
 	signal(SIGPIPE, SIG_IGN);
 	status = run("echo $WORD; pwd; cat /proc/self/status | grep -E 'Sig(Blk|Ign|Cgt)'; "
