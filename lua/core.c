@@ -168,9 +168,7 @@ static int core_ending(lua_State *L)
 /* may_wait() → whether the caller could: not while the workflow is loaded, in a sort's comparison … */
 static int core_may_wait(lua_State *L)
 {
-	struct fiber *fiber = runner_of(L)->sched.current;
-
-	lua_pushboolean(L, fiber && lua_isyieldable(L) && !fiber->scope->reason);
+	lua_pushboolean(L, fiber_may_wait(L));
 	return 1;
 }
 

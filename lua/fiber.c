@@ -255,6 +255,13 @@ struct fiber *fiber_check(lua_State *L, const char *function)
 	return fiber;
 }
 
+bool fiber_may_wait(lua_State *L)
+{
+	const struct sched *sched = &runner_of(L)->sched;
+
+	return sched->current && lua_isyieldable(L) && !sched->pinned && !sched->current->scope->reason;
+}
+
 /* A coroutine that waits may be resumed by its own fiber only: what it waits for is kept there. */
 void thread_waits(lua_State *L, bool waits)
 {

@@ -292,6 +292,7 @@ static int runner_init(struct runner *runner)
 	spawn_raise_files();
 	signal(SIGPIPE, SIG_IGN);
 	drain_init(&runner->drain, runner->loop);
+	asides_init(&runner->asides, runner->loop);
 	workdirs_init(&runner->workdirs);
 	leaves_init(&runner->leaves);
 	link_init(&runner->link, runner->loop, DAEMON_FD, &link_callbacks, runner);
@@ -314,6 +315,7 @@ static void runner_done(struct runner *runner)
 	sched_done(&runner->sched);
 	vm_done(&runner->vm);
 	web_free(runner->web);
+	asides_done(&runner->asides);
 	link_done(&runner->link);
 	drain_done(&runner->drain);
 	leaves_done(&runner->leaves);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "lua/aside.h"
 #include "lua/drain.h"
 #include "lua/environment.h"
 #include "lua/leaf.h"
@@ -31,6 +32,7 @@ struct runner {
 	struct vm vm;
 	struct sched sched;
 	struct drain drain;
+	struct asides asides;
 	struct environment environment;
 	struct workdirs workdirs;
 	struct web *web; /* NULL: nothing was asked of the network yet */

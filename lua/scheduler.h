@@ -94,6 +94,9 @@ struct fiber *fiber_start(struct sched *sched, struct scope *scope, lua_State *L
  * that are about to start something and wait for it. */
 struct fiber *fiber_check(lua_State *L, const char *function);
 
+/* Whether it may: not while the workflow is loaded, in a sort's comparison, when its end has come. */
+bool fiber_may_wait(lua_State *L);
+
 /* Waits: `return fiber_park(L, …)`. When it goes on, `collect` pushes what the function returns, inside the
  * fiber, and gives the number (NULL: nothing), or raises. `withdraw` is called when the fiber is interrupted
  * instead. */

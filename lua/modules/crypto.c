@@ -9,6 +9,7 @@
 
 #include "lua/hash.h"
 #include "lua/module.h"
+#include "lua/modules/seal.h"
 
 static void push_hex(lua_State *L, const unsigned char *bytes, size_t size)
 {
@@ -279,88 +280,6 @@ static int crypto_uuid(lua_State *L)
 	return 1;
 }
 
-/* Encrypted texts: version, cost, salt and nonce before the sealed bytes, all in base64. The key is made of
- * the password by Argon2id (RFC 9106), the text sealed by XChaCha20-Poly1305. */
-struct sealed {
-	unsigned char version;
-	unsigned char passes;
-	unsigned char mebibytes[2];
-	unsigned char salt[crypto_pwhash_SALTBYTES];
-	unsigned char nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
-};
-
-enum { SEALED_VERSION = 1, SEALED_PASSES = 2, SEALED_MIB = 64, PASSES_MAX = 10, MIB_MAX = 512 };
-
-static bool make_key(const struct sealed *head, const char *password, size_t size,
-	unsigned char ret_key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES])
-{
-	size_t mib = (size_t)(head->mebibytes[0] << 8 | head->mebibytes[1]);
-
-	return head->passes >= 1 && head->passes <= PASSES_MAX && mib >= 1 && mib <= MIB_MAX &&
-	       crypto_pwhash(ret_key, crypto_aead_xchacha20poly1305_ietf_KEYBYTES, password, size, head->salt,
-		       head->passes, mib << 20, crypto_pwhash_ALG_ARGON2ID13) == 0;
-}
-
-/* encrypt(text, password) */
-static int crypto_encrypt(lua_State *L)
-{
-	unsigned char key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
-	size_t size, password_size;
-	const char *text = lua_tolstring(L, 1, &size), *password = lua_tolstring(L, 2, &password_size);
-	size_t all = sizeof(struct sealed) + size + crypto_aead_xchacha20poly1305_ietf_ABYTES;
-	struct sealed *head = lua_newuserdatauv(L, all, 0);
-
-	luaL_argcheck(L, password_size > 0, 2, "the password is empty");
-	*head = (struct sealed){
-		.version = SEALED_VERSION, .passes = SEALED_PASSES, .mebibytes = { 0, SEALED_MIB }
-	};
-	randombytes_buf(head->salt, sizeof(head->salt));
-	randombytes_buf(head->nonce, sizeof(head->nonce));
-	if (!make_key(head, password, password_size, key))
-		return luaL_error(L, "not enough memory");
-	crypto_aead_xchacha20poly1305_ietf_encrypt((unsigned char *)(head + 1), NULL,
-		(const unsigned char *)text, size, (const unsigned char *)head, sizeof(*head), NULL,
-		head->nonce, key);
-	sodium_memzero(key, sizeof(key));
-	lua_pushlstring(L, (const char *)head, all);
-	lua_replace(L, 1);
-	return crypto_base64_encode(L);
-}
-
-static int refuse_sealed(lua_State *L)
-{
-	lua_pushnil(L);
-	lua_pushliteral(L, "the password is wrong, or this is no text that crypto.encrypt made");
-	return 2;
-}
-
-/* decrypt(text, password) */
-static int crypto_decrypt(lua_State *L)
-{
-	unsigned char key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
-	size_t size, password_size;
-	const char *text = lua_tolstring(L, 1, &size), *password = lua_tolstring(L, 2, &password_size);
-	unsigned char *bytes = lua_newuserdatauv(L, size + 1, 0), *plain = lua_newuserdatauv(L, size + 1, 0);
-	struct sealed head;
-	int r;
-
-	if (sodium_base642bin(
-		    bytes, size + 1, text, size, "\r\n ", &size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
-		size < sizeof(head) + crypto_aead_xchacha20poly1305_ietf_ABYTES)
-		return refuse_sealed(L);
-	memcpy(&head, bytes, sizeof(head));
-	if (head.version != SEALED_VERSION || !make_key(&head, password, password_size, key))
-		return refuse_sealed(L);
-	r = crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, bytes + sizeof(head),
-		size - sizeof(head), (const unsigned char *)&head, sizeof(head), head.nonce, key);
-	sodium_memzero(key, sizeof(key));
-	if (r != 0)
-		return refuse_sealed(L);
-	lua_pushlstring(
-		L, (const char *)plain, size - sizeof(head) - crypto_aead_xchacha20poly1305_ietf_ABYTES);
-	return 1;
-}
-
 /* clang-format off */
 #define TEXT_ARG { "text", ARG_STRING }
 #define PASSWORD_ARG { "password", ARG_STRING }
@@ -372,8 +291,8 @@ const struct function module_crypto[] = {
 	{ "base64_encode", crypto_base64_encode, .args = { TEXT_ARG } },
 	{ "base64url_decode", crypto_base64url_decode, .args = { TEXT_ARG } },
 	{ "base64url_encode", crypto_base64url_encode, .args = { TEXT_ARG } },
-	{ "decrypt", crypto_decrypt, .args = { TEXT_ARG, PASSWORD_ARG } },
-	{ "encrypt", crypto_encrypt, .args = { TEXT_ARG, PASSWORD_ARG } },
+	{ "decrypt", seal_decrypt, .args = { TEXT_ARG, PASSWORD_ARG } },
+	{ "encrypt", seal_encrypt, .args = { TEXT_ARG, PASSWORD_ARG } },
 	{ "equal", crypto_equal, .args = { { "a", ARG_STRING }, { "b", ARG_STRING } } },
 	{ "generate_password", crypto_generate_password,
 		.args = { { "length", ARG_INTEGER, .optional = true },
