@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Values as text and back: what the modules json, yaml and data share. Each finds its arguments at 1…n. */
-#include <jansson.h>
-#include <lua.h>
+#include "lua/module.h"
+
+/* clang-format off */
+#define TEXT_ARG { "text", ARG_STRING }
+#define VALUE_ARG { "value", ARG_ANY }
+#define PRETTY_ARG { "pretty", ARG_BOOLEAN, .optional = true }
+/* clang-format on */
 
 /* (text) → value, or nil and where it is wrong. Nothing at all (null) is nil alone. */
 int codec_json_decode(lua_State *L);
@@ -19,14 +24,3 @@ int codec_yaml_to_json(lua_State *L);
 
 /* (text) → true, or false and where it is wrong. */
 int codec_json_validate(lua_State *L);
-
-/* NULL, and the sentence pushed. The caller frees. */
-json_t *codec_json_parse(lua_State *L, const char *text, size_t size);
-json_t *codec_yaml_parse(lua_State *L, const char *text, size_t size);
-
-/* Pushes the text. `flags`: jansson's. */
-void codec_json_push(lua_State *L, const json_t *json, size_t flags);
-void codec_yaml_push(lua_State *L, const json_t *json);
-
-/* A place on the stack for what is parsed; see box.h. */
-json_t **codec_box(lua_State *L);

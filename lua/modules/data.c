@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* data: JSON and YAML under the names that this module has for them. CSV and nested tables: lib/data.lua. */
-#include "lua/module.h"
 #include "lua/modules/codecs.h"
-
-/* clang-format off */
-#define TEXT_ARG { "text", ARG_STRING }
-#define VALUE_ARG { "value", ARG_ANY }
-#define PRETTY_ARG { "pretty", ARG_BOOLEAN, .optional = true }
-/* clang-format on */
 
 const struct function module_data[] = {
 	{ "json_decode", codec_json_decode, .args = { TEXT_ARG } },
