@@ -189,32 +189,44 @@ static json_t *next_line(const struct buffer *text, size_t *at)
 	return line ? line : json_null();
 }
 
-/* Not what a try says that has not been told of yet. */
-static bool log_is_due(const struct follow *follow, const json_t *line)
+enum due { DUE, DUE_LATER, DUE_LAST };
+
+/* Not what a try says that has not been told of yet, and all behind it; of the run's own lines those that
+ * came before `until`, a time (NULL: any). */
+static enum due log_is_due(const struct follow *follow, const json_t *line, const char *until)
 {
 	const struct model_task *task = model_find(&follow->model, print_text(line, "task"));
 
-	return !task || json_integer_value(json_object_get(line, "try")) <= task->try;
+	if (task)
+		return json_integer_value(json_object_get(line, "try")) <= task->try ? DUE : DUE_LAST;
+	return !until || strcmp(print_text(line, "time"), until) < 0 ? DUE : DUE_LATER;
 }
 
 /* What was printed so far by what has been told of; `all`: nothing more will be told. */
-static void use_log(struct follow *follow, bool all)
+static void use_log(struct follow *follow, bool all, const char *until)
 {
+	CLEANUP(buffer_done) struct buffer kept = { 0 };
 	struct buffer *text = &follow->log.text;
+	enum due due = DUE;
 	size_t at = 0, done = 0;
 	json_t *line;
 
-	while ((line = next_line(text, &at))) {
-		bool due = all || log_is_due(follow, line);
-
-		if (due)
+	while (due != DUE_LAST && (line = next_line(text, &at))) {
+		due = all ? DUE : log_is_due(follow, line, until);
+		if (due == DUE_LATER && buffer_append(&kept, text->data + done, at - done) < 0)
+			due = DUE;
+		if (due == DUE)
 			progress_log(&follow->progress, &follow->model, line);
 		json_decref(line);
-		if (!due)
-			break;
-		done = at;
+		done = due == DUE_LAST ? done : at;
 	}
 	buffer_consume(text, done);
+	if (kept.size && buffer_append(&kept, text->data, text->size) == 0) {
+		struct buffer all_of_it = *text;
+
+		*text = kept;
+		kept = all_of_it;
+	}
 }
 
 /* What a task printed comes before its end. */
@@ -234,7 +246,7 @@ static void use_events(struct follow *follow)
 
 	while ((line = next_line(text, &at))) {
 		if (ends_something(line))
-			use_log(follow, false);
+			use_log(follow, false, print_text(line, "time"));
 		if (model_apply(&follow->model, line, &change) == 0)
 			progress_change(&follow->progress, &follow->model, &change, line);
 		json_decref(line);
@@ -296,7 +308,7 @@ static int look(struct follow *follow)
 	/* Nothing of a task that is not known can be told. */
 	if (follow->model.count || follow->ended) {
 		use_events(follow);
-		use_log(follow, follow->ended);
+		use_log(follow, follow->ended, NULL);
 	}
 	if (follow->ended)
 		return 0;

@@ -16,6 +16,7 @@ END
 	sloth stack new r
 	echo old | sloth write /stacks/r/state/k
 	run -1 sloth run r.sloth
+	[[ $output == *$'\nb: success'*$'\nc: success'*$'\nd: failed'*$'\nrolling back: 3 tasks were done\n'*$'\nrolled back; '* ]]
 	[ "$(cat order)" = $'b\na\ne' ]
 	[ "$(sloth cat /runs/1/status)" = rolled_back ]
 	[[ $(sloth cat /runs/1/error) == 'task d: exit status 3; rolled back; not undone, because they have no undo: c; the stack is as before, as v'* ]]
