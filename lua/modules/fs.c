@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <lauxlib.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "lua/box.h"
 #include "lua/environment.h"
 #include "lua/files.h"
+#include "lua/find.h"
 #include "lua/module.h"
 #include "lua/replace.h"
 #include "lua/runner.h"
@@ -372,30 +372,36 @@ static const char *push_pattern(lua_State *L, size_t *ret_prefix)
 	return lua_tostring(L, -1);
 }
 
-static void free_glob(void *content)
+static void free_paths(void *content)
 {
-	globfree(content);
+	paths_done(content);
 	free(content);
 }
 
 /* Paths as the pattern is: relative ones for a relative one. */
 static int fs_glob(lua_State *L)
 {
-	void **box = box_push(L, free_glob);
-	glob_t *found = *box = calloc(1, sizeof(*found));
+	void **box = box_push(L, free_paths);
+	struct paths *found = *box = calloc(1, sizeof(*found));
 	size_t prefix;
 	const char *pattern = push_pattern(L, &prefix);
 	int r;
 
 	if (!found)
 		return luaL_error(L, "not enough memory");
-	r = glob(pattern, GLOB_BRACE, NULL, found);
-	if (r != 0 && r != GLOB_NOMATCH)
-		return fail(L, lua_tostring(L, 1), r == GLOB_NOSPACE ? ENOMEM : EIO);
+	r = find_paths(pattern, found);
+	if (r == -E2BIG) {
+		lua_pushnil(L);
+		lua_pushfstring(L, "%s: more than %d folders to look into: name some", lua_tostring(L, 1),
+			FIND_FOLDERS_MAX);
+		return 2;
+	}
+	if (r < 0)
+		return fail(L, lua_tostring(L, 1), -r);
 	lua_newtable(L);
 	value_mark_list(L, -1);
-	for (size_t i = 0; r == 0 && i < found->gl_pathc; i++) {
-		lua_pushstring(L, found->gl_pathv[i] + prefix);
+	for (size_t i = 0; i < found->count; i++) {
+		lua_pushstring(L, found->list[i] + prefix);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
 	box_empty(box);
