@@ -15,8 +15,9 @@
 #include "engine/spawner.h"
 
 enum {
-	CHECKS_MAX = 4,	    /* processes at once */
-	CHECK_SECONDS = 15, /* that one may take, from its start */
+	CHECKS_MAX = 4,		  /* processes at once */
+	CHECK_SECONDS = 15,	  /* that one may take, from its start */
+	CHECK_LOADING_MS = 12000, /* of it: for the workflow's text */
 };
 
 static const size_t memory_bytes = 256 << 20;
@@ -215,11 +216,11 @@ int check_start(struct runners *runners, const struct check_order *order, struct
 	ev_timer_init(&check->deadline, begin, 0, 0);
 	check->deadline.data = check;
 	TAILQ_INSERT_TAIL(&runners->checks, check, checks);
-	check->head = json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:b, s:{s:i, s:I}}", "op", "check",
+	check->head = json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:b, s:{s:i, s:I, s:i}}", "op", "check",
 		"file", order->file, "values", order->values, "paths", order->paths, "options",
 		order->options, "imports", order->imports, "plan", order->plan, "limits",
 		"max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
-		(json_int_t)memory_bytes);
+		(json_int_t)memory_bytes, "loading_ms", CHECK_LOADING_MS);
 	r = check->head ? caller_copy(order->caller, &check->caller) : -ENOMEM;
 	if (r == 0)
 		r = buffer_append(&check->text, order->text, order->size);

@@ -107,6 +107,7 @@ struct runners {
 
 enum {
 	LOADING_SECONDS = 30,	  /* how long a process may read its workflow */
+	LOADING_MS = 27000,	  /* … and when it is asked where it is, before */
 	GRACE_MS = 10000,	  /* between SIGTERM and SIGKILL of a cancelled task */
 	AFTER_GRACE_SECONDS = 10, /* … and then the process of the run itself is killed */
 	STALL_SECONDS = 1,	  /* before a frame that could not be stored is asked for again */

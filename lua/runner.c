@@ -141,7 +141,10 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 	r = runner_set_values(runner, fault);
 	if (r < 0)
 		return r;
-	return workflow_new(runner, frame->body, frame->body_size, &runner->workflow, fault);
+	sched_loading(&runner->sched, json_integer_value(json_object_get(limits, "loading_ms")));
+	r = workflow_new(runner, frame->body, frame->body_size, &runner->workflow, fault);
+	sched_loading(&runner->sched, 0);
+	return r;
 }
 
 static void on_run(struct runner *runner, json_t *head, const struct frame *frame)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
+#include "base/text.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
 
@@ -59,6 +60,27 @@ static void yield_slice(lua_State *L, struct fiber *fiber)
 	lua_yield(L, 0);
 }
 
+/* The hook stays, so that the error repeats until it has left every pcall; handlers of errors run without. */
+static void check_loading(lua_State *L, const struct sched *sched)
+{
+	if (sched->loading_until && ev_time() >= sched->loading_until)
+		vm_error(L,
+			"the workflow is still being loaded after %s: what is computed here has to come to "
+			"an end, "
+			"or to be done by a task",
+			sched->loading_limit);
+	lua_sethook(L, NULL, 0, 0);
+}
+
+void sched_loading(struct sched *sched, int64_t limit_ms)
+{
+	sched->loading_until = limit_ms ? ev_time() + (ev_tstamp)limit_ms / 1000 : 0;
+	duration_format(limit_ms, sched->loading_limit);
+	running = limit_ms ? sched->L : NULL;
+	if (!limit_ms)
+		lua_sethook(sched->L, NULL, 0, 0);
+}
+
 /* Called in the place of the next instruction. A thread that can't yield here (inside a comparator of
  * table.sort) goes on, unless its scope is over; then the error repeats until it has left every pcall. */
 static void slice_over(lua_State *L, lua_Debug *ar)
@@ -67,7 +89,7 @@ static void slice_over(lua_State *L, lua_Debug *ar)
 	struct fiber *fiber = sched->current;
 
 	if (!fiber) {
-		lua_sethook(L, NULL, 0, 0);
+		check_loading(L, sched);
 		return;
 	}
 	if (lua_isyieldable(L) && !sched->pinned) {

@@ -69,14 +69,20 @@ struct sched {
 	int64_t sequence;
 	size_t count, blocked_count; /* fibers, those that are blocked */
 	struct fiber *current;
-	struct fiber *busy; /* was interrupted while it computed: runs before all others */
-	unsigned pinned;    /* coroutines that run above something that can't yield */
-	bool nested;	    /* the loop turns inside of a fiber that can't yield */
-	char *deadlock;	    /* the text of the last one: fibers point to it */
+	struct fiber *busy;	 /* was interrupted while it computed: runs before all others */
+	unsigned pinned;	 /* coroutines that run above something that can't yield */
+	bool nested;		 /* the loop turns inside of a fiber that can't yield */
+	ev_tstamp loading_until; /* 0: it is loaded, or has all the time */
+	char loading_limit[32];
+	char *deadlock; /* the text of the last one: fibers point to it */
 };
 
 int sched_init(struct sched *sched, struct ev_loop *loop, lua_State *L);
 void sched_done(struct sched *sched);
+
+/* Before what the workflow computes while it is loaded, which may take so many milliseconds and then gets an
+ * error where it is; and after it, with 0. */
+void sched_loading(struct sched *sched, int64_t limit_ms);
 
 /* Lets fibers run, up to a bound. Whether some could go on at once: then the loop must not sleep. */
 bool sched_run(struct sched *sched);

@@ -31,7 +31,7 @@
 
 static struct {
 	const char *values, *options, *resume, *imports, *parallel, *memory, *dir, *cancel, *again, *break_at,
-		*deny, *grace, *noack, *leave, *agents;
+		*deny, *grace, *noack, *leave, *agents, *loading;
 } args = { .grace = "10000" };
 
 static const struct {
@@ -53,6 +53,7 @@ static const struct {
 	{ "noack", &args.noack },
 	{ "leave", &args.leave },
 	{ "agents", &args.agents },
+	{ "loading", &args.loading },
 };
 
 static pid_t runner_pid;
@@ -366,14 +367,15 @@ static void send_run(const char *file)
 	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0)
 		buffer_append(&text, chunk, n);
 	fclose(in);
-	send_json(json_pack("{ss si ss ss ss sn so so so so ss ss* s{si si}}", "op", "run", "run", 42,
+	send_json(json_pack("{ss si ss ss ss sn so so so so ss ss* s{si si si}}", "op", "run", "run", 42,
 			  "secret", "s3cret", "socket", socket_path, "file",
 			  strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values",
 			  json_arg(args.values), "options", json_arg(args.options), "resume",
 			  json_arg(args.resume), "imports", json_arg(args.imports), "workdir", args.dir,
 			  "local_agents", args.agents, "limits", "max_parallel_tasks",
 			  args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
-			  args.memory ? atoi(args.memory) : 0),
+			  args.memory ? atoi(args.memory) : 0, "loading_ms",
+			  args.loading ? atoi(args.loading) : 0),
 		buffer_text(&text), text.size);
 	buffer_done(&text);
 }
