@@ -482,6 +482,19 @@ int run_text(struct engine *engine, int64_t id, enum run_text which, struct buff
 	return r < 0 ? r : buffer_append(ret_text, data, size);
 }
 
+int64_t run_text_size(struct engine *engine, int64_t id, enum run_text which)
+{
+	int64_t size;
+	struct run run;
+	int r = store_get_int(engine->store, &size, SQL_RUN_TEXT_SIZE, "is", id, texts[which].column);
+
+	if (r == -ENOENT) {
+		r = run_get(engine, id, &run);
+		size = 0;
+	}
+	return r < 0 ? r : size;
+}
+
 int run_set_text(struct engine *engine, int64_t id, enum run_text which, const char *text, size_t size)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };

@@ -157,6 +157,8 @@ int run_drop_answers(struct engine *engine, int64_t id, int64_t below_seq);
  * and the stack's status. `error` NULL: none. */
 int run_set_status(struct engine *engine, int64_t id, enum run_status status, const char *error);
 int run_text(struct engine *engine, int64_t id, enum run_text which, struct buffer *ret_text);
+/* Its bytes, or -errno. */
+int64_t run_text_size(struct engine *engine, int64_t id, enum run_text which);
 int run_set_text(struct engine *engine, int64_t id, enum run_text which, const char *text, size_t size);
 /* Only finished ones (-EBUSY). The run, its tasks and its log. */
 int run_delete(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault);

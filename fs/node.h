@@ -150,6 +150,8 @@ struct entry {
 	int (*object)(struct view *view, struct object *ret_object);
 	int64_t (*stamp)(struct view *view);	   /* when it changed last, ms; NULL: the object's time */
 	int (*show)(struct view *view, FILE *out); /* text, control, document, wait, link */
+	/* How many bytes show() would give, where that is known without them; NULL: it is not. */
+	int64_t (*size)(struct view *view);
 	/* Each open(2), in a change: `reads` says what for. 1: the content is a secret, which no cache keeps.
 	 */
 	int (*opened)(struct view *view, bool reads);

@@ -158,10 +158,29 @@ int entry_attr(struct view *view, const struct entry *entry, struct attr *ret_at
 	return 0;
 }
 
+static int known_size(struct view *view, const struct entry *entry, int64_t *ret_size)
+{
+	int64_t size = entry->size(view);
+
+	if (size < 0)
+		return (int)size;
+	*ret_size = size;
+	return 0;
+}
+
+static int rendered_size(struct view *view, const struct entry *entry, int64_t *ret_size)
+{
+	CLEANUP(buffer_done) struct buffer content = { 0 };
+	int r = entry_render(view, entry, &content);
+
+	if (r == 0)
+		*ret_size = (int64_t)content.size;
+	return r;
+}
+
 int tree_attr(struct tree *tree, struct view *view, struct attr *ret_attr)
 {
 	const struct entry *entry = node_entry(view->node);
-	CLEANUP(buffer_done) struct buffer content = { 0 };
 	struct attr attr;
 	int r;
 
@@ -178,14 +197,14 @@ int tree_attr(struct tree *tree, struct view *view, struct attr *ret_attr)
 		/* Who may not read it learns nothing, not even its size. */
 		if (caller_access(view->caller, attr.uid, attr.gid, attr.mode, MAY_READ) == 0 ||
 			entry->kind == KIND_LINK) {
-			r = entry_render(view, entry, &content);
+			r = entry->size ? known_size(view, entry, &attr.size)
+					: rendered_size(view, entry, &attr.size);
 			/* What can't be opened can be listed and removed. */
 			if ((r == -ENOKEY || r == -EBADMSG) && entry->opened)
-				r = buffer_truncate(&content, 0);
+				r = 0;
 			if (r < 0)
 				return r == -ENOENT ? -ESTALE : r;
 		}
-		attr.size = (int64_t)content.size;
 	}
 	*ret_attr = attr;
 	return 0;

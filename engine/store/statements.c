@@ -392,6 +392,7 @@ const char *const statements[SQL_COUNT] = {
 		"WHERE stack_id = $1",
 	[SQL_RUN_DELETE] = "DELETE FROM runs WHERE id = $1",
 	[SQL_RUN_TEXT] = "SELECT content FROM run_texts WHERE run_id = $1 AND which = $2",
+	[SQL_RUN_TEXT_SIZE] = "SELECT LENGTH(content) FROM run_texts WHERE run_id = $1 AND which = $2",
 	[SQL_RUN_SET_TEXT] = "INSERT INTO run_texts (run_id, which, content) VALUES ($1, $2, $3) "
 			     "ON CONFLICT (run_id, which) DO UPDATE SET content = excluded.content",
 	[SQL_RUN_KEEP_ANSWER] = "INSERT INTO run_answers (run_id, seq, answer) VALUES ($1, $2, $3) "

@@ -65,9 +65,11 @@ static int add_task(void *userdata, const struct task *task)
 	return 0;
 }
 
-static int add_error(void *userdata, const struct task *task)
+static bool has_failed(const json_t *row)
 {
-	return task->status == TASK_FAILED || task->status == TASK_TIMED_OUT;
+	int status = task_status_parse(json_string_value(json_object_get(row, "status")));
+
+	return status == TASK_FAILED || status == TASK_TIMED_OUT;
 }
 
 /* Task errors are few: read one by one, for those that can have one. */
@@ -80,9 +82,10 @@ static void add_errors(struct view *view, json_t *tasks)
 		CLEANUP(buffer_done) struct buffer text = { 0 };
 		struct task task;
 
-		if (task_find(view->engine, view->id, json_string_value(json_object_get(row, "name")),
-			    &task) == 0 &&
-			add_error(NULL, &task) && task_error(view->engine, task.id, &text) == 0)
+		if (has_failed(row) &&
+			task_find(view->engine, view->id, json_string_value(json_object_get(row, "name")),
+				&task) == 0 &&
+			task_error(view->engine, task.id, &text) == 0)
 			json_object_set_new(row, "error", json_stringn(buffer_text(&text), text.size));
 	}
 }
@@ -148,6 +151,11 @@ static int text_show(struct view *view, FILE *out)
 	if (!strcmp(name, "error") && text.size && text.data[text.size - 1] != '\n')
 		fputc('\n', out);
 	return 0;
+}
+
+static int64_t workflow_size(struct view *view)
+{
+	return run_text_size(view->engine, view->id, RUN_WORKFLOW);
 }
 
 /* A text of the run that is JSON; an empty object when there is none yet. New reference. */
@@ -375,7 +383,8 @@ static const struct entry run_entries[] = {
 	{ .name = "stack", .help = "link to its stack", .kind = KIND_LINK, .mode = 0777, .subject = SUBJECT_RUN,
 	  .aspects = ASPECT_META, .object = object_run, .show = stack_link_show },
 	{ .name = "workflow", .help = "the text that runs", .kind = KIND_TEXT, .mode = 0444, .subject = SUBJECT_RUN,
-	  .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run, .show = text_show },
+	  .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run, .show = text_show,
+	  .size = workflow_size },
 	{ .name = "values.yaml", .help = "the values that it sees", .kind = KIND_TEXT, .mode = 0444,
 	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_DOCUMENTS, .object = object_run,
 	  .show = values_show },

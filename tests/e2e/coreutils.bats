@@ -217,3 +217,16 @@ load lib
 	chgrp 65534 "$M/state/a"
 	[ "$(stat -c %g "$M/state/a")" = 65534 ]
 }
+
+@test "each file of a run has the size of what is read" {
+	printf -- '-- ü: more bytes than letters\ntask("a"):command("echo ü; exit 1")\ntask("b"):command(function() return true, "ö", { out = "ä" } end)\nworkflow.define("w"):tasks({ "a", "b" }):config({ on_failure = "continue" })\n' >w.sloth
+	cp w.sloth "$M/runs/"
+	[ "$(cat "$M/runs/w/wait")" = failed ]
+	cmp w.sloth "$M/runs/1/workflow"
+	find "$M/runs/1" -type f >files
+	[ "$(wc -l <files)" -gt 40 ]
+	while read -r file; do
+		[ "$(stat -c %s "$file")" -eq "$(cat "$file" | wc -c)" ] || { echo "$file: $(stat -c %s "$file")"; false; }
+	done <files
+	grep -q '"error": *"' "$M/runs/1/status.json"
+}
