@@ -195,3 +195,71 @@ print([(a["attempt"], a["status"], a["log_size"]) for a in json.load(sys.stdin)]
 	run -4 sloth cat /runs/1/tasks/t/attempts.d/4/log
 	run -4 sloth cat /runs/1/tasks/t/attempts.d/01/log
 }
+
+# sending FILES: a run whose second task keeps so many of two megabytes.
+sending()
+{
+	cat >a.sloth <<END
+task("first"):command("echo \$PPID >$PWD/runner; head -c 2000000 /dev/urandom >f0; sha256sum f0 >$PWD/sums"):artifacts("f0")
+task("many"):depends_on("first"):command("for i in \$(seq $1); do head -c 2000000 /dev/urandom >f\$i; done; sha256sum f* >>$PWD/sums"):artifacts("f*")
+END
+	sloth run a.sloth --detach
+}
+
+# Waits until the daemon has so many, whole or not.
+have_come()
+{
+	local end=$((SECONDS + 120))
+	until [ "$(find "$SLOTH_HOME/artifacts/1" -type f 2>/dev/null | wc -l)" -ge "$1" ]; do
+		((SECONDS < end)) || return 1
+	done
+}
+
+# What is shown is whole: the sums of its files are those of the task's.
+is_whole()
+{
+	local name
+	for name; do
+		[ "$(sloth cat "/runs/1/artifacts/$name" | sha256sum | cut -d ' ' -f 1)  $name" = "$(grep " $name\$" sums)" ] || { echo "$name is another"; return 1; }
+	done
+}
+
+@test "the daemon is killed while artifacts are on their way: those that are kept are whole, and the others come" {
+	sending 24
+	for count in 3 8 13 18 23; do
+		pid=$(daemon_pid)
+		have_come "$count"
+		kill -9 "$pid"
+		names=$(sloth ls /runs/1/artifacts)
+		# All of a task's, or none.
+		[ "$names" = f0 ] || [ "$(wc -l <<<"$names")" -eq 25 ]
+		# shellcheck disable=SC2086 # one word a name
+		is_whole $names
+	done
+	[ "$(sloth cat /runs/1/wait)" = success ]
+	[ "$(sloth ls /runs/1/artifacts | wc -l)" -eq 25 ]
+	# shellcheck disable=SC2046 # one word a name
+	is_whole $(sloth ls /runs/1/artifacts)
+	[ "$(find "$SLOTH_HOME/artifacts/1" -type f | wc -l)" -eq 25 ]
+}
+
+@test "the daemon and the run are killed while artifacts are on their way: those of the task that was over are there" {
+	sending 24
+	pid=$(daemon_pid)
+	have_come 3
+	kill -STOP "$(cat runner)"
+	kill -9 "$pid" "$(cat runner)"
+	sloth cat /runs/1/wait
+	# Who was slow to kill them finds all of it.
+	if [ "$(sloth cat /runs/1/tasks/many/status)" = success ]; then
+		count=25
+	else
+		count=1
+		[ "$(sloth cat /runs/1/status)" = interrupted ]
+		[ -z "$(sloth ls /runs/1/tasks/many/artifacts)" ]
+	fi
+	[ "$(sloth ls /runs/1/artifacts | wc -l)" -eq $count ]
+	# shellcheck disable=SC2046 # one word a name
+	is_whole f0 $(sloth ls /runs/1/artifacts)
+	[ "$(find "$SLOTH_HOME/artifacts/1" -type f | wc -l)" -eq $count ]
+}

@@ -112,3 +112,15 @@ END
 	run sloth run "$SLOTH_SOURCE/tests/cli/documents/module/main.sloth"
 	[ "$status" -eq 0 ]
 }
+
+@test "max_run_memory: what a run's code may have, and no more" {
+	cat >hog.sloth <<'END'
+task("hog"):command(function() return #("x"):rep(40 << 20) > 0 end)
+END
+	sloth run hog.sloth --quiet
+	kill -9 "$(daemon_pid)"
+	mkdir -p config/sloth
+	echo 'max_run_memory: 32MB' >config/sloth/config.yaml
+	XDG_CONFIG_HOME=$PWD/config run -1 sloth run hog.sloth
+	[[ $(sloth cat /runs/2/tasks/hog/error) == *'over the memory limit of 32 MB for the Lua code of a run (max_run_memory)' ]]
+}

@@ -89,3 +89,26 @@ END
 	[[ $(sloth cat /runs/1/error) == 'the rollback was cut short: '*'; not undone: b, a' ]]
 	[[ $(sloth cat /stacks/r/lock) == unlocked* ]]
 }
+
+@test "the daemon is killed while a run is rolled back: it goes on, and the next daemon hears the end" {
+	cat >r.sloth <<END
+task("a"):command(function() state.set("k", "new") end):undo("echo a >>$PWD/order")
+task("b"):depends_on("a"):command("true"):undo("echo b >>$PWD/order; until [ -e $PWD/go ]; do sleep 0.05; done; echo undone")
+task("c"):depends_on("b"):command("exit 3")
+workflow.define("r"):tasks({ "a", "b", "c" }):config({ on_failure = "rollback" })
+END
+	sloth stack new r
+	echo old | sloth write /stacks/r/state/k
+	sloth run r.sloth --detach
+	eventually test -s order
+	kill -9 "$(daemon_pid)"
+	[ "$(sloth cat /runs/1/status)" = rolling_back ]
+	[[ $(sloth cat /stacks/r/lock) != unlocked* ]]
+	touch go
+	[ "$(sloth cat /runs/1/wait)" = rolled_back ]
+	[ "$(cat order)" = $'b\na' ]
+	[ "$(sloth cat /runs/1/tasks/b/attempts.d/2/log)" = undone ]
+	[[ $(sloth cat /runs/1/error) == 'task c: exit status 3; rolled back; the stack is as before, as v'* ]]
+	[ "$(sloth cat /stacks/r/state/k)" = old ]
+	[[ $(sloth cat /stacks/r/lock) == unlocked* ]]
+}
