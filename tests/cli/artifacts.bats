@@ -196,14 +196,15 @@ print([(a["attempt"], a["status"], a["log_size"]) for a in json.load(sys.stdin)]
 	run -4 sloth cat /runs/1/tasks/t/attempts.d/01/log
 }
 
-# sending FILES: a run whose second task keeps so many of two megabytes.
+# sending FILES: a run whose second task keeps so many of two megabytes. That the first one is over has been told.
 sending()
 {
 	cat >a.sloth <<END
 task("first"):command("echo \$PPID >$PWD/runner; head -c 2000000 /dev/urandom >f0; sha256sum f0 >$PWD/sums"):artifacts("f0")
-task("many"):depends_on("first"):command("for i in \$(seq $1); do head -c 2000000 /dev/urandom >f\$i; done; sha256sum f* >>$PWD/sums"):artifacts("f*")
+task("many"):depends_on("first"):command("until [ -e $PWD/go ]; do sleep 0.05; done; for i in \$(seq $1); do head -c 2000000 /dev/urandom >f\$i; done; sha256sum f* >>$PWD/sums"):artifacts("f*")
 END
 	sloth run a.sloth --detach
+	eventually sh -c '[ "$(sloth cat /runs/1/tasks/first/status)" = success ]'
 }
 
 # Waits until the daemon has so many, whole or not.
@@ -228,6 +229,7 @@ is_whole()
 	sending 24
 	for count in 3 8 13 18 23; do
 		pid=$(daemon_pid)
+		touch go
 		have_come "$count"
 		kill -9 "$pid"
 		names=$(sloth ls /runs/1/artifacts)
@@ -246,6 +248,7 @@ is_whole()
 @test "the daemon and the run are killed while artifacts are on their way: those of the task that was over are there" {
 	sending 24
 	pid=$(daemon_pid)
+	touch go
 	have_come 3
 	kill -STOP "$(cat runner)"
 	kill -9 "$pid" "$(cat runner)"
