@@ -254,6 +254,23 @@ static int core_getenv(lua_State *L)
 	return 1;
 }
 
+/* setenv(name, value): for what the run starts from now on. */
+static int core_setenv(lua_State *L)
+{
+	size_t name_size, value_size;
+	const char *name = luaL_checklstring(L, 1, &name_size), *value = luaL_checklstring(L, 2, &value_size);
+
+	module_acts(L, "os.setenv");
+	if (!*name || strchr(name, '=') || strlen(name) != name_size || strlen(value) != value_size)
+		return vm_error(L, "os.setenv: a name without '=', and no NUL byte in it or in the value");
+	if (!strncmp(name, "SLOTH_", strlen("SLOTH_")))
+		return vm_error(L, "os.setenv: variables that begin with SLOTH_ are the run's own");
+	if (environment_set(&runner_of(L)->environment, name, value) < 0)
+		return luaL_error(L, "not enough memory");
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 static int core_acts(lua_State *L)
 {
 	module_acts(L, luaL_checkstring(L, 1));
@@ -367,6 +384,7 @@ static const luaL_Reg functions[] = {
 	{ "protect_strings", core_protect_strings },
 	{ "regex", regex_new },
 	{ "run", core_run },
+	{ "setenv", core_setenv },
 	{ "take_output", output_take },
 	{ "task", core_task },
 	{ "traceback", core_traceback },

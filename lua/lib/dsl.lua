@@ -42,6 +42,8 @@ local words = {
 	pre_exec = { kind = kinds.fn, field = "pre_hook" },
 	post_hook = { kind = kinds.fn },
 	post_exec = { kind = kinds.fn, field = "post_hook" },
+	pre_task = { kind = kinds.fn, field = "pre_hook" },
+	post_task = { kind = kinds.fn, field = "post_hook" },
 	allow_failure = { kind = kinds.flag },
 	sensitive = { kind = kinds.flag },
 	always = { kind = kinds.flag },

@@ -52,6 +52,14 @@ function import(path)
 	return core.library("import").import(path)
 end
 
+function export(outputs)
+	return core.library("older").export(outputs)
+end
+
+function parallel(tasks)
+	return core.library("older").parallel(tasks)
+end
+
 -- Called when the library has globals of its own (lua/sandbox.h). What math and io have beyond is compiled when one of it
 -- is first named.
 function prelude.sealed()
@@ -126,7 +134,7 @@ local function acting(name, fn)
 		return fn(...)
 	end
 end
-os.getenv = core.getenv
+os.getenv, os.setenv = core.getenv, core.setenv
 os.remove, os.rename = acting("os.remove", os.remove), acting("os.rename", os.rename)
 os.tmpname = acting("os.tmpname", os.tmpname)
 
