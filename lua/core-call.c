@@ -87,7 +87,7 @@ static int core_call(lua_State *L)
 		link_call(&runner_of(L)->link, fn, args, fiber->scope->task, question_answered, question);
 	if (!question->call) {
 		question_free(question);
-		return luaL_error(L, "%s: can't be sent", fn);
+		return luaL_error(L, "%s: can't be sent: at most 4 MiB go to the daemon at once", fn);
 	}
 	return fiber_park(L, "the daemon's answer", question_collect, question_withdraw, question);
 }

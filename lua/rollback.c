@@ -12,7 +12,10 @@
 #include "lua/value.h"
 #include "lua/workflow.h"
 
-enum { RESTORE_GRACE_MS = 10000 };
+enum {
+	RESTORE_GRACE_MS = 10000,
+	FAILURES_MAX = 256 << 10, /* bytes of why undos failed, all together: it is told in one frame */
+};
 
 struct rollback {
 	struct task **order; /* the one that was done last comes first */
@@ -172,7 +175,8 @@ static void note_failed(struct rollback *rollback, const struct task *task)
 
 	if (task->sensitive)
 		text = "it is a sensitive task: what went wrong is not told";
-	json_object_set_new(rollback->failed, task->name, value_text(text, strlen(text)));
+	json_object_set_new(
+		rollback->failed, task->name, value_brief(text, FAILURES_MAX / (rollback->count + 1)));
 }
 
 static bool is_stopped(const struct workflow *workflow)

@@ -14,7 +14,10 @@
 #include "lua/value.h"
 #include "lua/workflow.h"
 
-enum { HOOKS_MS = 300000 }; /* all hooks of a task together, when it has no timeout of its own */
+enum {
+	HOOKS_MS = 300000, /* all hooks of a task together, when it has no timeout of its own */
+	HOOK_TEXT_MAX = 4000,
+};
 
 static void limit_over(struct ev_loop *loop, ev_timer *timer, int revents)
 {
@@ -86,8 +89,8 @@ static void hook_note(struct task *task, const char *name, const char *text)
 {
 	if (!task->hooks)
 		task->hooks = json_object();
-	json_object_set_new(
-		task->hooks, name, task->sensitive ? json_string("failed") : value_text(text, strlen(text)));
+	json_object_set_new(task->hooks, name,
+		task->sensitive ? json_string("failed") : value_brief(text, HOOK_TEXT_MAX));
 }
 
 static void hooks_cut_short(struct task *task, const char *why)
@@ -229,7 +232,7 @@ int task_undo_told(lua_State *L)
 	head = json_pack("{ss ss ss si sI}", "op", "undo", "name", task->name, "status", status, "try",
 		task->scope.try, "time", (json_int_t)time_now_ms());
 	if (head && error)
-		json_object_set_new(head, "error", value_text(error, strlen(error)));
+		json_object_set_new(head, "error", value_brief(error, TEXT_TOLD_MAX));
 	link_send(&runner_of(L)->link, head);
 	return 0;
 }

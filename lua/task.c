@@ -19,6 +19,8 @@
 #include "lua/value.h"
 #include "lua/workflow.h"
 
+enum { OUTPUTS_MAX = 1 << 20 }; /* bytes of JSON */
+
 static const struct {
 	const char *name;
 	bool final, satisfied, failed;
@@ -119,14 +121,13 @@ static void task_report(struct task *task)
 
 	if (head && error &&
 		(task->status == TASK_RETRY_WAIT || (final && !statuses[task->status].satisfied)))
-		json_object_set_new(head, "error", value_text(error, strlen(error)));
+		json_object_set_new(head, "error", value_brief(error, TEXT_TOLD_MAX));
 	if (head && task->status == TASK_RUNNING)
 		report_limit(task, head);
 	if (head && task->status == TASK_RETRY_WAIT)
 		json_object_set_new(head, "until", json_integer(time_now_ms() + task->retry_ms));
 	if (head && final && task->outcome.message && !task->sensitive)
-		json_object_set_new(
-			head, "message", value_text(task->outcome.message, strlen(task->outcome.message)));
+		json_object_set_new(head, "message", value_brief(task->outcome.message, TEXT_TOLD_MAX));
 	if (head && final && task->outcome.outputs)
 		json_object_set_new(head, "outputs", outputs_told(task));
 	link_send(&runner_of_task(task)->link, head);
@@ -171,22 +172,36 @@ static char *copy_field(lua_State *L, int index, const char *name)
 	return copy;
 }
 
-static void outcome_read_outputs(lua_State *L, struct task *task)
+/* The table on the top as what is kept of it, or NULL and why not (malloc'ed; NULL: not enough memory). */
+static json_t *outputs_get(lua_State *L, char **ret_error)
 {
 	const char *error;
+	json_t *outputs = value_get(L, -1, &error);
+	size_t size = outputs ? json_dumpb(outputs, NULL, 0, JSON_ENCODE_ANY | JSON_COMPACT) : 0;
+
+	if (!outputs)
+		*ret_error = strdup(error);
+	else if (!json_is_object(outputs))
+		*ret_error = strdup("a list has no names");
+	else if (size <= OUTPUTS_MAX)
+		return outputs;
+	else if (asprintf(ret_error,
+			 "they have %zu bytes, and at most 1 MiB is kept: keep large things as artifacts",
+			 size) < 0)
+		*ret_error = NULL;
+	json_decref(outputs);
+	return NULL;
+}
+
+static void outcome_read_outputs(lua_State *L, struct task *task)
+{
+	CLEANUP(cleanup_free) char *why = NULL, *text = NULL;
 
 	if (lua_getfield(L, 1, "outputs") == LUA_TTABLE) {
-		task->outcome.outputs = value_get(L, -1, &error);
-		if (!task->outcome.outputs || !json_is_object(task->outcome.outputs)) {
-			CLEANUP(cleanup_free) char *text = NULL;
-
-			if (task->outcome.outputs)
-				error = "a list has no names";
-			if (asprintf(&text, "the outputs can't be kept: %s", error) >= 0)
-				outcome_fail(task, TASK_FAILED, text);
-			json_decref(task->outcome.outputs);
-			task->outcome.outputs = NULL;
-		}
+		task->outcome.outputs = outputs_get(L, &why);
+		if (!task->outcome.outputs && asprintf(&text, "the outputs can't be kept: %s",
+						      why ? why : "not enough memory") >= 0)
+			outcome_fail(task, TASK_FAILED, text);
 	}
 	lua_pop(L, 1);
 }

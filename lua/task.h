@@ -14,6 +14,8 @@
 
 struct workflow;
 
+enum { TEXT_TOLD_MAX = 64 << 10 }; /* bytes of an error or a message in a frame */
+
 /* In the words of doc/protocol.md. */
 enum task_status {
 	TASK_PENDING,

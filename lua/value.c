@@ -35,6 +35,22 @@ json_t *value_text(const char *text, size_t size)
 	return json_stringn(buffer_text(&clean), clean.size);
 }
 
+json_t *value_brief(const char *text, size_t most)
+{
+	CLEANUP(cleanup_free) char *brief = NULL;
+	size_t size = strlen(text);
+
+	if (size <= most)
+		return value_text(text, size);
+	while (most && ((unsigned char)text[most] & 0xc0) == 0x80)
+		most--;
+	if (asprintf(&brief, "%.*s… (%zu bytes)", (int)most, text, size) < 0) {
+		brief = NULL;
+		return NULL;
+	}
+	return value_text(brief, strlen(brief));
+}
+
 void value_mark_list(lua_State *L, int index)
 {
 	index = lua_absindex(L, index);

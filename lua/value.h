@@ -29,3 +29,7 @@ void value_mark_list(lua_State *L, int index);
 
 /* Text from anywhere as a JSON string: bytes that are not UTF-8 become U+FFFD. */
 json_t *value_text(const char *text, size_t size);
+
+/* The same, of `most` bytes at the most: how many there are is said behind them. For frames, which are
+ * bounded. */
+json_t *value_brief(const char *text, size_t most);

@@ -18,7 +18,10 @@
 #include "lua/runner.h"
 #include "lua/value.h"
 
-enum { HOOK_GRACE_MS = 10000 };
+enum {
+	HOOK_GRACE_MS = 10000,
+	RESULT_TEXTS_MAX = 256 << 10, /* bytes of what tasks say in the run's result */
+};
 
 static void timeout_over(struct ev_loop *loop, ev_timer *timer, int revents);
 
@@ -71,11 +74,6 @@ void workflow_free(struct workflow *workflow)
 
 /* Frames. */
 
-static json_t *text_or_null(const char *text)
-{
-	return text ? value_text(text, strlen(text)) : json_null();
-}
-
 int workflow_report(struct workflow *workflow, struct fault *fault)
 {
 	struct json_write head = { 0 };
@@ -113,33 +111,49 @@ static const char *final_status(const struct workflow *workflow)
 	return workflow->error ? "failed" : "success";
 }
 
-static json_t *task_result(const struct task *task)
+/* `most`: bytes of its error, which has been told in full. */
+static json_t *task_result(const struct task *task, size_t most)
 {
 	int64_t ms = task->started ? (int64_t)((task->ended - task->started) * 1000) : 0;
 	json_t *row = json_pack("{ss si sI}", "status", task_status_name(task->status), "tries", task->try,
 		"duration_ms", (json_int_t)ms);
 
 	if (row && task->outcome.error && !task_is_satisfied(task))
-		json_object_set_new(row, "error", text_or_null(task_error_told(task)));
-	if (row && task->hooks)
-		json_object_set(row, "hooks", task->hooks);
+		json_object_set_new(row, "error", value_brief(task_error_told(task), most));
 	return row;
+}
+
+/* In one frame, whatever tasks say: their errors have their share of a bound, hooks what is left of one. */
+static json_t *task_results(const struct workflow *workflow)
+{
+	json_t *tasks = json_object();
+	size_t left = RESULT_TEXTS_MAX;
+
+	for (size_t i = 0; i < workflow->count; i++) {
+		const struct task *task = &workflow->tasks[i];
+		json_t *row = task_result(task, RESULT_TEXTS_MAX / (workflow->count + 1));
+		size_t size = task->hooks ? json_dumpb(task->hooks, NULL, 0, JSON_COMPACT) : 0;
+
+		if (size && size <= left) {
+			json_object_set(row, "hooks", task->hooks);
+			left -= size;
+		}
+		json_object_set_new(tasks, task->name, row);
+	}
+	return tasks;
 }
 
 static void workflow_finished(struct workflow *workflow)
 {
-	json_t *tasks = json_object();
 	struct runner *runner = workflow->runner;
 	int64_t ms = (int64_t)((ev_time() - workflow->started) * 1000);
 
 	workflow->phase = PHASE_FINISHED;
-	for (size_t i = 0; i < workflow->count; i++)
-		json_object_set_new(tasks, workflow->tasks[i].name, task_result(&workflow->tasks[i]));
 	link_send(&runner->link,
 		json_pack("{ss ss so s{ss sI so so*}}", "op", "finished", "status", final_status(workflow),
-			"error", text_or_null(workflow->error), "result", "status", final_status(workflow),
-			"duration_ms", (json_int_t)ms, "tasks", tasks, "rollback",
-			rollback_result(workflow->rollback)));
+			"error", workflow->error ? value_brief(workflow->error, TEXT_TOLD_MAX) : json_null(),
+			"result", "status", final_status(workflow), "duration_ms", (json_int_t)ms, "tasks",
+			task_results(workflow), "rollback", rollback_result(workflow->rollback)));
 	runner_leave(runner, 0);
 }
 
