@@ -22,9 +22,10 @@ function older.export(outputs)
 	return true
 end
 
--- What a task says beside its command has no effect here, and is therefore refused.
-local plain = { name = true, description = true, command = true, params = true, stdin = true, where = true, line = true, edges = true,
-	touched = true, group = true, delegate_to = true, remote = true, delegate_said = true, has_functions = true }
+-- What has no effect within another task, and is therefore refused.
+local refused = { "abort_if", "allow_failure", "always", "artifacts", "consumes", "depends_on", "env", "grace", "next_if_fail", "on_complete",
+	"on_failure", "on_retry", "on_skip", "on_success", "on_timeout", "outputs", "post_hook", "pre_hook", "retries", "run_if", "sensitive",
+	"timeout", "total_timeout", "undo", "user", "workdir" }
 
 local function task_of(item, number)
 	local named = type(item) == "string" and item or type(item) == "table" and not specs[item] and keys(item)[2] == nil and item.name
@@ -38,8 +39,8 @@ local function task_of(item, number)
 	elseif spec.command == nil then
 		core.fail("parallel: task '" .. spec.name .. "' has no command")
 	end
-	for _, word in ipairs(keys(spec)) do
-		if not plain[word] then
+	for _, word in ipairs(refused) do
+		if spec[word] then
 			core.fail("parallel: task '" .. spec.name .. "': '" .. word .. "' has no effect within another task: make it a task of the workflow, with depends_on")
 		end
 	end
