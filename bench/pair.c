@@ -40,8 +40,8 @@ static sqlite3_stmt *statement_of(struct pair *pair, enum statement statement)
 	sqlite3_stmt **stmt = &pair->statements[statement];
 
 	if (!*stmt)
-		check(pair, sqlite3_prepare_v3(pair->db, statements[statement], -1, SQLITE_PREPARE_PERSISTENT,
-				    stmt, NULL));
+		check(pair, sqlite3_prepare_v3(pair->db, statement_text(statement), -1,
+				    SQLITE_PREPARE_PERSISTENT, stmt, NULL));
 	return *stmt;
 }
 

@@ -146,7 +146,7 @@ static int query_prepare(struct store *store, enum statement statement)
 
 	query->store = store;
 	result = sqlite3_prepare_v3(
-		store->db, statements[statement], -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
+		store->db, statement_text(statement), -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
 	if (result != SQLITE_OK)
 		return result;
 	count = sqlite3_bind_parameter_count(query->stmt);

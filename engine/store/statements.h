@@ -373,5 +373,8 @@ enum statement {
 	SQL_COUNT,
 };
 
-/* The table; its SQL is in the subset that PostgreSQL takes too. */
-extern const char *const statements[SQL_COUNT];
+/* In the subset of SQL that PostgreSQL takes too. */
+const char *statement_text(enum statement statement);
+
+/* A part of the table: the rows of others are NULL. */
+extern const char *const statements_of_runs[SQL_COUNT];
