@@ -64,10 +64,10 @@ int saved_prepare(struct engine *engine, struct caller *caller, const char *name
 	int64_t count;
 	int r = saved_find(engine, name, &saved);
 
-	if (r != -ENOENT) {
+	if (r == 0)
 		*ret_id = saved.id;
+	if (r != -ENOENT)
 		return r;
-	}
 	r = store_get_int(engine->store, &count, SQL_SAVED_COUNT, "i", (int64_t)caller->uid);
 	if (r == 0 && count >= SAVED_MAX)
 		return fault_set(
