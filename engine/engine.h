@@ -40,7 +40,8 @@ enum aspect {
 	ASPECT_DEPS = 1 << 12, /* dependencies, in both directions */
 	ASPECT_RESOURCES = 1 << 13,
 	ASPECT_VERSIONS = 1 << 14,
-	ASPECT_ALL = (1 << 15) - 1,
+	ASPECT_DRIFT = 1 << 15, /* findings */
+	ASPECT_ALL = (1 << 16) - 1,
 };
 
 enum subject {

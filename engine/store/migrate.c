@@ -17,15 +17,19 @@ static const char migration_2_sql[] =
 static const char migration_3_sql[] =
 #include "engine/migration-3.inc"
 	;
+static const char migration_4_sql[] =
+#include "engine/migration-4.inc"
+	;
 
 /* A new version is: the change in schema.sql, the same as a file migration-N.sql, and its row here. */
 static const struct migration migrations[] = {
 	{ 2, migration_2_sql },
 	{ 3, migration_3_sql },
+	{ 4, migration_4_sql },
 };
 
 const struct schema store_schema = {
-	.version = 3,
+	.version = 4,
 	.sql = schema_sql,
 	.migrations = migrations,
 	.migration_count = sizeof(migrations) / sizeof(migrations[0]),

@@ -76,7 +76,8 @@ CREATE TABLE stacks (
 	last_run BIGINT NOT NULL,       -- the newest of them, 0: none
 	last_version BIGINT NOT NULL DEFAULT 0, -- the newest of versions, which rises with every change, never falls
 	run_ms BIGINT NOT NULL DEFAULT 0, -- how long its runs take: the median of the last five that succeeded, 0: none did
-	resource_count BIGINT NOT NULL DEFAULT 0 -- rows of resources
+	resource_count BIGINT NOT NULL DEFAULT 0, -- rows of resources
+	drift_ms BIGINT NOT NULL DEFAULT 0 -- when its resources were compared with the world last, to the minute; 0: never
 );
 
 -- The documents of a stack; one that was never written has no row.
@@ -519,6 +520,7 @@ CREATE TABLE metrics (
 	UNIQUE (stack_id, name, tags)
 );
 CREATE INDEX metrics_of_family ON metrics (family);
+
 -- Workflows that are saved to be run: what stands in workflows/.
 CREATE TABLE saved_workflows (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -541,4 +543,48 @@ CREATE TABLE saved_versions (
 	content BLOB NOT NULL,          -- the text
 	plan TEXT NOT NULL,             -- JSON, made when it was checked
 	UNIQUE (workflow_id, number)
+);
+
+-- Where the world differs from what is asked for: a row a property. One that is over stays a while, as history.
+CREATE TABLE findings (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	type TEXT NOT NULL,             -- of the resource, which may be gone when it is over
+	name TEXT NOT NULL,             -- its name
+	property TEXT NOT NULL,         -- which one differs; '': the thing as a whole
+	kind TEXT NOT NULL CHECK (kind IN ('configuration', 'resource') OR kind IN ('state', 'dependency')), -- what sort of drift
+	severity TEXT NOT NULL CHECK (severity IN ('low', 'medium') OR severity IN ('high', 'critical')), -- as its provider says
+	expected TEXT NOT NULL,         -- JSON: what is asked for
+	actual TEXT NOT NULL,           -- JSON: what was seen last
+	cause TEXT NOT NULL CHECK (cause IN ('changed', 'unapplied')), -- the world has changed; or the wish has
+	impact TEXT NOT NULL,           -- what it means, '': not known
+	fix TEXT NOT NULL,              -- what a person would do about it, '': not known
+	status TEXT NOT NULL CHECK (status IN ('pending', 'acknowledged') OR status IN ('ignored', 'resolved')), -- slothfs(5)
+	reason TEXT NOT NULL,           -- why it is acknowledged or ignored, '': nobody said
+	until_ms BIGINT NOT NULL,       -- ignored: until then; 0: for good
+	first_seen_ms BIGINT NOT NULL,  -- when it was found
+	last_seen_ms BIGINT NOT NULL,   -- when it was seen last, to the minute
+	resolved_ms BIGINT NOT NULL,    -- since when it is over, 0: it is not
+	resolution TEXT NOT NULL CHECK (resolution IN ('', 'fixed') OR resolution IN ('adopted', 'by_itself') OR
+		resolution = 'removed'), -- how; removed: its resource is looked after no more
+	times BIGINT NOT NULL,          -- how often this was found, with this time and those in the history
+	run_id BIGINT NOT NULL,         -- the run that fixed it, 0: none
+	uid BIGINT NOT NULL             -- who acknowledged, ignored, adopted or fixed it last, -1: nobody did
+);
+CREATE UNIQUE INDEX findings_open ON findings (stack_id, type, name, property) WHERE status <> 'resolved';
+CREATE INDEX findings_of_resource ON findings (stack_id, type, name, property);
+CREATE INDEX findings_over ON findings (stack_id, resolved_ms) WHERE status = 'resolved';
+
+-- Differences that somebody wants not to be told of, whether they are there or not.
+CREATE TABLE drift_ignores (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	type TEXT NOT NULL,             -- of the resource
+	name TEXT NOT NULL,             -- its name
+	property TEXT NOT NULL,         -- which one; '': all of it
+	reason TEXT NOT NULL,           -- '': nobody said
+	until_ms BIGINT NOT NULL,       -- until then; 0: for good
+	uid BIGINT NOT NULL,            -- who wants it so
+	created_ms BIGINT NOT NULL,     -- since when
+	UNIQUE (stack_id, type, name, property)
 );

@@ -175,7 +175,14 @@ static const char schema_1[] =
 static const char schema_2[] =
 #include "tests/engine/schema-2.inc"
 	;
-static const struct schema older[] = { { .version = 1, .sql = schema_1 }, { .version = 2, .sql = schema_2 } };
+static const char schema_3[] =
+#include "tests/engine/schema-3.inc"
+	;
+static const struct schema older[] = {
+	{ .version = 1, .sql = schema_1 },
+	{ .version = 2, .sql = schema_2 },
+	{ .version = 3, .sql = schema_3 },
+};
 
 static void test_migration_from_older(void **state)
 {
