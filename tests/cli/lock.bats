@@ -92,7 +92,7 @@ load common
 	[[ ${lines[0]} == 'web stacks/web=1 locks/db=1' ]]
 	[[ $output == *'locks/db LOCKED'*'with-lock deploy'*'web      LOCKED'* ]]
 	[ "$(sloth lock list)" = '' ]
-	run -127 sloth with-lock web -- no-such-command
+	PATH=$SLOTH_BUILD/cli:/usr/bin:/bin run -127 sloth with-lock web -- no-such-command
 	echo 'no program' >file
 	run -126 sloth with-lock web -- ./file
 	run -137 sloth with-lock web -- sh -c 'kill -9 $$'
