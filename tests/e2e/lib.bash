@@ -12,7 +12,7 @@ setup()
 	M=$T/sloth
 	mkdir "$M" "$T/home"
 	chmod 755 "$T/home"
-	export SLOTH_HOME=$T/home PATH=$SLOTH_BUILD/cli:$SLOTH_BUILD/fs:$PATH LC_ALL=C.UTF-8 TZ=UTC
+	export SLOTH_HOME=$T/home PATH=$SLOTH_BUILD/cli:$SLOTH_BUILD/fs:$PATH LC_ALL=C.UTF-8 TZ=UTC no_proxy=127.0.0.1
 	unset XDG_RUNTIME_DIR XDG_STATE_HOME XDG_CONFIG_HOME NO_COLOR
 	umask 022
 	cd "$T" || return

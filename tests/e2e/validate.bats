@@ -48,16 +48,23 @@ load lib
 }
 
 @test "a workflow that never ends loading is given up" {
-	mkdir "$M/stacks/prod"
-	printf 'if values.stuck then while true do end end\ntask("work"):command("true")\n' >stuck.sloth
-	cp stuck.sloth "$M/stacks/prod/runs/"
-	[ "$(cat "$M/runs/latest/wait")" = success ]
-	echo 'stuck: true' >"$M/stacks/prod/values.yaml"
-	cat "$M/stacks/prod/validate" >report &
-	reader=$!
+	mkdir "$M/stacks/loops" "$M/stacks/deaf"
+	printf 'if values.stuck then while true do end end\ntask("work"):command("true")\n' >loops.sloth
+	# Nothing of the process itself can interrupt this.
+	printf 'if values.stuck then (("a"):rep(40)):find(("a?"):rep(40) .. ("a"):rep(40) .. "b") end\ntask("work"):command("true")\n' >deaf.sloth
+	for stack in loops deaf; do
+		cp "$stack.sloth" "$M/stacks/$stack/runs/"
+		[ "$(cat "$M/stacks/$stack/runs/latest/wait")" = success ]
+		echo 'stuck: true' >"$M/stacks/$stack/values.yaml"
+	done
+	cat "$M/stacks/loops/validate" >loops &
+	local loops=$!
+	cat "$M/stacks/deaf/validate" >deaf &
+	local deaf=$!
 	cat "$M/health" # the daemon goes on
-	wait "$reader"
-	grep -q '^fail  workflow .*took too long' report
+	wait "$loops" "$deaf"
+	grep -q '^fail  workflow .*loops.sloth:1: the workflow is still being loaded' loops
+	grep -q '^fail  workflow .*took too long' deaf
 	eventually not pgrep -f "$T/home/work/check"
 	[ -z "$(ls "$T/home/work" | grep check)" ]
 }
