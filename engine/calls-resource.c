@@ -69,6 +69,11 @@ static int put(struct call *call, bool update)
 
 	if (r == 0)
 		r = call_may_change(call);
+	if (r == 0 && json_is_true(argument(call, "masked")))
+		return fault_set(&call->fault, ENOTSUP,
+			"a property has the value of a secret in it, and resources are told to everybody who "
+			"may see the "
+			"stack");
 	if (r == 0)
 		r = resource_put(
 			call->engine, &call->caller, call->run.stack_id, &draft, &call->fault, &result, &id);

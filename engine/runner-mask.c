@@ -177,10 +177,21 @@ static bool verbatim(json_t *head)
 	return false;
 }
 
+/* What would be another thing without the value says so ("intact"), and learns that it was in there. */
+static void tell_masked(json_t *head, const json_t *before)
+{
+	json_t *args = json_object_get(head, "args");
+
+	if (json_is_true(json_object_get(args, "intact")) && !json_equal(args, before))
+		json_object_set_new(args, "masked", json_true());
+}
+
 void runner_mask_frame(struct runner *runner, json_t *head)
 {
 	/* What a workflow can put words into; the others are names that the plan has. */
 	static const char *const members[] = { "error", "text", "message", "outputs", "result", "args" };
+
+	json_auto_t *args = json_incref(json_object_get(head, "args"));
 
 	if ((load_mask(runner) == 0 && !runner->mask) || verbatim(head))
 		return;
@@ -190,6 +201,7 @@ void runner_mask_frame(struct runner *runner, json_t *head)
 		if (value && !json_is_null(value))
 			json_object_set_new(head, members[i], runner_masked(runner, value));
 	}
+	tell_masked(head, args);
 }
 
 static bool same_text(const char *a, const char *b)

@@ -29,6 +29,7 @@ static const struct module modules[] = {
 	{ "net", NULL, true },
 	{ "notification", NULL, true },
 	{ "reliability", NULL, true },
+	{ "resource", NULL, true },
 	{ "secret", NULL, true },
 	{ "stack", NULL, true },
 	{ "state", NULL, true },

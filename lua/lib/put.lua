@@ -163,6 +163,17 @@ local function stage(path, new, want)
 	return spare, in_place
 end
 
+local staged_meta = { __close = function(self)
+	if self.path then
+		core.remove_some(self.path)
+	end
+end }
+
+-- However it ends, also by a cancel while a command checks it.
+local function removed_at_end(spare)
+	return setmetatable({ path = spare }, staged_meta)
+end
+
 local AGAIN = {}
 
 -- true and the backup's path; AGAIN; or nil and a message.
@@ -175,12 +186,7 @@ local function write(fn, path, args, new, version)
 	if not spare then
 		return nil, in_place
 	end
-	-- However this ends, also by a cancel while the command checks it.
-	local guard <close> = setmetatable({}, { __close = function()
-		if spare then
-			core.remove_some(spare)
-		end
-	end })
+	local staged <close> = removed_at_end(spare)
 	local ok
 	ok, text = validate(fn, args, spare)
 	if not ok then
@@ -197,7 +203,7 @@ local function write(fn, path, args, new, version)
 	if not ok then
 		return nil, text
 	end
-	spare = nil
+	staged.path = nil
 	return true, old
 end
 
@@ -236,6 +242,23 @@ function put.edit(fn, path, args, edit, over_links)
 		end
 	end
 	return result.bad(path .. " is changed by somebody else all the time")
+end
+
+-- For providers: new = { bytes } or { source }; args = { mode, owner, group }, all numbers or (owner, group) names. true, or nil and
+-- a message.
+function put.place(path, new, args)
+	local uid, gid = core.owner(args.owner, args.group)
+	if not uid then
+		return nil, gid
+	end
+	local spare, in_place = stage(path, { content = new.bytes, source = new.source }, { mode = args.mode, uid = uid, gid = gid })
+	if not spare then
+		return nil, in_place
+	end
+	local staged <close> = removed_at_end(spare)
+	local ok, text = core.commit(spare, path, in_place)
+	staged.path = not ok and spare or nil
+	return ok, text
 end
 
 local function same(a, b)

@@ -231,3 +231,21 @@ two_resources()
 	run sloth stack show site --json
 	[[ $output == *"directory/$PWD/site"* ]]
 }
+
+@test "a secret is no property: refused before anything is done, and left out where a module registers" {
+	sloth stack new web
+	printf s3cret-word | sloth secrets set word >/dev/null
+	cd "$BATS_TEST_TMPDIR"
+	run task '
+		local word = secret.get("word")
+		local ok, text = resource.file{ path = "'"$BATS_TEST_TMPDIR"'/f", content = "pw=" .. word }
+		assert(ok == false and text:find("a property has the value of a secret in it"), tostring(text))
+		assert(not fs.exists("'"$BATS_TEST_TMPDIR"'/f") and not stack.resource_exists("file", "'"$BATS_TEST_TMPDIR"'/f"))
+		assert(resource.record("file", { path = "/x", content = "pw=" .. word, mode = "0600" }))
+		local kept = stack.get_resource("file", "/x")
+		assert(kept.properties.mode == "0600" and kept.properties.content == nil and kept.applied.content == nil)
+		assert(resource.file{ path = "'"$BATS_TEST_TMPDIR"'/f", content = "plain", mode = "0600" }.changed)
+		assert(stack.get_resource("file", "'"$BATS_TEST_TMPDIR"'/f").status == "applied")'
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	[ "$(cat f)" = plain ]
+}

@@ -59,7 +59,7 @@ static const struct {
 static pid_t runner_pid;
 static int daemon_fd, listen_fd;
 static char socket_path[256];
-static json_t *kv, *outputs;
+static json_t *kv, *outputs, *resources;
 static json_int_t applied;
 static bool over;
 static int status = 1;
@@ -216,6 +216,31 @@ static json_t *stack_call(const char *fn, json_t *call)
 	return NULL;
 }
 
+/* Registering merges what is said into what was. */
+static json_t *resource_call(const char *fn, json_t *call)
+{
+	char *key;
+	json_t *resource, *member;
+	const char *name;
+
+	if (asprintf(&key, "%s/%s", json_string_value(json_object_get(call, "type")),
+		    json_string_value(json_object_get(call, "name"))) < 0)
+		die("memory");
+	resource = json_object_get(resources, key);
+	if (strcmp(fn, "resource.get") != 0) {
+		if (!resource)
+			json_object_set_new(resources, key, resource = json_object());
+		json_object_foreach (call, name, member)
+			if (!json_is_null(member) || !strcmp(name, "error"))
+				json_object_set(resource, name, member);
+		resource = json_pack("{ss sO}", "result", "changed", "resource", resource);
+		free(key);
+		return resource;
+	}
+	free(key);
+	return resource ? json_incref(resource) : json_null();
+}
+
 static json_t *secret_call(json_t *call)
 {
 	const char *name = json_string_value(json_object_get(call, "name"));
@@ -233,6 +258,8 @@ static json_t *any_call(const char *fn, json_t *call)
 		return lock_call(fn, call);
 	if (!strcmp(fn, "event.add"))
 		return json_true();
+	if (!strcmp(fn, "resource.register") || !strcmp(fn, "resource.update") || !strcmp(fn, "resource.get"))
+		return resource_call(fn, call);
 	return strcmp(fn, "secret.get") ? stack_call(fn, call) : secret_call(call);
 }
 
@@ -449,6 +476,7 @@ int main(int argc, char **argv)
 		args.dir = mkdtemp(dir);
 	kv = json_object();
 	outputs = json_object();
+	resources = json_object();
 	listen_at(args.dir);
 	runner_pid = start_runner(argv[1]);
 	send_run(argv[2]);
@@ -468,6 +496,7 @@ int main(int argc, char **argv)
 	buffer_done(&buffer);
 	json_decref(kv);
 	json_decref(outputs);
+	json_decref(resources);
 	close(listen_fd);
 	return status;
 }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The folder in which a name stands, held by its descriptor: what is done at "/proc/self/fd/N/NAME" is done
+ * there, whatever others put into the place of the folders above meanwhile. Symbolic links on the way are
+ * followed when they are root's or ours: nobody else can lead us elsewhere.
+ */
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/fault.h"
+
+/* `path` is absolute, and is no folder's own name for itself ("/", ".."). `make`: folders that are missing
+ * are made. The descriptor (O_PATH) is the caller's; or -errno with the sentence. */
+int anchor_open(const char *path, bool make, char ret_name[NAME_MAX + 1], struct fault *fault);

@@ -1,0 +1,383 @@
+-- SPDX-License-Identifier: MIT
+-- resource: things in the world as they shall be. Each call reads what there is, changes what differs, reads again, and registers
+-- the thing with the run's stack, so that drift is found and mended later.
+local core = ...
+local drift = core.library("drift")
+local provider = core.library("provider")
+local result = core.library("result")
+local resource = {}
+
+-- What every declaration may have beside the properties of its type.
+local options_known = { depends_on = true, protect = true, dry_run = true }
+
+local function has_stack()
+	return core.run().stack ~= nil
+end
+
+-- true; or nil, a message, the errno's name. Without a stack there is nobody to tell.
+local function tell(fn, args)
+	if not has_stack() then
+		return true
+	end
+	local answer, text, errno = core.call(fn, args)
+	if text then
+		return nil, args.type .. "/" .. args.name .. " can't be registered: " .. text, errno
+	end
+	return answer or true
+end
+
+-- How this resource is told of: whole at a declaration, its states alone at a fix.
+local function teller(p, name, desired, options)
+	return function(fields)
+		local args = { type = p.type, name = name, actual = fields.actual, status = fields.status, error = fields.error, applied = fields.applied,
+			intact = true }
+		if options.fix then
+			return tell("resource.update", args)
+		end
+		args.module, args.properties, args.dependencies, args.protect = p.module, desired, options.depends_on, options.protect
+		return tell("resource.register", args)
+	end
+end
+
+local function word(value)
+	if value == nil then
+		return "nothing"
+	elseif type(value) == "table" then
+		return json.encode(value)
+	end
+	return tostring(value)
+end
+
+-- "mode 0600 → 0644"
+local function describe(p, name, shown)
+	local parts = {}
+	for i, change in ipairs(shown) do
+		if change.property ~= "" then
+			parts[i] = change.property .. " " .. word(change.actual) .. " → " .. word(change.expected)
+		elseif change.expected == "absent" then
+			parts[i] = "removed"
+		else
+			parts[i] = change.actual == "absent" and "made" or "in the place of " .. word(change.actual)
+		end
+	end
+	return p.type .. " " .. name .. (#parts == 0 and " is as wanted" or ": " .. table.concat(parts, ", "))
+end
+
+-- Those that a fix was asked for.
+local function chosen(changes, only)
+	if not only then
+		return changes, {}
+	end
+	local some, others = {}, {}
+	for _, change in ipairs(changes) do
+		table.insert(only[change.property] and some or others, change)
+	end
+	return some, others
+end
+
+-- What was brought about: of that which was left alone, what it was.
+local function applied_now(p, desired, others, before)
+	local applied = provider.brief(p, desired)
+	for _, change in ipairs(others) do
+		applied[change.property] = before and before[change.property] or nil
+	end
+	return applied
+end
+
+local function take_image(p, desired, actual)
+	if not p.image then
+		return nil, "what " .. p.type .. " was before can't be kept"
+	end
+	return drift.guarded(p.image, desired, actual)
+end
+
+-- Changes what differs, and looks whether it is as desired then. nil and a message, or what there is now.
+local function act(p, desired, actual, changes, only)
+	local ok, message = drift.guarded(p.apply, desired, actual, changes)
+	if not ok then
+		return nil, message or "it can't be changed"
+	end
+	local now
+	now, message = drift.read(p, desired)
+	if not now then
+		return nil, "it was changed, and can't be read: " .. message
+	end
+	local left = chosen(drift.changes(p, desired, now), only)
+	if left[1] then
+		local one = drift.shown(p, left)[1]
+		return nil, "it was changed, and still differs: " .. (one.property == "" and "it" or one.property) .. " is " .. word(one.actual) ..
+			", not " .. word(one.expected)
+	end
+	return now
+end
+
+-- Messages of files begin with the path already.
+local function about(p, name, message)
+	return message:sub(1, #name) == name and message or p.type .. " " .. name .. ": " .. message
+end
+
+local function failed(p, name, tell_of, message, actual)
+	local told = tell_of({ status = "failed", error = message, actual = actual and provider.brief(p, actual) })
+	return result.bad(about(p, name, message), { type = p.type, name = name, registered = told and true or false })
+end
+
+-- options: depends_on, protect, dry_run; fix = the registered one, only = set of properties that are mended.
+local function converge(p, name, desired, options)
+	local tell_of = teller(p, name, desired, options)
+	local actual, message = drift.read(p, desired)
+	if not actual then
+		return result.bad(about(p, name, message), { type = p.type, name = name })
+	end
+	local changes, others = chosen(drift.changes(p, desired, actual), options.only)
+	local shown = drift.shown(p, changes)
+	local more = { type = p.type, name = name, changes = core.mark_list(shown), properties = desired }
+	if options.dry_run then
+		more.dry_run = true
+		return result.good(changes[1] ~= nil, describe(p, name, shown), more)
+	end
+	local now = actual
+	if changes[1] then
+		local told
+		told, message = tell_of({ status = "pending", actual = provider.brief(p, actual) })
+		if not told then
+			return result.bad(message, { type = p.type, name = name })
+		end
+		more.before, more.irreversible = take_image(p, desired, actual)
+		now, message = act(p, desired, actual, changes, options.only)
+		if not now then
+			return failed(p, name, tell_of, message)
+		end
+	end
+	local told, text = tell_of({
+		status = others[1] and "drifted" or "applied",
+		applied = applied_now(p, desired, others, options.fix and options.fix.applied),
+		actual = provider.brief(p, now),
+	})
+	if not told then
+		return result.bad(text, { type = p.type, name = name, changed = changes[1] ~= nil })
+	end
+	return result.good(changes[1] ~= nil, describe(p, name, shown), more)
+end
+
+local function reference(where, value)
+	if type(value) == "table" and value.type and value.name then
+		return value.type .. "/" .. value.name
+	elseif type(value) == "string" and value:find("^[^/]+/.") then
+		return value
+	end
+	core.fail(where .. ': depends_on has "TYPE/NAME", like "package/nginx", or what another resource.TYPE gave')
+end
+
+local function references(where, value)
+	if value == nil then
+		return nil
+	elseif type(value) ~= "table" or value.type then
+		value = { value }
+	end
+	local list = {}
+	for i, one in ipairs(value) do
+		list[i] = reference(where, one)
+	end
+	return core.mark_list(list)
+end
+
+-- ({ … }) or (name, { … }).
+local function arguments_of(where, ...)
+	local name, properties = ...
+	if type(name) == "table" and getmetatable(name) == nil and select("#", ...) == 1 then
+		name, properties = nil, name
+	elseif type(name) ~= "string" or name == "" or properties ~= nil and type(properties) ~= "table" or select("#", ...) > 2 then
+		core.fail(where .. " takes a table of properties, or a name and such a table")
+	end
+	local args, options = {}, {}
+	for key, value in pairs(properties or {}) do
+		if options_known[key] then
+			options[key] = value
+		else
+			args[key] = value
+		end
+	end
+	options.depends_on = references(where, options.depends_on)
+	return name, args, options
+end
+
+-- From what is only asked for to what is kept.
+local function prepare(p, desired)
+	local ok, message = true, nil
+	if p.prepare then
+		ok, message = drift.guarded(p.prepare, desired)
+	end
+	for name, row in pairs(p.properties) do
+		if row.input then
+			desired[name] = nil
+		end
+	end
+	return ok, message
+end
+
+local function declare(type_name, ...)
+	local where = "resource." .. type_name
+	local p = provider.find(type_name)
+	local name, args, options = arguments_of(where, ...)
+	if name and args[p.key] == nil then
+		args[p.key] = name
+	end
+	local desired = provider.desired(p, where, args, true)
+	core.acts(where)
+	local ok, message = prepare(p, desired)
+	if not ok then
+		return result.bad(where .. ": " .. message)
+	end
+	return converge(p, name or tostring(desired[p.key]), desired, options)
+end
+
+local function declaration(type_name)
+	return function(...)
+		return declare(type_name, ...)
+	end
+end
+
+for _, type_name in ipairs(provider.types()) do
+	resource[type_name] = declaration(type_name)
+end
+
+local own = {} -- of types that the workflow defined
+
+function resource.define(type_name, p)
+	if resource[type_name] then
+		core.fail("resource.define: '" .. type_name .. "' is taken")
+	end
+	provider.define(type_name, p)
+	own[type_name] = declaration(type_name)
+end
+
+-- Names of all types.
+function resource.types()
+	return core.mark_list(provider.types())
+end
+
+local function set_of(names)
+	if names == nil then
+		return nil
+	end
+	local set = {}
+	for _, name in ipairs(names) do
+		set[name] = true
+	end
+	return set
+end
+
+-- Mends a registered resource, or only some of its properties.
+function resource.fix(type_name, name, properties)
+	local where = "resource.fix"
+	core.acts(where)
+	if type(type_name) ~= "string" or type(name) ~= "string" or properties ~= nil and type(properties) ~= "table" then
+		core.fail(where .. " takes a type, a name and, when not all shall be mended, a list of properties")
+	end
+	local row, message = core.call("resource.get", { type = type_name, name = name })
+	if not row then
+		return result.bad(message or "the stack has no resource " .. type_name .. "/" .. name)
+	end
+	local p, desired
+	p, message = provider.find(type_name)
+	if p then
+		desired, message = drift.guarded(provider.registered, p, name, row.properties)
+	end
+	if not desired then
+		return result.bad(type_name .. "/" .. name .. ": " .. message)
+	end
+	return converge(p, name, desired, { fix = row, only = set_of(properties) })
+end
+
+-- What detection says of a resource, as stack.get_resource gives it.
+function resource.inspect(row)
+	if type(row) ~= "table" or not row.type or not row.name then
+		core.fail("resource.inspect takes a resource, as stack.get_resource gives it")
+	end
+	return drift.inspect(row)
+end
+
+-- Puts back what was there before the call that gave `res`.
+function resource.undo(res)
+	local where = "resource.undo"
+	core.acts(where)
+	if type(res) ~= "table" or not res.properties then
+		core.fail(where .. " takes what resource.TYPE gave")
+	end
+	local p = provider.find(res.type)
+	local name = res.type .. " " .. res.name
+	if not res.changed or res.dry_run then
+		return result.good(false, name .. " was not changed")
+	elseif not p.undo or not res.before then
+		return result.bad(name .. " can't be undone" .. (res.irreversible and ": " .. res.irreversible or ""))
+	end
+	local actual, message = drift.read(p, res.properties)
+	if not actual then
+		return result.bad(name .. ": " .. message)
+	elseif drift.changes(p, res.properties, actual)[1] then
+		return result.bad(name .. " was changed by somebody else since, and is left as it is")
+	end
+	local ok
+	ok, message = drift.guarded(p.undo, res.properties, res.before)
+	if not ok then
+		return result.bad(name .. ": " .. (message or "it can't be put back"))
+	end
+	actual = drift.read(p, res.properties)
+	ok, message = tell("resource.register", { type = res.type, name = res.name, status = "pending", actual = actual and provider.brief(p, actual),
+		applied = actual and provider.brief(p, actual), intact = true })
+	if not ok then
+		return result.bad(message)
+	end
+	return result.good(true, name .. " is as it was")
+end
+
+-- What is kept of an earlier registration: `keep` names the properties that the caller says nothing of.
+local function with_kept(p, name, desired, keep)
+	local row = keep and core.call("resource.get", { type = p.type, name = name })
+	if not row or (row.properties.ensure or "present") ~= (desired.ensure or "present") then
+		return desired
+	end
+	for _, one in ipairs(keep) do
+		if desired[one] == nil then
+			desired[one] = row.properties[one]
+		end
+	end
+	return desired
+end
+
+local function without_texts(p, desired)
+	for name, row in pairs(p.properties) do
+		if row.kind == "text" then
+			desired[name] = nil
+		end
+	end
+	return desired
+end
+
+-- Registers what a function of a module brought about (or found so). true, or nil and a message. What has a secret's value in it
+-- is not kept; see resource.register in doc/protocol.md.
+function resource.record(type_name, properties, keep)
+	core.acts("resource.record")
+	local p, message = provider.find(type_name)
+	if not p then
+		core.fail("resource.record: " .. message)
+	elseif not has_stack() then
+		return true
+	end
+	local desired = provider.desired(p, "resource.record(" .. type_name .. ")", properties)
+	local name = tostring(desired[p.key])
+	desired = with_kept(p, name, desired, type(keep) == "table" and keep)
+	local function register()
+		local brief = provider.brief(p, desired)
+		return tell("resource.register", { type = p.type, name = name, module = p.module, properties = desired, status = "applied", applied = brief,
+			actual = brief, intact = true })
+	end
+	local ok, text, errno = register()
+	if not ok and errno == "ENOTSUP" then
+		without_texts(p, desired)
+		ok, text = register()
+	end
+	return ok and true or nil, text
+end
+
+return setmetatable(resource, { __index = own, __metatable = false })

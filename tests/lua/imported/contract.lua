@@ -1,0 +1,101 @@
+-- What every provider of resources promises. contract.check(TYPE, example): the example has
+--   properties = the desired state, in a folder that is empty but for what before() puts there
+--   before()   makes what was there before
+--   changes    name → a function that changes the thing in the world; drift must be found after each, and nothing after it was mended
+local contract = {}
+
+-- All that there is below the task's folder: names, kinds, modes, owners, targets, times, contents.
+function contract.tree()
+	local listing = exec.run("find . -printf '%p %y %#m %U %G %l %s %T@\\n' | LC_ALL=C sort", { stream = false })
+	local sums = exec.run("find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum", { stream = false })
+	local attributes = exec.run("getfattr -R -h -d -m user. . 2>/dev/null || true", { stream = false })
+	return listing.stdout .. sums.stdout .. attributes.stdout
+end
+
+-- Without times: what was put back was written anew.
+local function things(text)
+	return (text:gsub("(%S+) [%d.]+\n", "%1\n"))
+end
+
+local function good(type_name, properties)
+	local copy = {}
+	for key, value in pairs(properties) do copy[key] = value end
+	local ok, message, res = resource[type_name](copy)
+	assert(ok, tostring(message))
+	return res
+end
+
+local function row_of(res)
+	return assert(stack.get_resource(res.type, res.name))
+end
+
+local function report(res)
+	return resource.inspect(row_of(res))
+end
+
+local function in_sync(res, when)
+	local found = report(res)
+	assert(found.state == "in_sync" and #found.findings == 0, when .. ": " .. json.encode(found))
+end
+
+local function dry(type_name, example)
+	local before = contract.tree()
+	local copy = { dry_run = true }
+	for key, value in pairs(example.properties) do copy[key] = value end
+	local res = good(type_name, copy)
+	assert(res.changed and res.dry_run and #res.changes > 0, "a dry run tells what would change")
+	assert(contract.tree() == before, "a dry run changed something")
+end
+
+local function drifts(type_name, res, name, change)
+	change()
+	local found = report(res)
+	assert(found.state == "drifted" and #found.findings > 0, type_name .. ": '" .. name .. "' is not seen: " .. json.encode(found))
+	for _, one in ipairs(found.findings) do
+		assert(one.cause == "changed" and one.kind and one.severity and one.expected ~= nil, json.encode(one))
+	end
+	local ok, message, mended = resource.fix(res.type, res.name)
+	assert(ok, type_name .. ": '" .. name .. "' can't be mended: " .. tostring(message))
+	assert(mended.changed, name)
+	in_sync(res, type_name .. ": after mending '" .. name .. "'")
+	assert(not resource.fix(res.type, res.name).changed, "mending twice changed something")
+end
+
+-- Puts back what was before, byte for byte.
+local function undone(type_name, example)
+	local before = contract.tree()
+	local res = good(type_name, example.properties)
+	assert(res.changed)
+	if example.irreversible then
+		local ok, message = resource.undo(res)
+		assert(ok == false and tostring(message):find(example.irreversible, 1, true), tostring(message))
+		return
+	end
+	local ok, message = resource.undo(res)
+	assert(ok, tostring(message))
+	local after = contract.tree()
+	assert(things(after) == things(before), type_name .. ": undo did not put back what was:\n" .. before .. "\n" .. after)
+end
+
+function contract.check(type_name, example)
+	if example.before then example.before() end
+	dry(type_name, example)
+	undone(type_name, example)
+	if example.irreversible then
+		if example.after then example.after() end
+		if example.before then example.before() end
+	end
+	local res = good(type_name, example.properties)
+	assert(res.changed and row_of(res).status == "applied", "the first time changes something")
+	in_sync(res, type_name .. ": after it was applied")
+	local tree = contract.tree()
+	assert(not good(type_name, example.properties).changed, "the second time changes nothing")
+	assert(contract.tree() == tree, "the second time wrote something")
+	for name, change in pairs(example.changes) do
+		drifts(type_name, res, name, change)
+	end
+	if example.after then example.after() end
+	log.info("contract of " .. type_name .. " kept: " .. (example.name or res.name:match("[^/]*$")))
+end
+
+return contract
