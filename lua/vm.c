@@ -178,23 +178,24 @@ const char *vm_nearest(lua_State *L, const char *word, int index)
 	return words ? text_nearest(word, words, count) : NULL;
 }
 
-/* "file:line". The last one is kept: a loop that defines tasks stays on its lines. */
+/* "file:line". The last ones are kept: a loop that defines tasks stays on its lines. */
 static void push_place(lua_State *L, const lua_Debug *ar)
 {
 	struct vm *vm = &runner_of(L)->vm;
+	struct vm_place *place = &vm->places[ar->currentline % VM_PLACES];
 
-	if (vm->place_line == ar->currentline && !strcmp(vm->place_file, ar->short_src)) {
-		lua_rawgeti(L, LUA_REGISTRYINDEX, vm->place);
+	if (place->line == ar->currentline && !strcmp(place->file, ar->short_src)) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, place->text);
 		return;
 	}
 	lua_pushfstring(L, "%s:%d", ar->short_src, ar->currentline);
 	lua_pushvalue(L, -1);
-	if (vm->place)
-		lua_rawseti(L, LUA_REGISTRYINDEX, vm->place);
+	if (place->text)
+		lua_rawseti(L, LUA_REGISTRYINDEX, place->text);
 	else
-		vm->place = luaL_ref(L, LUA_REGISTRYINDEX);
-	vm->place_line = ar->currentline;
-	strcpy(vm->place_file, ar->short_src);
+		place->text = luaL_ref(L, LUA_REGISTRYINDEX);
+	place->line = ar->currentline;
+	strcpy(place->file, ar->short_src);
 }
 
 int vm_where(lua_State *L)

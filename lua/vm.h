@@ -9,13 +9,19 @@
 
 struct runner;
 
+enum { VM_PLACES = 8 };
+
+/* What vm_where() has given: the reference of the text (0: none), and what it is made of. */
+struct vm_place {
+	int text, line;
+	char file[LUA_IDSIZE];
+};
+
 struct vm {
 	lua_State *L;
 	size_t used, limit; /* bytes; 0: no limit */
 	int traceback;	    /* reference of the message handler */
-	/* What vm_where() gave last: the reference of the text (0: none), and what it is made of. */
-	int place, place_line;
-	char place_file[LUA_IDSIZE];
+	struct vm_place places[VM_PLACES];
 };
 
 /* 0 or -ENOMEM. The limit of its memory is set later, by whoever knows it. */
