@@ -11,10 +11,12 @@
  */
 #include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/fault.h"
 #include "engine/caller.h"
 #include "engine/engine.h"
+#include "engine/finding.h"
 #include "engine/resource.h"
 #include "engine/stack.h"
 
@@ -49,3 +51,54 @@ int drift_fixed(struct engine *engine, struct caller *caller, const struct stack
 /* Nobody looks after it any more. In a change. */
 int drift_removed(struct engine *engine, struct caller *caller, const struct stack *stack,
 	const struct resource *resource);
+
+/* What a person decides about: a resource, or one property of it. */
+struct drift_target {
+	int64_t resource_id;
+	char property[FINDING_PROPERTY_MAX + 1]; /* "": all of it */
+};
+
+/* "NAME", "TYPE/NAME", or one of them with "/PROPERTY" behind it: a property that is asked for, was seen, or
+ * has a finding. -ENOENT, -EINVAL. */
+int drift_find_target(struct engine *engine, int64_t stack_id, const char *name, struct fault *fault,
+	struct drift_target *ret_target);
+
+/* The decisions are changes of the stack: the caller must be allowed to, and nobody else may hold its lock.
+ */
+
+/* From now on it is no drift, whether it is there now or comes later. `until_ms` 0: for good. -EINVAL for a
+ * time that is over, -EDQUOT. */
+int drift_ignore(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct drift_target *target, const char *reason, int64_t until_ms, struct fault *fault);
+/* The rule that was made for this very target ends. -ENOENT. */
+int drift_unignore(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct drift_target *target, struct fault *fault);
+/* Somebody knows of it; it stays drift. -ENOENT: nothing was found that is not ignored. */
+int drift_acknowledge(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct drift_target *target, const char *reason, struct fault *fault);
+/* What was seen last is what is asked for, from now on, until a workflow asks for something else. A text that
+ * is kept as a digest only is asked for as that: drift of it is found then, but can't be fixed. -ENOENT;
+ * -EINVAL where what was found can't be asked for. */
+int drift_adopt(struct engine *engine, struct caller *caller, int64_t stack_id,
+	const struct drift_target *target, struct fault *fault);
+
+struct drift_ignored {
+	const char *type, *name; /* of the resource */
+	const char *property;	 /* "": all of it */
+	const char *reason;
+	int64_t until_ms; /* 0: for good */
+	int64_t uid, created_ms;
+};
+/* By type, name and property; also rules that have ended. The texts are borrowed. */
+int drift_ignored_each(struct engine *engine, int64_t stack_id,
+	int (*each)(void *userdata, const struct drift_ignored *ignored), void *userdata);
+
+/* The files drift, drift.json, drift.d/RESOURCE and drift.history of the tree. drift_json() makes the whole
+ * object. */
+int drift_show(struct engine *engine, int64_t stack_id, FILE *out);
+int drift_show_resource(struct engine *engine, const struct resource *resource, FILE *out);
+int drift_show_history(struct engine *engine, int64_t stack_id, FILE *out);
+/* As in drift.json. New reference; NULL without memory. */
+json_t *drift_summary_json(const struct drift_summary *summary);
+int drift_json(struct engine *engine, int64_t stack_id, json_t **ret_value);
+int drift_history_json(struct engine *engine, int64_t stack_id, json_t **ret_list);

@@ -36,6 +36,7 @@ struct finding {
 	const char *resolution; /* "", fixed, adopted, by_itself, removed */
 	int64_t until_ms;	/* ignored: until then; 0: for good */
 	int64_t first_seen_ms, last_seen_ms, resolved_ms;
+	bool lapsed;	      /* it was ignored until a time that is over */
 	int64_t times;	      /* how often it was found, with this time */
 	int64_t run_id;	      /* the run that fixed it, 0: none */
 	int64_t uid;	      /* who acknowledged, ignored, adopted or fixed it, -1: nobody */
@@ -54,6 +55,10 @@ int finding_find(struct engine *engine, int64_t stack_id, const char *type, cons
  * `each` returns non-zero, which is returned. Changes nothing of them meanwhile. */
 int finding_each(struct engine *engine, int64_t stack_id, const char *type, const char *name,
 	int (*each)(void *userdata, const struct finding *finding), void *userdata);
+/* The same as a list of its own, for who changes them: finding_list_free(). */
+int finding_list(struct engine *engine, int64_t stack_id, const char *type, const char *name,
+	struct finding **ret_list, size_t *ret_count);
+void finding_list_free(struct finding *list, size_t count);
 /* Resolved ones, the last first. */
 int finding_history_each(struct engine *engine, int64_t stack_id,
 	int (*each)(void *userdata, const struct finding *finding), void *userdata);

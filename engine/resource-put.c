@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/drift.h"
 #include "engine/event.h"
 #include "engine/resource-internal.h"
 #include "engine/stack.h"
@@ -21,6 +22,7 @@ struct put {
 	struct fault *fault;
 	struct stack stack;
 	bool known; /* it was registered before */
+	bool done;  /* the caller says that it is brought about */
 	struct resource old,
 		now; /* the texts of `now` are `old`'s or borrowed from the draft and from below */
 	json_t *needs_old, *needs; /* sets of "TYPE/NAME" */
@@ -182,6 +184,7 @@ static void put_status(struct put *put, const struct resource_draft *draft)
 {
 	bool renewed = strcmp(put->now.checksum, put->old.checksum) != 0;
 
+	put->done = draft->status && !strcmp(draft->status, "applied");
 	put->now.status = draft->status ? draft->status : renewed ? "pending" : put->old.status;
 	put->now.error = draft->error ? draft->error : draft->status || renewed ? "" : put->old.error;
 	if (!strcmp(put->now.status, "applied") && (draft->status || draft->applied)) {
@@ -421,6 +424,8 @@ static int put_store(struct put *put, bool desired)
 		r = resource_changed(put->engine, put->caller, &put->stack, &put->now,
 			put->known ? "resource.changed" : "resource.created", put->known ? put->keys : NULL,
 			put->known ? 0 : ASPECT_NAMES);
+	if (r == 0 && put->known && put->done)
+		r = drift_fixed(put->engine, put->caller, &put->stack, &put->now);
 	return r < 0 ? r : store_change_end(&change);
 }
 
@@ -482,5 +487,7 @@ int resource_delete(struct engine *engine, struct caller *caller, int64_t id, st
 	if (r == 0)
 		r = resource_changed(
 			engine, caller, &stack, &resource, "resource.deleted", NULL, ASPECT_NAMES);
+	if (r == 0)
+		r = drift_removed(engine, caller, &stack, &resource);
 	return r < 0 ? r : store_change_end(&change);
 }

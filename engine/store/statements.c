@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Every statement that Sloth runs, one row each, grouped by noun; those of runs and what belongs to them are
- * in statements-run.c. Column lists are spelled once, where rows become structs. */
+/* Every statement that Sloth runs, one row each, grouped by noun; those of runs, of drift and of what belongs
+ * to them are in statements-run.c and statements-drift.c. Column lists are spelled once, where rows become
+ * structs. */
 #include "engine/store/statements.h"
+
+#include <stddef.h>
 
 #define STACK_COLUMNS "id, name, uid, gid, mode, status, created_ms, updated_ms, token, run_count, last_run"
 
@@ -500,5 +503,10 @@ static const char *const others[SQL_COUNT] = {
 
 const char *statement_text(enum statement statement)
 {
-	return statements_of_runs[statement] ? statements_of_runs[statement] : others[statement];
+	const char *const *const tables[] = { statements_of_runs, statements_of_drift, others };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		if (tables[i][statement])
+			return tables[i][statement];
+	return NULL;
 }

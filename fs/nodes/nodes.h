@@ -82,6 +82,14 @@ extern const struct directory root_directory, top_directory, stacks_directory, s
 	tags_directory, tag_directory, deps_directory, dependents_directory, locks_directory;
 extern const struct directory resources_directory, resource_type_directory, resource_directory;
 
+/* nodes/drift.c */
+int drift_node_show(struct view *view, FILE *out);
+int drift_node_write(struct view *view, const char *line, size_t size);
+int drift_json_node_show(struct view *view, FILE *out);
+int drift_history_node_show(struct view *view, FILE *out);
+int drift_history_json_node_show(struct view *view, FILE *out);
+extern const struct directory drift_directory;
+
 /* Forgets which versions were compared. */
 void comparisons_free(struct tree *tree);
 /* nodes/metrics.c: metrics and metrics.json, of all and of a stack */

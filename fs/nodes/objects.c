@@ -57,6 +57,7 @@ const struct directory *const directories[TABLE_COUNT] = {
 	[TABLE_ATTEMPT] = &attempt_directory,
 	[TABLE_SAVED] = &saved_directory,
 	[TABLE_SAVED_ONE] = &saved_one_directory,
+	[TABLE_DRIFT] = &drift_directory,
 };
 
 int object_system(struct view *view, struct object *ret_object)

@@ -340,6 +340,22 @@ static const struct entry stack_entries[] = {
 	{ .name = "runs", .help = "its runs; writing a workflow here runs it", .kind = KIND_DIRECTORY, .mode = 0777,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .directory = &stack_runs_directory,
 	  .object = object_stack },
+	{ .name = "drift", .help = "how its resources differ from what is asked for; commands", .kind = KIND_CONTROL,
+	  .mode = 0666, .fleeting = true, .waits = true, .subject = SUBJECT_STACK,
+	  .aspects = ASPECT_META | ASPECT_DRIFT | ASPECT_RESOURCES, .object = object_stack,
+	  .show = drift_node_show, .write = drift_node_write },
+	{ .name = "drift.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_DRIFT | ASPECT_RESOURCES,
+	  .object = object_stack, .show = drift_json_node_show },
+	{ .name = "drift.d", .help = "a file for each resource that differs", .kind = KIND_DIRECTORY, .mode = 0555,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_DRIFT, .directory = &drift_directory,
+	  .object = object_stack },
+	{ .name = "drift.history", .help = "drift that is over, the latest first", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_DRIFT, .object = object_stack,
+	  .show = drift_history_node_show },
+	{ .name = "drift.history.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444,
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_DRIFT, .object = object_stack,
+	  .show = drift_history_json_node_show },
 };
 /* clang-format on */
 

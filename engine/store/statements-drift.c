@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Statements about drift: findings, what is ignored, and what is seen of resources. */
+#include "engine/store/statements.h"
+
+#define FINDING_COLUMNS                                                                                      \
+	"id, stack_id, type, name, property, kind, severity, expected, actual, cause, impact, fix, status, " \
+	"reason, resolution, until_ms, first_seen_ms, last_seen_ms, resolved_ms, times, run_id, uid"
+
+#define IGNORE_COLUMNS "type, name, property, reason, until_ms, uid, created_ms"
+
+const char *const statements_of_drift[SQL_COUNT] = {
+	[SQL_FINDING_FIND] = "SELECT " FINDING_COLUMNS " FROM findings WHERE stack_id = $1 AND type = $2 "
+			     "AND name = $3 AND property = $4 AND status <> 'resolved'",
+	[SQL_FINDING_EACH] = "SELECT " FINDING_COLUMNS " FROM findings WHERE stack_id = $1 "
+			     "AND status <> 'resolved' ORDER BY type, name, property",
+	[SQL_FINDING_OF_RESOURCE] = "SELECT " FINDING_COLUMNS " FROM findings WHERE stack_id = $1 "
+				    "AND type = $2 AND name = $3 AND status <> 'resolved' ORDER BY property",
+	[SQL_FINDING_HISTORY] = "SELECT " FINDING_COLUMNS " FROM findings WHERE stack_id = $1 "
+				"AND status = 'resolved' ORDER BY resolved_ms DESC, id DESC",
+	[SQL_FINDING_TIMES] = "SELECT times FROM findings WHERE stack_id = $1 AND type = $2 AND name = $3 "
+			      "AND property = $4 ORDER BY id DESC LIMIT 1",
+	[SQL_FINDING_ADD] =
+		"INSERT INTO findings (stack_id, type, name, property, kind, severity, expected, actual, "
+		"cause, impact, fix, status, reason, until_ms, uid, first_seen_ms, last_seen_ms, "
+		"resolved_ms, "
+		"resolution, times, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+		"$14, $15, $16, $16, 0, '', $17, 0)",
+	[SQL_FINDING_SET] =
+		"UPDATE findings SET kind = $2, severity = $3, expected = $4, actual = $5, cause = $6, "
+		"impact = $7, fix = $8, last_seen_ms = $9 WHERE id = $1",
+	[SQL_FINDING_SET_STATUS] =
+		"UPDATE findings SET status = $2, reason = $3, until_ms = $4, uid = $5 WHERE id = $1",
+	[SQL_FINDING_RESOLVE] = "UPDATE findings SET status = 'resolved', resolution = $2, resolved_ms = $3, "
+				"run_id = $4, uid = $5 WHERE id = $1",
+	[SQL_FINDING_TRIM] = "DELETE FROM findings WHERE id IN (SELECT id FROM findings WHERE stack_id = $1 "
+			     "AND status = 'resolved' ORDER BY resolved_ms DESC, id DESC "
+			     "LIMIT 1000000 OFFSET $2)",
+	[SQL_FINDING_COUNT] = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN status = 'ignored' "
+			      "AND (until_ms = 0 OR until_ms > $2) THEN 1 ELSE 0 END), 0) FROM findings "
+			      "WHERE stack_id = $1 AND status <> 'resolved'",
+	/* Resources with findings whose time of being ignored is over, and nobody has looked since. */
+	[SQL_FINDING_LAPSED] =
+		"SELECT type, name, MAX(CASE WHEN cause = 'changed' THEN 1 ELSE 0 END) FROM findings "
+		"WHERE stack_id = $1 AND status <> 'resolved' AND status = 'ignored' AND until_ms > 0 "
+		"AND until_ms <= $2 GROUP BY type, name",
+
+	[SQL_DRIFT_IGNORE_SET] =
+		"INSERT INTO drift_ignores (stack_id, type, name, property, reason, until_ms, uid, "
+		"created_ms) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (stack_id, type, name, property) "
+		"DO UPDATE SET reason = $5, until_ms = $6, uid = $7, created_ms = $8",
+	[SQL_DRIFT_IGNORE_DELETE] = "DELETE FROM drift_ignores WHERE stack_id = $1 AND type = $2 "
+				    "AND name = $3 AND property = $4",
+	[SQL_DRIFT_IGNORE_FORGET] =
+		"DELETE FROM drift_ignores WHERE stack_id = $1 AND type = $2 AND name = $3",
+	[SQL_DRIFT_IGNORE_OF_RESOURCE] = "SELECT " IGNORE_COLUMNS " FROM drift_ignores WHERE stack_id = $1 "
+					 "AND type = $2 AND name = $3 ORDER BY property",
+	[SQL_DRIFT_IGNORE_EACH] = "SELECT " IGNORE_COLUMNS " FROM drift_ignores WHERE stack_id = $1 "
+				  "ORDER BY type, name, property",
+	[SQL_DRIFT_IGNORE_COUNT] = "SELECT COUNT(*) FROM drift_ignores WHERE stack_id = $1",
+
+	[SQL_STACK_DRIFT_TIME] = "SELECT drift_ms FROM stacks WHERE id = $1",
+	[SQL_STACK_SET_DRIFT_TIME] = "UPDATE stacks SET drift_ms = $2 WHERE id = $1",
+	[SQL_RESOURCE_STATUSES] =
+		"SELECT status, COUNT(*) FROM resources WHERE stack_id = $1 GROUP BY status",
+	[SQL_RESOURCE_NAMED] = "SELECT resources.id, resource_types.name FROM resources "
+			       "JOIN resource_types ON resource_types.id = type_id "
+			       "WHERE stack_id = $1 AND resources.name = $2 ORDER BY resource_types.name",
+	[SQL_RESOURCE_SEEN] = "UPDATE resources SET applied = $2, actual = $3, status = $4, error = $5, "
+			      "applied_ms = $6, updated_ms = $7 WHERE id = $1",
+};
