@@ -15,8 +15,8 @@ void drift_forget(struct runners *runners, const void *userdata)
 {
 }
 
-int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource, bool dry,
-	struct fault *fault, int64_t *ret_run)
+int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource,
+	bool dry, struct fault *fault, int64_t *ret_run)
 {
 	return fault_set(fault, ENOTSUP, "drift can't be fixed by this version");
 }

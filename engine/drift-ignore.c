@@ -154,7 +154,7 @@ static int check_rule(struct decision *decision, const char *reason, int64_t unt
 
 	if (r == 0 && until_ms && until_ms <= time_now_ms())
 		return fault_set(decision->fault, EINVAL,
-			"until= names a time that is over: it is ignored until then, like until=2w or "
+			"until= names a time that is over: it is ignored until then, like until=14d or "
 			"until=2030-01-31");
 	if (r == 0)
 		r = store_get_int(

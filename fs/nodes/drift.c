@@ -192,7 +192,7 @@ static const struct verb *find_verb(const char *name, struct fault *fault)
 	return NULL;
 }
 
-/* "2w" from now, or the moment that is named. */
+/* "14d" from now, or the moment that is named. */
 static int parse_until(const char *text, struct fault *fault, int64_t *ret_ms)
 {
 	int64_t ms;
