@@ -187,9 +187,17 @@ local function failed_by(problem, prefix)
 	}
 end
 
+-- Of a module's result that is handed on as it came ("return file_ops.copy(…)") the output is whether something changed.
+local function outputs_of(value)
+	if type(value) == "table" and getmetatable(value) == false then
+		return { changed = value.changed }
+	end
+	return value
+end
+
 -- What a command function gave back.
 local function outcome_of(results)
-	local ok, message, outputs = results[2], results[3], results[4]
+	local ok, message, outputs = results[2], results[3], outputs_of(results[4])
 	if not results[1] then
 		return failed_by(ok)
 	end
