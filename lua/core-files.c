@@ -161,6 +161,26 @@ static int core_remove_some(lua_State *L)
 	return 1;
 }
 
+/* tree_owner(path, uid, gid, change) → how many things below it are (were) another's, one of these; or nil
+ * and a message
+ */
+static int core_tree_owner(lua_State *L)
+{
+	struct tree_owner owner = {
+		.uid = (uid_t)luaL_checkinteger(L, 2),
+		.gid = (gid_t)luaL_checkinteger(L, 3),
+		.change = lua_toboolean(L, 4),
+	};
+	struct tree_owned owned;
+	struct fault fault = { 0 };
+
+	if (tree_own(luaL_checkstring(L, 1), &owner, &owned, &fault) < 0)
+		return push_fault(L, &fault);
+	lua_pushinteger(L, owned.count);
+	lua_pushstring(L, owned.first);
+	return 2;
+}
+
 /* read(path) → content, or nil and a message */
 static int core_read(lua_State *L)
 {
@@ -307,6 +327,7 @@ const luaL_Reg core_files[] = {
 	{ "stage", core_stage },
 	{ "stat", core_stat },
 	{ "symlink", core_symlink },
+	{ "tree_owner", core_tree_owner },
 	{ "version", core_version },
 	{ NULL, NULL },
 };

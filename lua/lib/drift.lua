@@ -113,7 +113,7 @@ local function finding(p, change, desired, actual, applied)
 end
 
 -- What it needs and is not there.
-local function missing_needs(p, desired, findings)
+local function missing_needs(p, desired, applied, findings)
 	if not p.deps or desired.ensure == "absent" then
 		return
 	end
@@ -123,7 +123,7 @@ local function missing_needs(p, desired, findings)
 		if there and there.ensure == "absent" then
 			findings[#findings + 1] = {
 				property = "needs " .. need.type .. "/" .. need.name, kind = "dependency", severity = "high", expected = "present",
-				actual = "absent", cause = "changed", impact = p.type .. "/" .. desired[p.key] .. " can't be as desired without it",
+				actual = "absent", cause = applied and "changed" or "unapplied", impact = p.type .. "/" .. desired[p.key] .. " can't be as desired without it",
 			}
 		end
 	end
@@ -159,7 +159,7 @@ function drift.inspect(row)
 	for i, change in ipairs(changes) do
 		report.findings[i] = finding(p, change, desired, actual, row.applied)
 	end
-	missing_needs(p, desired, report.findings)
+	missing_needs(p, desired, row.applied, report.findings)
 	report.state = state_of(report.findings)
 	report.actual = provider.brief(p, actual)
 	return report

@@ -4,6 +4,7 @@ local core = ...
 local arguments = core.library("arguments")
 local edit = core.library("edit")
 local put = core.library("put")
+local recorded = core.library("recorded")
 local result = core.library("result")
 local file_ops = {}
 local good, bad = result.good, result.bad
@@ -89,6 +90,34 @@ local function with_parent(fn, args, path, act)
 	return act(target)
 end
 
+-- As a resource.
+local function file_of(path, args, properties)
+	properties = properties or {}
+	properties.path, properties.mode, properties.owner, properties.group = path, args.mode, args.owner, args.group
+	return properties
+end
+
+local function link(src, dest, force)
+	local st = core.stat(dest, true)
+	local more = { src = src, dest = dest }
+	if st and st.type == "link" and core.readlink(dest) == src then
+		return good(false, dest .. " is as wanted", more)
+	elseif st and st.type ~= "link" and not force then
+		return bad(dest .. " exists, and is no symbolic link (force = true replaces it)")
+	end
+	if st and st.type == "directory" then
+		local ok, text = fs.rm(dest)
+		if not ok then
+			return bad(text)
+		end
+	end
+	local ok, text = core.exchange_link(src, dest)
+	if not ok then
+		return bad(text)
+	end
+	return good(true, dest .. " → " .. src, more)
+end
+
 local copy_one
 
 -- A folder with all that is in it: links as links.
@@ -116,7 +145,7 @@ function copy_one(fn, src, dest, args)
 	if st and st.type == "directory" then
 		return copy_folder(fn, src, dest, args)
 	elseif st and st.type == "link" and args.inside then
-		return file_ops.symlink({ src = core.readlink(src), dest = dest, force = true })
+		return link(core.readlink(src), dest, true)
 	end
 	return put.copy(fn, src, dest, args)
 end
@@ -135,11 +164,13 @@ function file_ops.copy(...)
 		-- As of Ansible, the same the second time: the folder into `dest`, or with a slash at its end what is in it.
 		args.inside = true
 		local dest = core.path(args.dest):gsub("(.)/+$", "%1")
-		return copy_folder(fn, core.path(args.src), args.src:sub(-1) == "/" and dest or dest .. "/" .. args.src:match("([^/]*)$"), args)
+		dest = args.src:sub(-1) == "/" and dest or dest .. "/" .. args.src:match("([^/]*)$")
+		return recorded.as("directory", { path = dest }, recorded.all, copy_folder(fn, core.path(args.src), dest, args))
 	end
 	return with_parent(fn, args, args.src and name_in(core.path(args.dest), args.src) or args.dest, function(dest)
 		if args.content then
-			return put.edit(fn, dest, args, function() return args.content end, true)
+			return recorded.as("file", file_of(dest, args, { content = args.content }), recorded.attributes,
+				put.edit(fn, dest, args, function() return args.content end, true))
 		end
 		local src = core.path(args.src)
 		local st, text = core.stat(src)
@@ -148,7 +179,7 @@ function file_ops.copy(...)
 		end
 		-- A new file has the mode of its source.
 		args.mode = args.mode or (not core.stat(dest) and st.mode) or nil
-		return put.copy(fn, src, dest, args)
+		return recorded.as("file", file_of(dest, args, { source = src }), recorded.attributes, put.copy(fn, src, dest, args))
 	end)
 end
 
@@ -158,7 +189,8 @@ local fetch_names, fetch_kinds = writing({ "src", "dest" }, { src = "string", de
 function file_ops.fetch(...)
 	local args, fn = acting("fetch", fetch_names, fetch_kinds, aliases, ...)
 	return with_parent(fn, args, name_in(core.path(args.dest), args.src), function(dest)
-		return put.copy(fn, core.path(args.src), dest, args)
+		local src = core.path(args.src)
+		return recorded.as("file", file_of(dest, args, { source = src }), recorded.attributes, put.copy(fn, src, dest, args))
 	end)
 end
 
@@ -177,7 +209,8 @@ function file_ops.template(...)
 	end
 	local name = args.src and (args.src:gsub("%.tmpl$", ""):gsub("%.tpl$", ""):gsub("%.j2$", "")) or ""
 	return with_parent(fn, args, args.src and name_in(core.path(args.dest), name) or args.dest, function(dest)
-		return put.edit(fn, dest, args, function() return text, { src = args.src, dest = dest } end, true)
+		return recorded.as("file", file_of(dest, args, { content = text }), recorded.attributes,
+			put.edit(fn, dest, args, function() return text, { src = args.src, dest = dest } end, true))
 	end)
 end
 
@@ -198,12 +231,34 @@ function file_ops.stat(...)
 	return st
 end
 
+local function remove(path, recursive)
+	if not core.stat(path, true) then
+		return good(false, path .. " is not there", { path = path })
+	end
+	local ok, text
+	if recursive then
+		ok, text = fs.rm_r(path)
+	else
+		ok, text = fs.rm(path)
+	end
+	if not ok then
+		return bad(text)
+	end
+	return good(true, path .. " removed", { path = path })
+end
+
+-- `kind`: of a resource, where nothing is there that would say it.
+local function remove_recorded(path, recursive, kind)
+	local st = core.stat(path, true) or kind and { type = kind }
+	return recorded.by_kind(st, { path = path, ensure = "absent" }, nil, remove(path, recursive))
+end
+
 function file_ops.directory(...)
 	local args, fn = acting("directory", { "path", "mode", "owner", "group", "state", "recursive" },
 		{ path = "string", mode = "any?", owner = "any?", group = "any?", state = "string?", recursive = "boolean?" }, aliases, ...)
 	one_of(fn, args, "state", "present", "absent")
 	if args.state == "absent" then
-		return file_ops.remove({ path = args.path, recursive = args.recursive ~= false })
+		return remove_recorded(core.path(args.path), args.recursive ~= false, "directory")
 	end
 	local path = core.path(args.path)
 	local st = core.stat(path)
@@ -215,50 +270,21 @@ function file_ops.directory(...)
 		return bad(text)
 	end
 	-- Of a link to a folder it is the folder's mode.
-	return put.conclude(fn, core.real_path(path) or path, args, not st, path .. " made")
+	path = core.real_path(path) or path
+	return recorded.as("directory", file_of(path, args), recorded.all, put.conclude(fn, path, args, not st, path .. " made"))
 end
 
 function file_ops.symlink(...)
 	local args, fn = acting("symlink", { "src", "dest", "force" }, { src = "string", dest = "string", force = "boolean?" }, { dst = "dest", target = "src", path = "dest" }, ...)
 	return with_parent(fn, {}, args.dest, function(dest)
-		local st = core.stat(dest, true)
-		local more = { src = args.src, dest = dest }
-		if st and st.type == "link" and core.readlink(dest) == args.src then
-			return good(false, dest .. " is as wanted", more)
-		elseif st and st.type ~= "link" and not args.force then
-			return bad(dest .. " exists, and is no symbolic link (force = true replaces it)")
-		end
-		if st and st.type == "directory" then
-			local ok, text = fs.rm(dest)
-			if not ok then
-				return bad(text)
-			end
-		end
-		local ok, text = core.exchange_link(args.src, dest)
-		if not ok then
-			return bad(text)
-		end
-		return good(true, dest .. " → " .. args.src, more)
+		return recorded.as("symlink", { path = dest, target = args.src, force = args.force }, recorded.attributes, link(args.src, dest, args.force))
 	end)
 end
 file_ops.link = file_ops.symlink
 
 function file_ops.remove(...)
 	local args = acting("remove", { "path", "recursive" }, { path = "string", recursive = "boolean?" }, aliases, ...)
-	local path = core.path(args.path)
-	if not core.stat(path, true) then
-		return good(false, path .. " is not there", { path = path })
-	end
-	local ok, text
-	if args.recursive then
-		ok, text = fs.rm_r(path)
-	else
-		ok, text = fs.rm(path)
-	end
-	if not ok then
-		return bad(text)
-	end
-	return good(true, path .. " removed", { path = path })
+	return remove_recorded(core.path(args.path), args.recursive)
 end
 
 local function set_attributes(fn, args)
@@ -270,7 +296,8 @@ local function set_attributes(fn, args)
 	elseif st.type == "link" and args.mode then
 		return bad(path .. " is a symbolic link, and has no mode of its own (follow = true changes what it points to)")
 	end
-	return put.conclude(fn, path, args, false, path .. ": " .. (args.mode and "mode" or "owner") .. " set")
+	return recorded.by_kind(st, file_of(path, args, { target = core.readlink(path) }), recorded.all,
+		put.conclude(fn, path, args, false, path .. ": " .. (args.mode and "mode" or "owner") .. " set"))
 end
 
 function file_ops.chmod(...)

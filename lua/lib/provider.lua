@@ -7,7 +7,9 @@ local provider = {}
 
 -- Type → library that has it, compiled when the type is first used.
 local libraries = {
+	directory = "provider_directory",
 	file = "provider_file",
+	symlink = "provider_symlink",
 }
 
 local defined = {} -- by the workflow

@@ -364,7 +364,12 @@ function resource.record(type_name, properties, keep)
 	elseif not has_stack() then
 		return true
 	end
-	local desired = provider.desired(p, "resource.record(" .. type_name .. ")", properties)
+	local desired = provider.desired(p, "resource.record(" .. type_name .. ")", properties, true)
+	local done
+	done, message = prepare(p, desired)
+	if not done then
+		return nil, message
+	end
 	local name = tostring(desired[p.key])
 	desired = with_kept(p, name, desired, type(keep) == "table" and keep)
 	local function register()

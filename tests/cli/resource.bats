@@ -244,6 +244,10 @@ two_resources()
 		assert(resource.record("file", { path = "/x", content = "pw=" .. word, mode = "0600" }))
 		local kept = stack.get_resource("file", "/x")
 		assert(kept.properties.mode == "0600" and kept.properties.content == nil and kept.applied.content == nil)
+		assert(file_ops.copy{ content = "pw=" .. word, dest = "'"$BATS_TEST_TMPDIR"'/g", mode = "0600" }.changed)
+		assert(fs.read("'"$BATS_TEST_TMPDIR"'/g") == "pw=" .. word)
+		kept = stack.get_resource("file", "'"$BATS_TEST_TMPDIR"'/g")
+		assert(kept.status == "applied" and kept.properties.mode == "0600" and kept.properties.content == nil)
 		assert(resource.file{ path = "'"$BATS_TEST_TMPDIR"'/f", content = "plain", mode = "0600" }.changed)
 		assert(stack.get_resource("file", "'"$BATS_TEST_TMPDIR"'/f").status == "applied")'
 	[ "$status" -eq 0 ] || { echo "$output"; false; }

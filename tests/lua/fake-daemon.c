@@ -227,6 +227,12 @@ static json_t *resource_call(const char *fn, json_t *call)
 		    json_string_value(json_object_get(call, "name"))) < 0)
 		die("memory");
 	resource = json_object_get(resources, key);
+	if (!strcmp(fn, "resource.delete")) {
+		bool there = json_object_del(resources, key) == 0;
+
+		free(key);
+		return json_boolean(there);
+	}
 	if (strcmp(fn, "resource.get") != 0) {
 		if (!resource)
 			json_object_set_new(resources, key, resource = json_object());
@@ -258,7 +264,7 @@ static json_t *any_call(const char *fn, json_t *call)
 		return lock_call(fn, call);
 	if (!strcmp(fn, "event.add"))
 		return json_true();
-	if (!strcmp(fn, "resource.register") || !strcmp(fn, "resource.update") || !strcmp(fn, "resource.get"))
+	if (!strncmp(fn, "resource.", 9))
 		return resource_call(fn, call);
 	return strcmp(fn, "secret.get") ? stack_call(fn, call) : secret_call(call);
 }

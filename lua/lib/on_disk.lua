@@ -1,0 +1,308 @@
+-- SPDX-License-Identifier: MIT
+-- What the providers of files, directories and links share: the folder is held while one works in it (lua/anchor.h), and nothing is
+-- done through a link that stands in a thing's place.
+local core = ...
+local property = core.library("property")
+local on_disk = {}
+
+-- Images of files with more than that are not taken.
+local IMAGE_MAX = 1 << 20
+
+local articles = { directory = "a directory", link = "a symbolic link" }
+
+-- fn(path to work at, anchor) with the folder held. Where the folder is missing: nil, nil, and what is missing.
+function on_disk.at(path, make, fn)
+	local anchor <close>, message, missing = core.anchor(path, make)
+	if not anchor then
+		return nil, not missing and message or nil, missing and message
+	end
+	local value, text = fn(anchor.path, anchor)
+	return value, text and text:gsub(anchor.path:gsub("%W", "%%%0"), (path:gsub("%%", "%%%%"))) or nil
+end
+
+-- The same for what needs the folder.
+function on_disk.work(path, make, fn)
+	local ok, message, missing = on_disk.at(path, make, fn)
+	return ok, message or missing
+end
+
+local function attributes_of(path, wanted)
+	local found = {}
+	for name in pairs(wanted) do
+		local value, message = core.attribute(path, name)
+		if message then
+			return nil, message
+		end
+		found[name] = value
+	end
+	return found
+end
+
+local function look(path, type_name, desired, more)
+	local st, message = core.look(path)
+	if not st then
+		return message == nil and { ensure = "absent" } or nil, message
+	elseif st.type ~= type_name then
+		return { ensure = "replaced", type = st.type, found = (articles[st.type] or "a " .. st.type) .. (st.target and " to " .. st.target or "") }
+	end
+	local actual = { ensure = "present", mode = st.mode, owner = st.owner or tostring(st.uid), group = st.group or tostring(st.gid), target = st.target }
+	if desired.attributes then
+		actual.attributes, message = attributes_of(path, desired.attributes)
+	end
+	if more and not message then
+		message = more(path, actual, st)
+	end
+	return not message and actual or nil, message
+end
+
+-- What there is of this type. more(path, actual, stat) adds to it; it may give a message.
+function on_disk.read(desired, type_name, more)
+	local actual, message = on_disk.at(desired.path, false, function(path) return look(path, type_name, desired, more) end)
+	if not actual and not message then
+		return { ensure = "absent" }
+	end
+	return actual, message
+end
+
+function on_disk.number_of(mode)
+	return mode and tonumber(mode, 8)
+end
+
+-- uid and gid that are wanted (-1: as it is), or nil and a message.
+function on_disk.owner(desired)
+	return core.owner(property.account(desired.owner), property.account(desired.group))
+end
+
+local function set_mode(path, desired)
+	return core.chmod(path, on_disk.number_of(desired.mode))
+end
+
+-- Owner before mode: chown(2) takes away set-user-id.
+local function set_owner(path, desired)
+	local uid, gid = on_disk.owner(desired)
+	if not uid then
+		return nil, gid
+	end
+	local ok, message = core.chown(path, uid, gid)
+	if ok and desired.mode then
+		ok, message = set_mode(path, desired)
+	end
+	return ok, message
+end
+
+local function set_attributes(path, desired)
+	for name, value in pairs(desired.attributes) do
+		local ok, message = core.set_attribute(path, name, value)
+		if not ok then
+			return nil, message
+		end
+	end
+	return true
+end
+
+local setters = { owner = set_owner, group = set_owner, mode = set_mode, attributes = set_attributes }
+
+-- All that is changed without making it anew; `own`: setters of the provider, which come first.
+function on_disk.set(path, desired, changes, own)
+	for _, table_of in ipairs({ own, setters }) do
+		for _, one in ipairs(changes) do
+			local setter = table_of[one.property]
+			if setter then
+				local ok, message = setter(path, desired)
+				if not ok then
+					return nil, message
+				end
+			end
+		end
+	end
+	return true
+end
+
+-- What a new thing shall have beside its content.
+function on_disk.furnish(path, desired)
+	local changes = {}
+	for _, name in ipairs({ desired.owner and "owner" or "group", "mode", "attributes" }) do
+		if desired[name] then
+			changes[#changes + 1] = { property = name }
+		end
+	end
+	return on_disk.set(path, desired, changes, {})
+end
+
+function on_disk.remove(path, anchor)
+	local ok, message = core.unlink(path)
+	if not ok then
+		return nil, message
+	end
+	return core.sync(anchor.folder)
+end
+
+local function folder_of(path)
+	return path:match("^(.+)/[^/]*$")
+end
+
+-- Folders on the way that are not there, the deepest first.
+local function missing_folders(path)
+	local list = core.mark_list({})
+	local folder = folder_of(path)
+	while folder and not on_disk.at(folder, false, function(at) return core.look(at) end) do
+		list[#list + 1] = folder
+		folder = folder_of(folder)
+	end
+	return list
+end
+
+local imaged = {}
+
+function imaged.file(path, st)
+	if st.size > IMAGE_MAX then
+		return nil, "it has " .. st.size .. " bytes, and up to " .. IMAGE_MAX .. " are kept"
+	end
+	local bytes, text = core.read_file(path, IMAGE_MAX)
+	return bytes and { base64 = crypto.base64_encode(bytes), mode = st.mode, uid = st.uid, gid = st.gid }, text
+end
+
+function imaged.link(path, st)
+	return { target = st.target, uid = st.uid, gid = st.gid }
+end
+
+function imaged.directory(path, st)
+	return { mode = st.mode, uid = st.uid, gid = st.gid }
+end
+
+-- What there is, whole: to be put back byte for byte. Of a folder not what is in it.
+function on_disk.image(desired)
+	local image, message = on_disk.at(desired.path, false, function(path)
+		local st, text = core.look(path)
+		if not st then
+			return not text and { ensure = "absent" } or nil, text
+		elseif not imaged[st.type] then
+			return nil, "there was a " .. st.type
+		end
+		local before
+		before, text = imaged[st.type](path, st)
+		if before then
+			before.ensure = st.type
+			before.attributes = desired.attributes and attributes_of(path, desired.attributes)
+		end
+		return before, text
+	end)
+	if image or message then
+		return image, message
+	end
+	return { ensure = "absent", folders = missing_folders(desired.path) }
+end
+
+local back = {}
+
+function back.absent(path, anchor)
+	local st, message = core.look(path)
+	if not st then
+		return message == nil, message
+	elseif st.type ~= "directory" then
+		return on_disk.remove(path, anchor)
+	end
+	local ok
+	ok, message = core.remove_directory(path)
+	if ok then
+		ok, message = core.sync(anchor.folder)
+	end
+	return ok, message
+end
+
+function back.link(path, anchor, before)
+	local ok, message = core.exchange_link(before.target, path)
+	if ok and core.owner_is_root() then
+		ok, message = core.chown(path, before.uid, before.gid)
+	end
+	if ok then
+		ok, message = core.sync(anchor.folder)
+	end
+	return ok, message
+end
+
+function back.file(path, anchor, before)
+	return core.library("put").place(path, { bytes = core.base64_decode(before.base64) },
+		{ mode = on_disk.number_of(before.mode), owner = before.uid, group = before.gid })
+end
+
+function back.directory(path, anchor, before)
+	local ok, message = true, nil
+	if not core.look(path) then
+		ok, message = core.make_directory(path, 448)
+	end
+	if ok then
+		ok, message = set_owner(path, { owner = tostring(before.uid), group = tostring(before.gid), mode = before.mode })
+	end
+	if ok then
+		ok, message = core.sync(anchor.folder)
+	end
+	return ok, message
+end
+
+local function attributes_back(path, before, desired)
+	for name in pairs(before.attributes and desired.attributes or {}) do
+		local ok, message = core.set_attribute(path, name, before.attributes[name])
+		if not ok then
+			return nil, message
+		end
+	end
+	return true
+end
+
+-- Folders that were made go, when there is nothing else in them meanwhile.
+local function folders_back(before)
+	for _, folder in ipairs(before.folders or {}) do
+		on_disk.at(folder, false, function(path) return core.remove_directory(path) end)
+	end
+end
+
+-- Puts back what image() gave.
+function on_disk.undo(desired, before)
+	local ok, message = on_disk.work(desired.path, before.ensure ~= "absent", function(path, anchor)
+		local done, text = back[before.ensure](path, anchor, before)
+		if not done then
+			return nil, text
+		end
+		return attributes_back(path, before, desired)
+	end)
+	if ok then
+		folders_back(before)
+	end
+	return ok, message
+end
+
+-- Folder, owner and group.
+function on_disk.deps(desired)
+	local needs = { { type = "directory", name = folder_of(desired.path) or "/" } }
+	for _, kind in ipairs({ { "owner", "user" }, { "group", "group" } }) do
+		local name = desired[kind[1]]
+		if name and not name:find("^%d+$") then
+			needs[#needs + 1] = { type = kind[2], name = name }
+		end
+	end
+	return needs
+end
+
+-- Watched in its folder: what is renamed over a thing ends a watch of its own.
+function on_disk.watch(desired)
+	return { desired.path }
+end
+
+function on_disk.quoted(word)
+	return word:find("^[%w_./+:@%%=-]+$") and word or "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local quoted = on_disk.quoted
+local suggestions = {
+	mode = function(desired) return "chmod " .. desired.mode .. " " .. quoted(desired.path) end,
+	owner = function(desired) return "chown -h " .. quoted(desired.owner) .. " " .. quoted(desired.path) end,
+	group = function(desired) return "chgrp -h " .. quoted(desired.group) .. " " .. quoted(desired.path) end,
+}
+
+-- The command that mends it, or nil.
+function on_disk.suggest(desired, name)
+	return suggestions[name] and suggestions[name](desired)
+end
+
+return on_disk

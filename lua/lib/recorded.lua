@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: MIT
+-- What file_ops brought about, as resources of the run's stack: each function registers the one thing that it stands for.
+local core = ...
+local result = core.library("result")
+local recorded = {}
+
+local types = { "file", "directory", "symlink" }
+local type_of = { file = "file", directory = "directory", link = "symlink" }
+
+-- What a function says nothing of stays as it is registered.
+recorded.attributes = { "mode", "owner", "group", "attributes" }
+recorded.all = { "content", "source", "target", "recurse", "entries", "purge", "force", "mode", "owner", "group", "attributes" }
+
+local function delete(type_name, path)
+	local _, text = core.call("resource.delete", { type = type_name, name = path })
+	return text == nil, text and type_name .. "/" .. path .. " can't be unregistered: " .. text
+end
+
+-- Where a file is made, there shall be no folder of that name any more.
+local function forget_others(type_name, path)
+	for _, other in ipairs(types) do
+		if other ~= type_name then
+			local ok, text = delete(other, path)
+			if not ok then
+				return nil, text
+			end
+		end
+	end
+	return true
+end
+
+-- as(type, properties, keep, what the function gives): that again, or the failure to register.
+function recorded.as(type_name, properties, keep, ok, message, res)
+	if not ok or core.run().stack == nil then
+		return ok, message, res
+	end
+	local done, text = true, nil
+	if res.changed then
+		done, text = forget_others(type_name, core.library("property").path(properties.path))
+	end
+	if done then
+		done, text = core.library("resource").record(type_name, properties, keep)
+	end
+	if not done then
+		return result.bad(text, { changed = res.changed })
+	end
+	return ok, message, res
+end
+
+-- By what stands there: what is neither file nor folder nor link is nobody's resource.
+function recorded.by_kind(stat, properties, keep, ok, message, res)
+	local type_name = type_of[stat and stat.type or "file"]
+	if not type_name then
+		return ok, message, res
+	end
+	return recorded.as(type_name, properties, keep, ok, message, res)
+end
+
+return recorded
