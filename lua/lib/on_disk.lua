@@ -129,12 +129,25 @@ function on_disk.furnish(path, desired)
 	return on_disk.set(path, desired, changes, {})
 end
 
-function on_disk.remove(path, anchor)
-	local ok, message = core.unlink(path)
-	if not ok then
-		return nil, message
-	end
-	return core.sync(anchor.folder)
+-- What an apply() is made of: how.what says what it is, how.remove(path, desired), how.make(path, desired, actual), how.setters as for
+-- set().
+function on_disk.apply(desired, actual, changes, how)
+	return on_disk.work(desired.path, desired.ensure ~= "absent", function(path, anchor)
+		local ok, message
+		if desired.ensure == "absent" and actual.ensure == "replaced" then
+			return nil, desired.path .. " is a " .. actual.type .. ", and no " .. how.what
+		elseif desired.ensure == "absent" then
+			ok, message = how.remove(path, desired)
+		elseif actual.ensure ~= "present" then
+			ok, message = how.make(path, desired, actual)
+		else
+			ok, message = on_disk.set(path, desired, changes, how.setters)
+		end
+		if not ok then
+			return nil, message
+		end
+		return core.sync(anchor.folder)
+	end)
 end
 
 local function folder_of(path)
@@ -195,49 +208,35 @@ end
 
 local back = {}
 
-function back.absent(path, anchor)
+function back.absent(path)
 	local st, message = core.look(path)
 	if not st then
 		return message == nil, message
-	elseif st.type ~= "directory" then
-		return on_disk.remove(path, anchor)
 	end
-	local ok
-	ok, message = core.remove_directory(path)
-	if ok then
-		ok, message = core.sync(anchor.folder)
-	end
-	return ok, message
+	return (st.type == "directory" and core.remove_directory or core.unlink)(path)
 end
 
-function back.link(path, anchor, before)
+function back.link(path, before)
 	local ok, message = core.exchange_link(before.target, path)
 	if ok and core.owner_is_root() then
 		ok, message = core.chown(path, before.uid, before.gid)
 	end
-	if ok then
-		ok, message = core.sync(anchor.folder)
-	end
 	return ok, message
 end
 
-function back.file(path, anchor, before)
+function back.file(path, before)
 	return core.library("put").place(path, { bytes = core.base64_decode(before.base64) },
 		{ mode = on_disk.number_of(before.mode), owner = before.uid, group = before.gid })
 end
 
-function back.directory(path, anchor, before)
-	local ok, message = true, nil
+function back.directory(path, before)
 	if not core.look(path) then
-		ok, message = core.make_directory(path, 448)
+		local ok, message = core.make_directory(path, 448)
+		if not ok then
+			return nil, message
+		end
 	end
-	if ok then
-		ok, message = set_owner(path, { owner = tostring(before.uid), group = tostring(before.gid), mode = before.mode })
-	end
-	if ok then
-		ok, message = core.sync(anchor.folder)
-	end
-	return ok, message
+	return set_owner(path, { owner = tostring(before.uid), group = tostring(before.gid), mode = before.mode })
 end
 
 local function attributes_back(path, before, desired)
@@ -260,11 +259,14 @@ end
 -- Puts back what image() gave.
 function on_disk.undo(desired, before)
 	local ok, message = on_disk.work(desired.path, before.ensure ~= "absent", function(path, anchor)
-		local done, text = back[before.ensure](path, anchor, before)
+		local done, text = back[before.ensure](path, before)
+		if done then
+			done, text = attributes_back(path, before, desired)
+		end
 		if not done then
 			return nil, text
 		end
-		return attributes_back(path, before, desired)
+		return core.sync(anchor.folder)
 	end)
 	if ok then
 		folders_back(before)

@@ -105,18 +105,6 @@ local function own_all(path, desired)
 	return count and true or nil, message
 end
 
-local function remove_tree(path)
-	while true do
-		local more, message = core.remove_some(path)
-		if more == nil then
-			return nil, message
-		elseif not more then
-			return true
-		end
-		core.sleep(0)
-	end
-end
-
 local function unknown_names(desired, names)
 	local known, list = {}, {}
 	for _, name in ipairs(desired.entries) do
@@ -140,7 +128,7 @@ local function purge(path, desired)
 	end
 	for _, name in ipairs(extra) do
 		local ok
-		ok, message = remove_tree(path .. "/" .. name)
+		ok, message = fs.rm_r(path .. "/" .. name)
 		if not ok then
 			return nil, message
 		end
@@ -148,12 +136,10 @@ local function purge(path, desired)
 	return true
 end
 
-local setters = { entries = purge, recurse = own_all }
-
 local function remove(path, desired)
 	local ok, message = core.remove_directory(path)
 	if not ok and desired.force then
-		return remove_tree(path)
+		return fs.rm_r(path)
 	elseif not ok then
 		return nil, message .. (has_some(path) and " (force = true removes what is in it)" or "")
 	end
@@ -179,24 +165,10 @@ local function make(path, desired, actual)
 	return ok, message
 end
 
+local how = { what = "directory", remove = remove, make = make, setters = { entries = purge, recurse = own_all } }
+
 function directory.apply(desired, actual, changes)
-	return on_disk.work(desired.path, desired.ensure ~= "absent", function(path, anchor)
-		local ok, message
-		if desired.ensure == "absent" then
-			if actual.ensure == "replaced" then
-				return nil, desired.path .. " is a " .. actual.type .. ", and no directory"
-			end
-			ok, message = remove(path, desired)
-		elseif actual.ensure ~= "present" then
-			ok, message = make(path, desired, actual)
-		else
-			ok, message = on_disk.set(path, desired, changes, setters)
-		end
-		if not ok then
-			return nil, message
-		end
-		return core.sync(anchor.folder)
-	end)
+	return on_disk.apply(desired, actual, changes, how)
 end
 
 -- What would be lost with it can't be put back.

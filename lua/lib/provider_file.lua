@@ -131,18 +131,10 @@ local function make(path, desired, actual)
 	return ok, message
 end
 
+local how = { what = "file", remove = core.unlink, make = make, setters = { content = write } }
+
 function file.apply(desired, actual, changes)
-	return on_disk.work(desired.path, desired.ensure ~= "absent", function(path, anchor)
-		if desired.ensure == "absent" then
-			if actual.type == "directory" then
-				return nil, desired.path .. " is a directory (resource.directory removes it)"
-			end
-			return on_disk.remove(path, anchor)
-		elseif actual.ensure ~= "present" then
-			return make(path, desired, actual)
-		end
-		return on_disk.set(path, desired, changes, { content = write })
-	end)
+	return on_disk.apply(desired, actual, changes, how)
 end
 
 function file.suggest(desired, actual, name)

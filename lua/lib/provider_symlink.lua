@@ -58,24 +58,10 @@ local function make(path, desired, actual)
 	return ok, message
 end
 
+local how = { what = "symbolic link", remove = core.unlink, make = make, setters = { target = exchange } }
+
 function symlink.apply(desired, actual, changes)
-	return on_disk.work(desired.path, desired.ensure ~= "absent", function(path, anchor)
-		local ok, message
-		if desired.ensure == "absent" then
-			if actual.ensure == "replaced" then
-				return nil, desired.path .. " is a " .. actual.type .. ", and no symbolic link"
-			end
-			return on_disk.remove(path, anchor)
-		elseif actual.ensure ~= "present" then
-			ok, message = make(path, desired, actual)
-		else
-			ok, message = on_disk.set(path, desired, changes, { target = exchange })
-		end
-		if not ok then
-			return nil, message
-		end
-		return core.sync(anchor.folder)
-	end)
+	return on_disk.apply(desired, actual, changes, how)
 end
 
 function symlink.suggest(desired, actual, name)
