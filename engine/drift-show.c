@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine/drift-internal.h"
+#include "engine/drift-report.h"
 
 static const char rule[] = "━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━";
 
@@ -30,16 +31,6 @@ static const char *title_of(const char *word)
 		if (!strcmp(titles[i].word, word))
 			return titles[i].title;
 	return word;
-}
-
-/* Whose drift is worse comes later in the table above. */
-static size_t weight_of(const char *severity)
-{
-	size_t i = 0;
-
-	while (i < sizeof(titles) / sizeof(titles[0]) && strcmp(titles[i].word, severity))
-		i++;
-	return i;
 }
 
 /* A value as it would be said: a text without quotes. */
@@ -132,7 +123,7 @@ static void write_block(FILE *out, const struct finding *list, size_t count)
 	const struct finding *worst = list;
 
 	for (size_t i = 1; i < count; i++)
-		if (weight_of(list[i].severity) > weight_of(worst->severity))
+		if (drift_severity(list[i].severity) > drift_severity(worst->severity))
 			worst = &list[i];
 	fputs("Resource: ", out);
 	text_write_safe(out, list->name);

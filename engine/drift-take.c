@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process reports about resources becomes findings. The process is the stack owner's: what it says is
- * checked like everything that a user writes. */
+/* What a process reports about resources becomes findings. */
 #include <errno.h>
-#include <sodium.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine/drift-internal.h"
+#include "engine/drift-report.h"
 #include "engine/resource-internal.h"
 
 enum { TOUCH_MS = 60000 };
-
-/* Whose words the columns take. */
-static const char *const states[] = { "in_sync", "drifted", "unapplied", "unknown", NULL };
-static const char *const kinds[] = { "configuration", "resource", "state", "dependency", NULL };
-static const char *const severities[] = { "low", "medium", "high", "critical", NULL };
-static const char *const causes[] = { "changed", "unapplied", NULL };
-
-/* A row of a report. Borrowed from it. */
-struct report {
-	int64_t id, read_ms;
-	const char *type, *name, *state, *error;
-	const json_t *actual, *findings;
-};
-
-/* What a row says of one property. */
-struct detail {
-	const char *property, *kind, *severity, *cause;
-	char *expected, *actual, *impact, *fix;
-};
 
 /* One row on its way. */
 struct taking {
@@ -42,7 +22,7 @@ struct taking {
 	json_t *rules;
 	json_t *seen;			  /* set of properties */
 	json_t *detected, *resolved;	  /* lists of properties, for events */
-	size_t worst;			  /* place in severities, of those that are detected */
+	const char *worst;		  /* severity of those that are detected */
 	bool changed, unapplied, touched; /* causes that count; something was written */
 	int64_t now_ms;
 };
@@ -57,107 +37,6 @@ static void taking_done(struct taking *taking)
 	json_decref(taking->resolved);
 }
 
-static void detail_done(struct detail *detail)
-{
-	free(detail->expected);
-	free(detail->actual);
-	free(detail->impact);
-	free(detail->fix);
-}
-
-/* The word as it stands in the list; NULL: it is not in it. */
-static const char *one_of(const char *const *words, const json_t *value)
-{
-	const char *text = json_string_value(value);
-
-	for (; text && *words; words++)
-		if (!strcmp(*words, text))
-			return *words;
-	return NULL;
-}
-
-static size_t place_of(const char *const *words, const char *word)
-{
-	size_t i = 0;
-
-	while (strcmp(words[i], word))
-		i++;
-	return i;
-}
-
-static int parse_report(const json_t *row, struct report *ret_report)
-{
-	struct report report = {
-		.id = json_integer_value(json_object_get(row, "id")),
-		.read_ms = json_integer_value(json_object_get(row, "read_ms")),
-		.type = json_string_value(json_object_get(row, "type")),
-		.name = json_string_value(json_object_get(row, "name")),
-		.state = one_of(states, json_object_get(row, "state")),
-		.error = json_string_value(json_object_get(row, "error")),
-		.actual = json_object_get(row, "actual"),
-		.findings = json_object_get(row, "findings"),
-	};
-	size_t count = json_array_size(report.findings);
-
-	if (!report.type || !report.name || !report.state)
-		return -EINVAL;
-	/* A language whose empty table may be either sends an empty list. */
-	if (json_is_array(report.actual) && !json_array_size(report.actual))
-		report.actual = NULL;
-	if (report.actual && !json_is_object(report.actual) && !json_is_null(report.actual))
-		return -EINVAL;
-	if (strcmp(report.state, "unknown") && !strcmp(report.state, "in_sync") != (count == 0))
-		return -EINVAL;
-	*ret_report = report;
-	return 0;
-}
-
-/* A text of at most so many bytes, cut where a character ends. malloc'ed. */
-static char *cut_text(const json_t *value)
-{
-	const char *text = json_is_string(value) ? json_string_value(value) : "";
-	size_t size = strlen(text);
-
-	if (size > FINDING_TEXT_MAX)
-		for (size = FINDING_TEXT_MAX; size > 0 && (text[size] & 0xc0) == 0x80; size--)
-			;
-	return strndup(text, size);
-}
-
-/* As JSON; what is too long, by its size and hash. malloc'ed. */
-static char *value_text(json_t *value)
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	char hex[2 * sizeof(hash) + 1], *text, *brief;
-
-	text = value ? json_dumps(value, RESOURCE_JSON_FLAGS) : strdup("null");
-	if (!text || strlen(text) <= FINDING_VALUE_MAX)
-		return text;
-	crypto_hash_sha256(hash, (const unsigned char *)text, strlen(text));
-	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-	if (asprintf(&brief, "{\"sha256\":\"%s\",\"size\":%zu}", hex, strlen(text)) < 0)
-		brief = NULL;
-	free(text);
-	return brief;
-}
-
-/* 0, -EINVAL, -ENOMEM. detail_done() in any case. */
-static int parse_detail(const json_t *row, struct detail *detail)
-{
-	detail->property = json_string_value(json_object_get(row, "property"));
-	detail->kind = one_of(kinds, json_object_get(row, "kind"));
-	detail->severity = one_of(severities, json_object_get(row, "severity"));
-	detail->cause = one_of(causes, json_object_get(row, "cause"));
-	if (!detail->property || strlen(detail->property) > FINDING_PROPERTY_MAX || !detail->kind ||
-		!detail->severity || !detail->cause)
-		return -EINVAL;
-	detail->expected = value_text(json_object_get(row, "expected"));
-	detail->actual = value_text(json_object_get(row, "actual"));
-	detail->impact = cut_text(json_object_get(row, "impact"));
-	detail->fix = cut_text(json_object_get(row, "fix"));
-	return detail->expected && detail->actual && detail->impact && detail->fix ? 0 : -ENOMEM;
-}
-
 static struct finding *find_open(struct taking *taking, const char *property)
 {
 	for (size_t i = 0; i < taking->open_count; i++)
@@ -167,16 +46,14 @@ static struct finding *find_open(struct taking *taking, const char *property)
 }
 
 /* It is drift, and nobody was told yet. */
-static void add_detected(struct taking *taking, const struct detail *detail)
+static void add_detected(struct taking *taking, const struct drift_detail *detail)
 {
-	size_t place = place_of(severities, detail->severity);
-
 	json_array_append_new(taking->detected, json_string(detail->property));
-	if (place > taking->worst)
-		taking->worst = place;
+	if (!taking->worst || drift_severity(detail->severity) > drift_severity(taking->worst))
+		taking->worst = detail->severity;
 }
 
-static int open_finding(struct taking *taking, const struct detail *detail, const json_t *rule)
+static int open_finding(struct taking *taking, const struct drift_detail *detail, const json_t *rule)
 {
 	const struct resource *resource = &taking->resource;
 	struct store *store = taking->engine->store;
@@ -198,7 +75,7 @@ static int open_finding(struct taking *taking, const struct detail *detail, cons
 		taking->now_ms, times + 1);
 }
 
-static bool is_same(const struct finding *finding, const struct detail *detail)
+static bool is_same(const struct finding *finding, const struct drift_detail *detail)
 {
 	return !strcmp(finding->kind, detail->kind) && !strcmp(finding->severity, detail->severity) &&
 	       !strcmp(finding->expected, detail->expected) && !strcmp(finding->actual, detail->actual) &&
@@ -206,7 +83,8 @@ static bool is_same(const struct finding *finding, const struct detail *detail)
 	       !strcmp(finding->fix, detail->fix);
 }
 
-static int touch_finding(struct taking *taking, const struct finding *finding, const struct detail *detail)
+static int touch_finding(
+	struct taking *taking, const struct finding *finding, const struct drift_detail *detail)
 {
 	struct store *store = taking->engine->store;
 	int64_t age = taking->now_ms - finding->last_seen_ms;
@@ -226,15 +104,13 @@ static int touch_finding(struct taking *taking, const struct finding *finding, c
 
 static int take_detail(struct taking *taking, const json_t *row)
 {
-	CLEANUP(detail_done) struct detail detail = { 0 };
+	CLEANUP(drift_detail_done) struct drift_detail detail = { 0 };
 	struct finding *known;
 	const json_t *rule;
-	int r = parse_detail(row, &detail);
+	int r = drift_detail_parse(row, &detail);
 
 	if (r < 0)
 		return r;
-	if (json_object_get(taking->seen, detail.property))
-		return -EINVAL;
 	json_object_set_new(taking->seen, detail.property, json_true());
 	known = find_open(taking, detail.property);
 	rule = drift_rule(taking->rules, detail.property);
@@ -279,28 +155,22 @@ static char *applied_text(const struct resource *resource, const json_t *actual)
 }
 
 /* The resource's own row. */
-static int see_resource(struct taking *taking, const struct report *report)
+static int see_resource(struct taking *taking, const struct drift_report *report)
 {
 	const struct resource *resource = &taking->resource;
-	bool known = json_is_object(report->actual);
 	CLEANUP(cleanup_free)
-	char *actual = known ? json_dumps(report->actual, RESOURCE_JSON_FLAGS) : strdup("");
-	CLEANUP(cleanup_free)
-	char *applied =
-		known && !json_object_size(taking->seen) ? applied_text(resource, report->actual) : NULL;
+	char *applied = *report->seen && !json_object_size(taking->seen)
+				? applied_text(resource, report->actual)
+				: NULL;
 	struct drift_sight sight = {
 		.status = taking->changed     ? "drifted"
 			  : taking->unapplied ? "pending"
 					      : "applied",
 		.error = "",
-		.actual = actual,
+		.actual = report->seen,
 		.applied = applied,
 	};
 
-	if (!actual)
-		return -ENOMEM;
-	if (strlen(actual) > RESOURCE_STATE_MAX)
-		return -EINVAL;
 	/* What a run could not bring about stays so until it is there. */
 	if (!strcmp(sight.status, "pending") && !strcmp(resource->status, "failed")) {
 		sight.status = NULL;
@@ -316,8 +186,7 @@ static int tell(struct taking *taking)
 
 	if (json_array_size(taking->detected))
 		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
-			"drift.detected", taking->detected,
-			json_pack("{s:s}", "severity", severities[taking->worst]));
+			"drift.detected", taking->detected, json_pack("{s:s}", "severity", taking->worst));
 	if (r == 0 && json_array_size(taking->resolved))
 		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
 			fixed ? "drift.fixed" : "drift.resolved", taking->resolved, NULL);
@@ -328,7 +197,7 @@ static int tell(struct taking *taking)
 	return r;
 }
 
-static int take_known(struct taking *taking, const struct report *report)
+static int take_known(struct taking *taking, const struct drift_report *report)
 {
 	const struct resource *resource = &taking->resource;
 	json_t *row;
@@ -353,10 +222,12 @@ static int take_known(struct taking *taking, const struct report *report)
 }
 
 /* What can't be looked at is no drift, and what was found before is not over. */
-static int take_unknown(struct taking *taking, const struct report *report)
+static int take_unknown(struct taking *taking, const struct drift_report *report)
 {
-	json_auto_t *said = json_string(report->error ? report->error : "it can't be read");
-	CLEANUP(cleanup_free) char *error = cut_text(said);
+	const char *why = report->error ? report->error : "it can't be read";
+	json_auto_t *said =
+		json_sprintf("%s%s", report->wrong ? "what its provider reports is no report: " : "", why);
+	CLEANUP(cleanup_free) char *error = drift_report_text(said);
 	const struct resource *resource = &taking->resource;
 	int r;
 
@@ -372,8 +243,8 @@ static int take_unknown(struct taking *taking, const struct report *report)
 
 static int take_row(struct taking *taking, const json_t *row)
 {
-	struct report report;
-	int r = parse_report(row, &report);
+	CLEANUP(drift_report_done) struct drift_report report = { 0 };
+	int r = drift_report_parse(row, &report);
 	int64_t id;
 
 	if (r < 0)

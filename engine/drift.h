@@ -37,8 +37,9 @@ int drift_summarise(struct engine *engine, int64_t stack_id, struct drift_summar
  * status and actual of the resources, and leaves events drift.detected, drift.resolved and drift.unknown. All
  * rows or none; nothing is written when nothing changed but the time, and that once a minute. Rows of
  * resources that are gone, or that changed after the row's `read_ms` (when its reading began; it may be left
- * out), are passed over. What is no report is -EINVAL. The caller (NULL: the daemon) is who asked; whether he
- * may is for whoever calls this to find out. */
+ * out), are passed over. A resource whose row makes no sense is unknown, and says why. -EINVAL: a row has no
+ * type or name. The caller (NULL: the daemon) is who asked; whether he may is for whoever calls this to find
+ * out. */
 int drift_take(struct engine *engine, struct caller *caller, int64_t stack_id, const json_t *rows);
 
 /* The resource that a person means: by its name, or TYPE/NAME where two have it. -ENOENT, -EINVAL. */

@@ -314,42 +314,60 @@ static void test_history_is_bounded(void **state)
 	assert_int_equal(fixture_query(f, "SELECT MAX(times) FROM findings"), FINDING_HISTORY_MAX + 5);
 }
 
-/* All rows or none: what is no report leaves nothing of the rows before it. */
+/* What a provider of the user's own may say: its resource is unknown then, and others are looked at as ever.
+ */
 static void test_no_reports(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const rows[] = {
-		"{\"type\": \"file\"}",
-		"7",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"fine\", \"findings\": []}",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", \"findings\": []}",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"in_sync\", \"findings\": "
-		"[" FINDING("mode", "a", "b") "]}",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", \"findings\": [7]}",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", \"findings\": "
-		"[{\"property\": \"mode\", \"kind\": \"odd\", \"severity\": \"low\", \"cause\": "
-		"\"changed\"}]}",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", \"actual\": 7, "
-		"\"findings\": [" FINDING("mode", "a", "b") "]}",
-		"{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", \"findings\": "
-		"[" FINDING("x", "a", "b") "," FINDING("x", "a", "b") "]}",
+		"\"state\": \"fine\", \"findings\": []",
+		"\"state\": \"drifted\", \"findings\": []",
+		"\"state\": \"in_sync\", \"findings\": [" FINDING("mode", "a", "b") "]",
+		"\"state\": \"drifted\", \"findings\": [7]",
+		"\"state\": \"drifted\", \"findings\": [{\"property\": \"mode\", \"kind\": \"odd\", "
+		"\"severity\": \"low\", \"cause\": \"changed\"}]",
+		"\"state\": \"drifted\", \"actual\": 7, \"findings\": [" FINDING("mode", "a", "b") "]",
+		"\"state\": \"drifted\", \"findings\": [" FINDING("x", "a", "b") "," FINDING(
+			"x", "a", "b") "]",
 	};
+	int64_t stack, id = with_motd(f, &stack),
+		       other = applied(f, &f->alice, stack, "own", "thing", "{\"a\": 1}");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CLEANUP(resource_done) struct resource resource = { 0 };
+		CLEANUP(cleanup_free) char *text = NULL;
+
+		assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
+		if (asprintf(&text,
+			    "[{\"type\": \"own\", \"name\": \"thing\", %s}, {\"type\": \"file\", "
+			    "\"name\": \"/etc/motd\", \"state\": \"drifted\", \"findings\": [" FINDING(
+				    "mode", "0644", "0600") "]}]",
+			    rows[i]) < 0)
+			fail();
+		assert_int_equal(take(f, NULL, stack, text), 0);
+		assert_int_equal(resource_get(f->engine, other, &resource), 0);
+		assert_string_equal(resource.status, "unknown");
+		assert_contains(resource.error, "what its provider reports is no report: ");
+		assert_status(f, id, "drifted");
+	}
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings WHERE type = 'own'"), 0);
+}
+
+/* All rows or none: what is about nothing leaves nothing of the rows before it. */
+static void test_all_or_none(void **state)
+{
+	struct fixture *f = *state;
 	int64_t stack, id = with_motd(f, &stack);
 
 	assert_int_equal(take(f, NULL, stack, "{}"), -EINVAL);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		CLEANUP(cleanup_free) char *text = NULL;
-
-		if (asprintf(&text,
-			    "[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", "
-			    "\"findings\": [" FINDING("mode", "0644", "0600") "]}, %s]",
-			    rows[i]) < 0)
-			fail();
-		assert_int_equal(take(f, NULL, stack, text), -EINVAL);
-		assert_status(f, id, "applied");
-		assert_finding(f, stack, "mode", NULL);
-	}
 	assert_int_equal(take(f, NULL, 999, "[]"), -ENOENT);
+	assert_int_equal(
+		take(f, NULL, stack,
+			"[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", "
+			"\"findings\": [" FINDING("mode", "0644", "0600") "]}, {\"type\": \"file\"}]"),
+		-EINVAL);
+	assert_status(f, id, "applied");
+	assert_finding(f, stack, "mode", NULL);
 }
 
 /* A report can't reach into another stack, by whatever id. */
@@ -588,6 +606,7 @@ int main(void)
 		TEST(test_bounds),
 		TEST(test_history_is_bounded),
 		TEST(test_no_reports),
+		TEST(test_all_or_none),
 		TEST(test_of_another_stack),
 		TEST(test_ignore),
 		TEST(test_ignored_until),
