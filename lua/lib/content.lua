@@ -17,9 +17,9 @@ function content.digest_of(bytes)
 	return { size = #bytes, sha256 = hash.digest(hash) }
 end
 
--- The form of a text.
-function content.form(bytes)
-	if #bytes > content.KEPT_MAX then
+-- The form of a text. `brief`: it is not to be kept.
+function content.form(bytes, brief)
+	if brief or #bytes > content.KEPT_MAX then
 		local digest = content.digest_of(bytes)
 		large[digest] = bytes
 		return digest
@@ -67,6 +67,20 @@ end
 function content.show(form)
 	local digest = content.digest(form)
 	return digest.size .. " bytes, sha256 " .. digest.sha256:sub(1, 16)
+end
+
+-- Whether everybody may read the file. The content of others is nothing for the stack, whose readers are others than the file's.
+function content.is_public(path)
+	local real = core.real_path(path)
+	local needed = 4
+	while real do
+		local st = core.stat(real)
+		if not st or tonumber(st.mode, 8) & needed == 0 then
+			return false
+		end
+		real, needed = real:match("^(.+)/[^/]+$"), 1
+	end
+	return needed == 1
 end
 
 -- Of the file at `path`, in parts. Or nil and a message.

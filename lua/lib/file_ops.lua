@@ -2,6 +2,7 @@
 -- file_ops: files as they shall be. Each checks first and changes only what differs; see result.lua for what it gives.
 local core = ...
 local arguments = core.library("arguments")
+local content = core.library("content")
 local edit = core.library("edit")
 local put = core.library("put")
 local recorded = core.library("recorded")
@@ -209,7 +210,7 @@ function file_ops.template(...)
 	end
 	local name = args.src and (args.src:gsub("%.tmpl$", ""):gsub("%.tpl$", ""):gsub("%.j2$", "")) or ""
 	return with_parent(fn, args, args.src and name_in(core.path(args.dest), name) or args.dest, function(dest)
-		return recorded.as("file", file_of(dest, args, { content = text }), recorded.attributes,
+		return recorded.as("file", file_of(dest, args, { content = content.form(text, args.src and not content.is_public(core.path(args.src))) }), recorded.attributes,
 			put.edit(fn, dest, args, function() return text, { src = args.src, dest = dest } end, true))
 	end)
 end

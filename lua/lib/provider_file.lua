@@ -53,12 +53,12 @@ local function from_source(desired)
 	elseif st.type ~= "file" then
 		return nil, desired.source .. " is no file, but a " .. st.type
 	end
-	-- Of a small one all is kept: it can be put back when the source is gone.
+	-- Of a small one that everybody may read all is kept: it can be put back when the source is gone.
 	local digest
 	digest, message = content.read(core.real_path(desired.source) or desired.source)
 	if not digest then
 		return nil, message
-	elseif digest.size <= content.KEPT_MAX then
+	elseif digest.size <= content.KEPT_MAX and content.is_public(desired.source) then
 		local bytes = core.read(desired.source)
 		if bytes and content.equal(content.form(bytes), digest) then
 			desired.content, desired.source = content.form(bytes), nil
@@ -78,7 +78,7 @@ function file.prepare(desired)
 		if not text then
 			return nil, message
 		end
-		desired.content = content.form(text)
+		desired.content = content.form(text, not content.is_public(desired.template))
 	end
 	return true
 end

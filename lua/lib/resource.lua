@@ -84,11 +84,20 @@ local function applied_now(p, desired, others, before)
 	return applied
 end
 
+-- Result → what was before, or why that is not known; beside it, as results are shown, returned and stored.
+local images = setmetatable({}, { __mode = "k" })
+
 local function take_image(p, desired, actual)
 	if not p.image then
-		return nil, "what " .. p.type .. " was before can't be kept"
+		return { reason = "what " .. p.type .. " was before can't be kept" }
 	end
-	return drift.guarded(p.image, desired, actual)
+	local before, reason = drift.guarded(p.image, desired, actual)
+	return { before = before, reason = reason, desired = desired }
+end
+
+local function remember(image, ok, ...)
+	images[ok] = image
+	return ok, ...
 end
 
 -- Changes what differs, and looks whether it is as desired then. nil and a message, or what there is now.
@@ -130,19 +139,19 @@ local function converge(p, name, desired, options)
 	end
 	local changes, others = chosen(drift.changes(p, desired, actual), options.only)
 	local shown = drift.shown(p, changes)
-	local more = { type = p.type, name = name, changes = core.mark_list(shown), properties = desired }
+	local more = { type = p.type, name = name, changes = core.mark_list(shown) }
 	if options.dry_run then
 		more.dry_run = true
 		return result.good(changes[1] ~= nil, describe(p, name, shown), more)
 	end
-	local now = actual
+	local now, image = actual, {}
 	if changes[1] then
 		local told
 		told, message = tell_of({ status = "pending", actual = provider.brief(p, actual) })
 		if not told then
 			return result.bad(message, { type = p.type, name = name })
 		end
-		more.before, more.irreversible = take_image(p, desired, actual)
+		image = take_image(p, desired, actual)
 		now, message = act(p, desired, actual, changes, options.only)
 		if not now then
 			return failed(p, name, tell_of, message)
@@ -156,7 +165,7 @@ local function converge(p, name, desired, options)
 	if not told then
 		return result.bad(text, { type = p.type, name = name, changed = changes[1] ~= nil })
 	end
-	return result.good(changes[1] ~= nil, describe(p, name, shown), more)
+	return remember(image, result.good(changes[1] ~= nil, describe(p, name, shown), more))
 end
 
 local function reference(where, value)
@@ -301,28 +310,30 @@ end
 function resource.undo(res)
 	local where = "resource.undo"
 	core.acts(where)
-	if type(res) ~= "table" or not res.properties then
+	if type(res) ~= "table" or not res.type or not res.changes then
 		core.fail(where .. " takes what resource.TYPE gave")
 	end
-	local p = provider.find(res.type)
 	local name = res.type .. " " .. res.name
 	if not res.changed or res.dry_run then
 		return result.good(false, name .. " was not changed")
-	elseif not p.undo or not res.before then
-		return result.bad(name .. " can't be undone" .. (res.irreversible and ": " .. res.irreversible or ""))
 	end
-	local actual, message = drift.read(p, res.properties)
+	local image = images[res] or {}
+	local p = provider.find(res.type)
+	if not p.undo or not image.before then
+		return result.bad(name .. " can't be undone" .. (image.reason and ": " .. image.reason or ""))
+	end
+	local actual, message = drift.read(p, image.desired)
 	if not actual then
 		return result.bad(name .. ": " .. message)
-	elseif drift.changes(p, res.properties, actual)[1] then
+	elseif drift.changes(p, image.desired, actual)[1] then
 		return result.bad(name .. " was changed by somebody else since, and is left as it is")
 	end
 	local ok
-	ok, message = drift.guarded(p.undo, res.properties, res.before)
+	ok, message = drift.guarded(p.undo, image.desired, image.before)
 	if not ok then
 		return result.bad(name .. ": " .. (message or "it can't be put back"))
 	end
-	actual = drift.read(p, res.properties)
+	actual = drift.read(p, image.desired)
 	ok, message = tell("resource.register", { type = res.type, name = res.name, status = "pending", actual = actual and provider.brief(p, actual),
 		applied = actual and provider.brief(p, actual), intact = true })
 	if not ok then

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -480,6 +481,8 @@ int main(int argc, char **argv)
 	own_dir = !args.dir;
 	if (own_dir)
 		args.dir = mkdtemp(dir);
+	if (own_dir && chmod(dir, 0755) < 0)
+		die(dir);
 	kv = json_object();
 	outputs = json_object();
 	resources = json_object();
