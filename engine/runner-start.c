@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/frame.h"
 #include "base/process.h"
 #include "engine/check.h"
 #include "engine/lock.h"
@@ -142,9 +143,16 @@ static void could_not_start(struct runner *runner, int error)
 {
 	struct fault fault = { 0 };
 
-	fault_set(&fault, -error, "%s can't be started: %s", runner->of->program, strerror(-error));
+	if (error == -EMSGSIZE)
+		fault_set(&fault, EFBIG,
+			"what the run is handed (values, imported files, and for 'retry failed' the outputs "
+			"of the tasks "
+			"that had finished) has more than %d MiB%s",
+			FRAME_HEAD_MAX >> 20, runner->retry_of ? "; 'retry' does all tasks again" : "");
+	else
+		fault_set(&fault, -error, "%s can't be started: %s", runner->of->program, strerror(-error));
 	runner_finish(runner, RUN_FAILED, TASK_CANCELLED, fault.text);
-	runner_tell_loaded(runner, error, &fault);
+	runner_tell_loaded(runner, -fault.code, &fault);
 	if (runner->connected)
 		conn_done(&runner->conn);
 	runner->connected = false;

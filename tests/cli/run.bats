@@ -222,3 +222,16 @@ END
 	touch go
 	[ "$(sloth cat /runs/1/wait)" = success ]
 }
+
+@test "retry: what was finished has given more than can be handed over" {
+	cat >large.sloth <<'END'
+for i = 1, 5 do
+	task("t" .. i):command(function() return true, "made", { text = ("x"):rep(1000000) } end)
+end
+task("last"):depends_on("t1", "t2", "t3", "t4", "t5"):command("false")
+END
+	run -1 sloth run large.sloth
+	run -1 sloth retry latest
+	[[ $output == *'the outputs of the tasks that had finished) has more than 4 MiB; '*'does all tasks again'* ]]
+	run -1 sloth retry 1 all
+}
