@@ -28,6 +28,7 @@ static const struct module modules[] = {
 	{ "metrics", NULL, true },
 	{ "net", NULL, true },
 	{ "notification", NULL, true },
+	{ "pkg", NULL, true },
 	{ "reliability", NULL, true },
 	{ "resource", NULL, true },
 	{ "secret", NULL, true },

@@ -9,6 +9,7 @@ local provider = {}
 local libraries = {
 	directory = "provider_directory",
 	file = "provider_file",
+	package = "provider_package",
 	symlink = "provider_symlink",
 }
 
