@@ -40,6 +40,7 @@ static const struct row {
 	{ "lock_timeout", TYPE_DURATION, offsetof(struct config, lock_timeout_ms), 3600000, 1000,
 		INT64_C(3155760000000), true },
 	{ "auto_snapshot", TYPE_BOOL, offsetof(struct config, auto_snapshot), 1, 0, 1, true },
+	{ "auto_drift_detect", TYPE_BOOL, offsetof(struct config, auto_drift_detect), 0, 0, 1, true },
 	{ "snapshot_triggers", TYPE_LIST, offsetof(struct config, snapshot_triggers), LIST_ALL, 0, LIST_ALL,
 		true },
 	{ "snapshot_retention", TYPE_DURATION, offsetof(struct config, snapshot_retention_ms),

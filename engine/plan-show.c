@@ -179,7 +179,7 @@ static const struct {
 } steps[] = {
 	{ "validate_before", "The stack is validated first." },
 	{ "create_snapshot", "A snapshot is taken first." },
-	{ "detect_drift", "Drift is asked for, and not looked for by this version." },
+	{ "detect_drift", "Drift is looked for after the tasks." },
 };
 
 static const struct {

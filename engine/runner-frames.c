@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/artifact.h"
+#include "engine/detect.h"
 #include "engine/folder.h"
 #include "engine/snapshot.h"
 #include "engine/try.h"
@@ -77,10 +78,13 @@ static int keep_for_rollback(
 }
 
 /* A version to go back to, where the workflow or the stack's settings ask for it. */
-static int keep_before(struct runner *runner, struct caller *caller, int64_t stack_id)
+static int keep_before(struct runner *runner, struct caller *caller, const struct run *run)
 {
+	enum snapshot_trigger trigger =
+		strcmp(run->file, DRIFT_FIX_FILE) ? SNAPSHOT_BEFORE_DEPLOYMENT : SNAPSHOT_ON_DRIFT_FIX;
 	struct engine *engine = runner->of->engine;
 	const json_t *plan = runner_plan(runner);
+	int64_t stack_id = run->stack_id;
 	char description[64];
 	json_t *wish;
 
@@ -89,10 +93,8 @@ static int keep_before(struct runner *runner, struct caller *caller, int64_t sta
 	if (runner_rolls_back(plan))
 		return keep_for_rollback(runner, caller, stack_id, description);
 	if (json_is_true(wish))
-		return snapshot_keep(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
-	return json_is_false(wish)
-		       ? 0
-		       : snapshot_auto(engine, caller, stack_id, SNAPSHOT_BEFORE_DEPLOYMENT, description);
+		return snapshot_keep(engine, caller, stack_id, trigger, description);
+	return json_is_false(wish) ? 0 : snapshot_auto(engine, caller, stack_id, trigger, description);
 }
 
 /* The frame that lets the process begin. */
@@ -138,8 +140,8 @@ int runner_begin(struct runner *runner)
 	if (r == 0)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
-		r = keep_before(runner, &caller, run.stack_id);
-	if (r == 0)
+		r = keep_before(runner, &caller, &run);
+	if (r == 0 && strcmp(run.file, DRIFT_FIX_FILE) != 0)
 		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)
 		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);
@@ -332,7 +334,7 @@ static int apply_finished(struct runner *runner, json_t *head, const struct fram
 {
 	struct engine *engine = runner->of->engine;
 	json_t *result = json_object_get(head, "result");
-	CLEANUP(cleanup_free) char *text = result ? json_dumps(result, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	CLEANUP(cleanup_free) char *text = NULL;
 	int status = run_status_parse(get_text(head, "status") ? get_text(head, "status") : "");
 	int r = 0;
 
@@ -340,6 +342,12 @@ static int apply_finished(struct runner *runner, json_t *head, const struct fram
 		return 0;
 	if (status < 0 || !run_status_final(status))
 		return -EPROTO;
+	if (runner_waits_for_drift(runner, status))
+		return -EINPROGRESS;
+	r = runner_tell_drift(runner, result);
+	if (r < 0)
+		return r;
+	text = result ? json_dumps(result, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	if (text)
 		r = run_set_text(engine, runner->run_id, RUN_RESULT, text, strlen(text));
 	if (r == 0)
@@ -415,6 +423,10 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	r = seq > 0 ? apply_frame(runner, head, frame) : -EPROTO;
 	if (r == 0) {
 		runner->last_seq = seq;
+		return;
+	}
+	if (r == -EINPROGRESS) {
+		runner->stalled = true; /* nothing is wrong: it is asked for when its time has come */
 		return;
 	}
 	if (r == -EPROTO) {

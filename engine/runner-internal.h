@@ -20,6 +20,9 @@ enum runner_state {
 /* Whether its stack must be validated before it begins. */
 enum runner_validate { RUNNER_VALIDATION_UNKNOWN, RUNNER_VALIDATE, RUNNER_VALID };
 
+/* Whether drift was looked for at its end: runner-drift.c. */
+enum runner_drift { RUNNER_DRIFT_UNASKED, RUNNER_DRIFT_LOOKING, RUNNER_DRIFT_LOOKED };
+
 /* Of max_concurrent_executions: see runner-slot.c. */
 enum slot { SLOT_NONE, SLOT_OWN, SLOT_BORROWED };
 
@@ -72,6 +75,8 @@ struct runner {
 	json_t *plan;	      /* `config`, `lock_wait_ms`, `limits` of it: runner_plan() */
 	json_t *outputs;      /* what the run has set, for its own file `outputs` */
 	json_t *options;
+	enum runner_drift drift;
+	json_t *drift_result; /* what came of it, NULL: nobody looked */
 	/* runner-mask.c's: the values that it may not tell, NULL: none; known: as on disk. */
 	struct mask *mask;
 	bool mask_known;
@@ -91,7 +96,8 @@ struct runners {
 	char program[4096];
 	char work[4096];
 	TAILQ_HEAD(, runner) list;
-	TAILQ_HEAD(, check) checks; /* check.c's */
+	TAILQ_HEAD(, check) checks;	    /* check.c's */
+	TAILQ_HEAD(, detection) detections; /* detect.c's */
 	json_t *removed;    /* ids of runs that were deleted in this turn: their artifacts go after it */
 	int64_t last_check; /* below 0 */
 	char base[CGROUP_PATH_SIZE]; /* where groups are made; "": nowhere */
@@ -197,6 +203,15 @@ bool runner_is_valid(struct runner *runner);
 void runner_note_validation(struct runner *runner, json_t *head);
 /* runner-lock.c: whether a plan wants what failed to be rolled back, for which it needs the lock. */
 bool runner_rolls_back(const json_t *plan);
+
+/* runner-drift.c: whether the end of the run has to wait, because drift is looked for first. The frame
+ * `finished` is asked for again when it need not wait any more. */
+bool runner_waits_for_drift(struct runner *runner, enum run_status status);
+/* The run's log and result say what came of it. In a change. */
+int runner_tell_drift(struct runner *runner, json_t *result);
+/* It is cancelled: nobody waits. */
+void runner_forget_drift(struct runner *runner);
+void runner_drift_done(struct runner *runner);
 
 /* runner-plan.c */
 /* Stores what the frame `loaded` has, with the run's tasks. 0 or -errno. */

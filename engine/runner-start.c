@@ -13,6 +13,7 @@
 #include "base/frame.h"
 #include "base/process.h"
 #include "engine/check.h"
+#include "engine/detect.h"
 #include "engine/lock.h"
 #include "engine/spawner.h"
 
@@ -194,8 +195,10 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	bool patient = engine->patient || !store_turn_dirty(engine->store);
 	struct run run;
 
-	if (run_id < 0)
+	if (run_id < 0) {
 		checks_started(runners, run_id, pid);
+		detections_started(runners, run_id, pid);
+	}
 	if (!runner)
 		return;
 	if (pid < 0) {

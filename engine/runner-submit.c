@@ -225,6 +225,7 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 			run_status_name(run.status));
 	runner->cancels++;
 	runner_leave_lock(runner);
+	runner_forget_drift(runner);
 	if (runner->state == RUNNER_QUEUED) {
 		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
 		runner_tell_loaded(runner, -ECANCELED, &(struct fault){ ECANCELED, "the run was cancelled" });
@@ -248,6 +249,7 @@ void runner_end(void *userdata, int64_t run_id, const char *why)
 	event_add(runner->of->engine, NULL, "run.cancel_requested", 0, NULL, run_id,
 		json_pack("{s:s}", "reason", why));
 	runner->cancels = 2;
+	runner_forget_drift(runner);
 	if (runner->state == RUNNER_QUEUED) {
 		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");
 		runner->gone = true;

@@ -23,6 +23,7 @@
 #include "engine/artifact.h"
 #include "engine/calls.h"
 #include "engine/check.h"
+#include "engine/detect.h"
 #include "engine/lock.h"
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
@@ -98,6 +99,7 @@ void runner_free(struct runner *runner)
 		validate_cancel(runner->validation);
 	caller_done(&runner->submitter);
 	runner_mask_free(runner);
+	runner_drift_done(runner);
 	json_decref(runner->after_commit);
 	json_decref(runner->outputs);
 	json_decref(runner->plan);
@@ -438,6 +440,7 @@ int runners_new(
 	runners->spawner = spawner;
 	TAILQ_INIT(&runners->list);
 	TAILQ_INIT(&runners->checks);
+	TAILQ_INIT(&runners->detections);
 	runners_tidy_start(runners);
 	runners->removed = json_array();
 	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
@@ -473,6 +476,7 @@ void runners_free(struct runners *runners)
 	while (!TAILQ_EMPTY(&runners->list))
 		runner_free(TAILQ_FIRST(&runners->list));
 	checks_free(runners);
+	detections_free(runners);
 	runners_tidy_end(runners);
 	json_decref(runners->removed);
 	ev_ref(runners->engine->loop);

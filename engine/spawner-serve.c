@@ -22,7 +22,7 @@
 
 #include "base/cleanup.h"
 
-enum { SERVED_FD = 3 };
+enum { SERVED_FD = 3, GID_NOBODY = 65534 };
 
 /* The login environment of a user, as login(1) makes it. */
 static char **login_environment(uid_t uid, const char *mark)
@@ -48,10 +48,28 @@ static char **login_environment(uid_t uid, const char *mark)
 	return environment;
 }
 
-static int become_user(const struct spawn_request *wanted)
+/* What the user database says of a user. One that it does not know is in no group. */
+static int take_groups(struct spawn_request *wanted)
+{
+	struct passwd *user = getpwuid(wanted->uid);
+	int count = GROUPS_MAX;
+
+	wanted->gid = user ? user->pw_gid : GID_NOBODY;
+	wanted->group_count = 0;
+	if (!user)
+		return 0;
+	if (getgrouplist(user->pw_name, user->pw_gid, wanted->groups, &count) < 0)
+		return -E2BIG;
+	wanted->group_count = (uint32_t)count;
+	return 0;
+}
+
+static int become_user(struct spawn_request *wanted)
 {
 	if (geteuid() != 0)
 		return wanted->uid == geteuid() ? 0 : -EPERM;
+	if (wanted->gid == SPAWN_LOGIN && take_groups(wanted) < 0)
+		return -E2BIG;
 	if (setgroups(wanted->group_count, wanted->groups) < 0 ||
 		setresgid(wanted->gid, wanted->gid, wanted->gid) < 0 ||
 		setresuid(wanted->uid, wanted->uid, wanted->uid) < 0)
@@ -75,7 +93,7 @@ static spawner_run run;
 static void *run_userdata;
 
 /* In the child: never returns. */
-static void run_program(const struct spawn_request *wanted, int fd)
+static void run_program(struct spawn_request *wanted, int fd)
 {
 	char *const argv[] = { (char *)"sloth-runner", NULL };
 	char **environment = login_environment(wanted->uid, wanted->mark);
@@ -138,7 +156,7 @@ static pid_t fork_into(const struct spawn_request *wanted)
 	return fork();
 }
 
-static pid_t serve_spawn(const struct spawn_request *wanted, int fd)
+static pid_t serve_spawn(struct spawn_request *wanted, int fd)
 {
 	int r = make_work(wanted);
 	pid_t pid;
@@ -153,7 +171,7 @@ static pid_t serve_spawn(const struct spawn_request *wanted, int fd)
 
 /* The content with the user's rights, so that links in it lead nowhere; then the folder itself, which stands
  * in ours. */
-static void serve_remove(const struct spawn_request *wanted)
+static void serve_remove(struct spawn_request *wanted)
 {
 	char *const argv[] = { (char *)"find", (char *)(uintptr_t)wanted->work, (char *)"-mindepth",
 		(char *)"1", (char *)"-delete", NULL };

@@ -13,10 +13,16 @@
 
 enum { GROUPS_MAX = 4096, PATH_SIZE = 4096 };
 
+/* A gid. */
+#define SPAWN_LOGIN ((gid_t)-1)
+
 enum spawner_verb { SPAWN, REMOVE };
 
 /* One packet (SOCK_SEQPACKET), of groups only as many as there are. */
 struct spawn_request {
+	/* A gid. */
+#define SPAWN_LOGIN ((gid_t)-1)
+
 	enum spawner_verb verb;
 	int64_t run_id;
 	uid_t uid;

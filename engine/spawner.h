@@ -9,13 +9,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/spawner-serve.h"
+
 struct spawner;
 
 /* What to start. `uid`, `gid` and `groups` are the runner's from its first instruction on. */
 struct spawn {
 	int64_t run_id;
 	uid_t uid;
-	gid_t gid;
+	gid_t gid; /* SPAWN_LOGIN: it and the groups are those that the user database says */
 	const gid_t *groups;
 	size_t group_count;
 	const char *program;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "engine/check.h"
+#include "engine/detect.h"
 #include "engine/run.h"
 #include "engine/validate-internal.h"
 #include "engine/yaml.h"
@@ -154,11 +155,16 @@ static int look(struct validation *validation, const struct stack *stack)
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	json_auto_t *values = values_of(engine, &validation->caller, stack);
 	json_auto_t *paths = validate_paths(engine, stack->id);
-	int64_t run_id = validation->run_id ? validation->run_id : stack->last_run;
+	int64_t run_id = validation->run_id;
 	json_auto_t *imports = NULL;
 	struct run run;
-	int r = 0;
+	int r = run_id ? 0
+		       : store_get_int(engine->store, &run_id, SQL_RUN_OF_WORKFLOW, "is", stack->id,
+				 DRIFT_FIX_FILE);
 
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = 0;
 	if (validation->run_id)
 		r = run_text(engine, validation->run_id, RUN_WORKFLOW, &text);
 	else if (stack_access(&validation->caller, stack, MAY_READ | MAY_EXECUTE) == 0)

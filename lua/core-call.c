@@ -66,6 +66,13 @@ static int question_collect(lua_State *L, void *work)
 	return results;
 }
 
+/* Who looks for drift has nobody to ask: it is no run. */
+static void check_daemon(lua_State *L, const char *fn)
+{
+	if (runner_of(L)->detect)
+		vm_error(L, "%s asks the daemon, and can't while drift is looked for", fn);
+}
+
 /* call(fn, args) */
 static int core_call(lua_State *L)
 {
@@ -74,6 +81,7 @@ static int core_call(lua_State *L)
 	struct question *question;
 	json_t *args;
 
+	check_daemon(L, fn);
 	args = value_get(L, 2, &error);
 	if (!args)
 		return luaL_error(L, "%s: %s", fn, error);
@@ -106,6 +114,7 @@ static int core_tell(lua_State *L)
 	struct call *call;
 	json_t *args;
 
+	check_daemon(L, fn);
 	args = value_get(L, 2, &error);
 	if (!args)
 		return luaL_error(L, "%s: %s", fn, error);

@@ -163,6 +163,8 @@ void module_acts(lua_State *L, const char *function)
 			"%s changes something, and can't while the workflow is loaded: call it in a task's "
 			"command",
 			function);
+	if (runner_of(L)->detect)
+		vm_error(L, "%s changes something, and can't while drift is looked for", function);
 }
 
 /* Stands before every function; upvalues: the row, the module's name. */

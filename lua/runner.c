@@ -21,6 +21,7 @@
 #include "build.h"
 #include "engine/spawner-serve.h"
 #include "lua/check.h"
+#include "lua/detect.h"
 #include "lua/exec.h"
 #include "lua/scope.h"
 #include "lua/spawn.h"
@@ -109,7 +110,7 @@ static int runner_set_values(struct runner *runner, struct fault *fault)
 	return fault_set(fault, EINVAL, "values: %s", lua_tostring(runner->vm.L, -1));
 }
 
-int runner_load(struct runner *runner, json_t *head, const struct frame *frame, struct fault *fault)
+int runner_prepare(struct runner *runner, json_t *head, struct fault *fault)
 {
 	json_t *limits = json_object_get(head, "limits");
 	const char *socket = json_string_value(json_object_get(head, "socket"));
@@ -138,13 +139,25 @@ int runner_load(struct runner *runner, json_t *head, const struct frame *frame, 
 		r = sched_init(&runner->sched, runner->loop, runner->vm.L);
 	if (r < 0)
 		return fault_set(fault, -r, "can't make the Lua state: %s", strerror(-r));
-	r = runner_set_values(runner, fault);
-	if (r < 0)
-		return r;
-	sched_loading(&runner->sched, json_integer_value(json_object_get(limits, "loading_ms")));
-	r = workflow_new(runner, frame->body, frame->body_size, &runner->workflow, fault);
+	runner->loading_ms = json_integer_value(json_object_get(limits, "loading_ms"));
+	return runner_set_values(runner, fault);
+}
+
+int runner_load_text(struct runner *runner, const char *text, size_t size, struct fault *fault)
+{
+	int r;
+
+	sched_loading(&runner->sched, runner->loading_ms);
+	r = workflow_new(runner, text, size, &runner->workflow, fault);
 	sched_loading(&runner->sched, 0);
 	return r;
+}
+
+int runner_load(struct runner *runner, json_t *head, const struct frame *frame, struct fault *fault)
+{
+	int r = runner_prepare(runner, head, fault);
+
+	return r < 0 ? r : runner_load_text(runner, frame->body, frame->body_size, fault);
 }
 
 static void on_run(struct runner *runner, json_t *head, const struct frame *frame)
@@ -182,7 +195,9 @@ static void runner_cancel(struct runner *runner, int64_t grace_ms)
 {
 	if (runner->last_seq)
 		return; /* it is over anyway */
-	if (runner->workflow)
+	if (runner->detect)
+		detect_cancel(runner->detect);
+	else if (runner->workflow)
 		workflow_cancel(runner->workflow, grace_ms);
 	else
 		ev_break(runner->loop, EVBREAK_ALL);
@@ -207,6 +222,8 @@ static const struct {
 } ops[] = {
 	{ "run", on_run },
 	{ "check", check_frame },
+	{ "detect", detect_frame },
+	{ "resources", detect_resources_frame },
 	{ "start", on_start },
 	{ "cancel", on_cancel },
 	{ "ping", on_ping },
@@ -258,6 +275,8 @@ static void runner_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		link_flush(&runner->link);
 		more = sched_run(&runner->sched) || workflow_has_turn(runner->workflow);
 	}
+	if (runner->detect && detect_turn(runner->detect))
+		more = true;
 	if (!more && runner->sched.loop)
 		more = sched_break_deadlock(&runner->sched);
 	if (more)
@@ -314,6 +333,7 @@ static int runner_init(struct runner *runner)
 
 static void runner_done(struct runner *runner)
 {
+	detect_free(runner->detect);
 	workflow_free(runner->workflow);
 	sched_done(&runner->sched);
 	vm_done(&runner->vm);

@@ -21,6 +21,7 @@
 #include "lua/vm.h"
 #include "lua/workdir.h"
 
+struct detect;
 struct fault;
 struct scope;
 struct web;
@@ -45,7 +46,9 @@ struct runner {
 	char *local_agents; /* names that mean this host, with blanks between them; NULL: none */
 	json_t *values, *options, *resume, *imports;
 	int parallel_limit; /* 0: none */
+	int64_t loading_ms; /* that loading the workflow may take */
 	struct workflow *workflow;
+	struct detect *detect; /* this process looks for drift; NULL: it runs something */
 	LIST_HEAD(, scope) scopes;
 	struct left *left;
 	size_t left_count;
@@ -70,8 +73,10 @@ static inline struct runner *runner_of(lua_State *L)
 /* A C function's `return runner_wait_room(L)`: until the line has room again. */
 int runner_wait_room(lua_State *L);
 
-/* Takes what the daemon says about the run, and loads its workflow, the frame's body. 0 or -errno with the
- * sentence. */
+/* Takes what the daemon says about the run, before its workflow is loaded. 0 or -errno with the sentence. */
+int runner_prepare(struct runner *runner, json_t *head, struct fault *fault);
+int runner_load_text(struct runner *runner, const char *text, size_t size, struct fault *fault);
+/* Both, the workflow being the frame's body. */
 int runner_load(struct runner *runner, json_t *head, const struct frame *frame, struct fault *fault);
 
 /* The last frame is queued: the process exits when the daemon has it. */

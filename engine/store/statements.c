@@ -392,6 +392,7 @@ static const char *const others[SQL_COUNT] = {
 					      "ORDER BY resource_types.name, resources.name",
 	[SQL_RESOURCE_ENTRIES] =
 		"SELECT id, entry FROM resources WHERE stack_id = $1 AND type_id = $2 ORDER BY entry",
+	[SQL_RESOURCE_IDS] = "SELECT id FROM resources WHERE stack_id = $1 ORDER BY id",
 	[SQL_RESOURCE_COUNT] = "SELECT resource_count FROM stacks WHERE id = $1",
 	[SQL_RESOURCE_COUNT_ADD] =
 		"UPDATE stacks SET resource_count = resource_count + $2 WHERE id = $1 RETURNING "

@@ -11,8 +11,7 @@ local defined, by_name = {}, {} -- in definition order
 dsl.defined, dsl.by_name = defined, by_name
 
 -- The words of a task, as methods of the builder and as keys of a table. `field`: where it is kept, when that is
--- another name. `inert`: a word of Sloth Runner that did nothing there either. `later`: what is noted in the log when it
--- is true.
+-- another name. `inert`: a word of Sloth Runner that did nothing there either.
 local words = {
 	description = { kind = kinds.text },
 	command = { kind = kinds.command },
@@ -90,9 +89,6 @@ function dsl.set_word(owner, list, spec, name, ...)
 		return dsl.note(whose() .. ": '" .. name .. "' has no effect")
 	end
 	local value, what = word.kind(...)
-	if value and word.later then
-		dsl.note(whose() .. ": '" .. name .. "': " .. word.later)
-	end
 	if value == nil then
 		place.fail(whose() .. ": '" .. name .. "' must be " .. what)
 	end
@@ -150,7 +146,7 @@ end
 -- Workflows may have thousands of tasks: a word that is right goes the short way.
 for name, word in pairs(words) do
 	local kind, field = word.kind, word.field or name
-	local plain = kind and not word.edges and not word.later
+	local plain = kind and not word.edges
 	local function method(self, ...)
 		local spec = specs[self]
 		if not spec then
@@ -168,7 +164,7 @@ for name, word in pairs(words) do
 		spec.touched = true
 		return self
 	end
-	task_methods[name] = kind and not word.later and core.quick_word(method, specs, field, kind_names[kind]) or method
+	task_methods[name] = kind and core.quick_word(method, specs, field, kind_names[kind]) or method
 end
 
 -- run(command) is a word; run() within another task's function does what the task does, there and then.

@@ -20,7 +20,7 @@ local config_words = {
 	fail_fast = { kind = kinds.fail_fast, field = "policy" },
 	create_snapshot = { kind = kinds.flag },
 	validate_before = { kind = kinds.flag },
-	detect_drift = { kind = kinds.flag, later = "drift is not looked for by this version" },
+	detect_drift = { kind = kinds.flag },
 	retry_policy = { kind = kinds.strategy },
 	workdir = { kind = kinds.text },
 }

@@ -30,7 +30,7 @@ nothing_left()
 	echo 'workflow.define("w"):config({ validate_before = true, create_snapshot = true, detect_drift = true }) task("a"):command("true")' >w.sloth
 	run sloth run w.sloth --dry-run
 	[ "$status" -eq 0 ]
-	[[ $output == *'The stack is validated first.'*'A snapshot is taken first.'*'Drift is asked for, and not looked for by this version.'* ]]
+	[[ $output == *'The stack is validated first.'*'A snapshot is taken first.'*'Drift is looked for after the tasks.'* ]]
 }
 
 @test "--dry-run: order, conditions, limits; nothing runs and nothing is left" {

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* Fixing drift: a workflow is made, with a task for each resource that differs, and submitted like any other.
+ */
+#include <errno.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/detect.h"
+#include "engine/finding.h"
+#include "engine/lock.h"
+
+enum { TASK_NAME_MAX = 100 /* without the number that makes it another one */ };
+
+/* A resource of the stack. */
+struct node {
+	int64_t id;
+	char *label; /* TYPE/NAME */
+	size_t type; /* bytes of it that are the type */
+	char *task;  /* NULL: it needs no fix */
+	size_t *needs, need_count;
+	size_t seen;  /* the search that came by last */
+	size_t place; /* in the order in which all can be done, from 1; 0: not known yet */
+};
+
+struct fix {
+	struct engine *engine;
+	struct node *nodes;
+	size_t count, tasks;
+	json_t *by_label; /* label → number of the node */
+	json_t *drifted;  /* labels: a set */
+	json_t *names;	  /* of tasks: a set */
+	size_t *open;	  /* room for a search */
+};
+
+static void fix_done(struct fix *fix)
+{
+	for (size_t i = 0; i < fix->count; i++) {
+		free(fix->nodes[i].label);
+		free(fix->nodes[i].task);
+		free(fix->nodes[i].needs);
+	}
+	free(fix->nodes);
+	free(fix->open);
+	json_decref(fix->by_label);
+	json_decref(fix->drifted);
+	json_decref(fix->names);
+}
+
+/* What there is. */
+
+static int add_node(void *userdata, const struct resource *resource)
+{
+	struct fix *fix = userdata;
+	struct node *node = &fix->nodes[fix->count];
+
+	node->id = resource->id;
+	node->type = strlen(resource->type);
+	if (asprintf(&node->label, "%s/%s", resource->type, resource->name) < 0)
+		return -ENOMEM;
+	return json_object_set_new(fix->by_label, node->label, json_integer((json_int_t)fix->count++)) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static int load_nodes(struct fix *fix, int64_t stack_id)
+{
+	int64_t count = 0;
+	int r = resource_count(fix->engine, stack_id, &count);
+
+	if (r < 0)
+		return r;
+	fix->nodes = calloc((size_t)count + 1, sizeof(*fix->nodes));
+	fix->open = calloc((size_t)count + 1, sizeof(*fix->open));
+	fix->by_label = json_object();
+	fix->drifted = json_object();
+	fix->names = json_object();
+	if (!fix->nodes || !fix->open || !fix->by_label || !fix->drifted || !fix->names)
+		return -ENOMEM;
+	return resource_each(fix->engine, stack_id, NULL, add_node, fix);
+}
+
+/* What a resource lacks elsewhere is no fault of its own, and nothing that its provider can mend. */
+static int add_finding(void *userdata, const struct finding *finding)
+{
+	struct fix *fix = userdata;
+	CLEANUP(cleanup_free) char *label = NULL;
+
+	if (!finding_counts(finding) || !strcmp(finding->kind, "dependency"))
+		return 0;
+	if (asprintf(&label, "%s/%s", finding->type, finding->name) < 0)
+		return -ENOMEM;
+	return json_object_set_new(fix->drifted, label, json_true()) < 0 ? -ENOMEM : 0;
+}
+
+/* "file-etc-motd", for "file//etc/motd"; with a number where another one is called so. */
+static char *task_name(struct fix *fix, const char *label)
+{
+	char name[TASK_NAME_MAX + 1], *unique = NULL;
+	size_t n = 0;
+
+	for (const char *p = label; *p && n < TASK_NAME_MAX; p++)
+		if (isalnum((unsigned char)*p) || *p == '.' || *p == '_')
+			name[n++] = *p;
+		else if (n && name[n - 1] != '-')
+			name[n++] = '-';
+	name[n] = '\0';
+	if (!json_object_get(fix->names, name))
+		unique = strdup(name);
+	else if (asprintf(&unique, "%s-%zu", name, fix->tasks + 1) < 0)
+		unique = NULL;
+	if (unique)
+		json_object_set_new(fix->names, unique, json_true());
+	return unique;
+}
+
+static int choose_tasks(struct fix *fix, int64_t only)
+{
+	for (size_t i = 0; i < fix->count; i++) {
+		struct node *node = &fix->nodes[i];
+
+		if (!json_object_get(fix->drifted, node->label) || (only && node->id != only))
+			continue;
+		node->task = task_name(fix, node->label);
+		if (!node->task)
+			return -ENOMEM;
+		fix->tasks++;
+	}
+	return 0;
+}
+
+/* The order. */
+
+struct needs {
+	struct fix *fix;
+	struct node *node;
+};
+
+static int add_need(void *userdata, const struct resource_edge *edge)
+{
+	struct needs *needs = userdata;
+	struct node *node = needs->node;
+	CLEANUP(cleanup_free) char *label = NULL;
+	json_t *other;
+	size_t *list;
+
+	if (asprintf(&label, "%s/%s", edge->type, edge->name) < 0)
+		return -ENOMEM;
+	other = json_object_get(needs->fix->by_label, label);
+	if (!other)
+		return 0;
+	list = realloc(node->needs, (node->need_count + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	node->needs = list;
+	list[node->need_count++] = (size_t)json_integer_value(other);
+	return 0;
+}
+
+static int load_needs(struct fix *fix)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < fix->count; i++)
+		r = resource_dependency_each(
+			fix->engine, fix->nodes[i].id, add_need, &(struct needs){ fix, &fix->nodes[i] });
+	return r;
+}
+
+/* A resource comes after what it needs. Where they need each other in a circle (which was seen in their
+ * properties: nobody says such a thing) one of them is the first all the same. The stack is ours: chains are
+ * as long as there are resources. */
+static int find_order(struct fix *fix)
+{
+	CLEANUP(cleanup_free) size_t *path = calloc(fix->count + 1, sizeof(*path));
+	CLEANUP(cleanup_free) size_t *next = calloc(fix->count + 1, sizeof(*next));
+	size_t place = 0;
+
+	if (!path || !next)
+		return -ENOMEM;
+	for (size_t i = 0; i < fix->count; i++) {
+		size_t depth = 0;
+
+		if (fix->nodes[i].seen)
+			continue;
+		fix->nodes[i].seen = 1;
+		path[depth++] = i;
+		while (depth) {
+			struct node *node = &fix->nodes[path[depth - 1]];
+			size_t *at = &next[path[depth - 1]];
+
+			if (*at == node->need_count) {
+				node->place = ++place;
+				depth--;
+			} else if (!fix->nodes[node->needs[*at]].seen) {
+				path[depth] = node->needs[(*at)++];
+				fix->nodes[path[depth++]].seen = 1;
+			} else {
+				(*at)++;
+			}
+		}
+	}
+	return 0;
+}
+
+/* The workflow. */
+
+/* As Lua reads it. */
+static void write_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (const char *p = text; *p; p++)
+		if (*p == '"' || *p == '\\')
+			fprintf(out, "\\%c", *p);
+		else if ((unsigned char)*p < ' ' || *p == 0x7f)
+			fprintf(out, "\\%03d", *p);
+		else
+			fputc(*p, out);
+	fputc('"', out);
+}
+
+/* The nearest tasks on all ways from the resource: what is as it should be on the way is passed by. */
+static void write_needs(struct fix *fix, size_t number, size_t search, FILE *out)
+{
+	const char *between = "";
+	size_t *open = fix->open;
+	size_t count = 0;
+
+	open[count++] = number;
+	while (count) {
+		const struct node *node = &fix->nodes[open[--count]];
+
+		for (size_t i = 0; i < node->need_count; i++) {
+			struct node *other = &fix->nodes[node->needs[i]];
+
+			if (other->seen == search || other->place >= node->place)
+				continue;
+			other->seen = search;
+			if (!other->task) {
+				open[count++] = node->needs[i];
+				continue;
+			}
+			fprintf(out, "%s", *between ? between : "\n\tdepends_on = { ");
+			write_string(out, other->task);
+			between = ", ";
+		}
+	}
+	if (*between)
+		fputs(" },", out);
+}
+
+static int write_task(struct fix *fix, size_t number, size_t search, FILE *out)
+{
+	const struct node *node = &fix->nodes[number];
+	CLEANUP(cleanup_free) char *type = strndup(node->label, node->type);
+
+	if (!type)
+		return -ENOMEM;
+	fputs("\ntask(", out);
+	write_string(out, node->task);
+	fputs(", {\n\tdescription = ", out);
+	write_string(out, node->label);
+	fputc(',', out);
+	write_needs(fix, number, search, out);
+	fputs("\n\tcommand = fix(", out);
+	write_string(out, type);
+	fputs(", ", out);
+	write_string(out, node->label + node->type + 1);
+	fputs("),\n})\n", out);
+	return 0;
+}
+
+static const char head[] = "workflow.define(\"drift-fix\"):config({ on_failure = \"continue\" })\n"
+			   "\n"
+			   "local function fix(type, name)\n"
+			   "\treturn function()\n"
+			   "\t\tlocal res, message = resource.fix(type, name)\n"
+			   "\t\tif not res then\n"
+			   "\t\t\treturn false, message\n"
+			   "\t\tend\n"
+			   "\t\tprint(res.message)\n"
+			   "\t\treturn true, res.message, { changed = res.changed }\n"
+			   "\tend\n"
+			   "end\n";
+
+/* By hand it could be written just so. */
+static int write_workflow(struct fix *fix, const char *stack, struct buffer *ret_text)
+{
+	FILE *out = buffer_stream_open(ret_text);
+	int r = 0;
+
+	if (!out)
+		return -ENOMEM;
+	fprintf(out, "-- What had drifted in the stack %s.\n%s", stack, head);
+	for (size_t i = 0; r == 0 && i < fix->count; i++)
+		if (fix->nodes[i].task)
+			r = write_task(fix, i, i + 2, out);
+	return buffer_stream_close(out, ret_text) < 0 ? -ENOMEM : r;
+}
+
+static int make_workflow(struct fix *fix, const struct stack *stack, int64_t only, struct buffer *ret_text)
+{
+	int r = load_nodes(fix, stack->id);
+
+	if (r == 0)
+		r = finding_each(fix->engine, stack->id, NULL, NULL, add_finding, fix);
+	if (r == 0)
+		r = choose_tasks(fix, only);
+	if (r < 0 || !fix->tasks)
+		return r;
+	r = load_needs(fix);
+	if (r == 0)
+		r = find_order(fix);
+	return r < 0 ? r : write_workflow(fix, stack->name, ret_text);
+}
+
+static int prepare(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
+	struct fault *fault, struct buffer *ret_text)
+{
+	CLEANUP(fix_done) struct fix fix = { .engine = engine };
+	struct stack stack;
+	int64_t only = 0;
+	int r = stack_get(engine, stack_id, &stack);
+
+	if (r == 0)
+		r = stack_may_write(caller, &stack, fault);
+	if (r == 0)
+		r = lock_check(engine, caller, stack.id, fault);
+	if (r == 0 && resource)
+		r = drift_find_resource(engine, stack.id, resource, fault, &only);
+	if (r == 0)
+		r = make_workflow(&fix, &stack, only, ret_text);
+	if (r == 0 && !fix.tasks)
+		return fault_set(fault, ENOENT,
+			"stack %s: nothing %s%s%sthat can be fixed: \"echo detect > drift\" looks",
+			stack.name, resource ? "of " : "", resource ? resource : "",
+			resource ? " has drifted " : "has drifted ");
+	return r;
+}
+
+int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource,
+	bool dry, struct fault *fault, int64_t *ret_run)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int r = prepare(runners_engine(runners), caller, stack_id, resource, fault, &text);
+
+	if (r < 0 || dry)
+		return r;
+	return runner_submit(runners, caller,
+		&(struct submission){ .file = DRIFT_FIX_FILE,
+			.stack_id = stack_id,
+			.text = buffer_text(&text),
+			.size = text.size },
+		fault, ret_run);
+}

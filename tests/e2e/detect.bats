@@ -1,0 +1,266 @@
+#!/usr/bin/env bats
+# Looking for drift: by the drift file, at the end of runs, with whose rights; and fixing it by a run.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+# deploy NAME TEXT: runs a workflow in the stack prod, and waits for its end.
+deploy()
+{
+	printf '%s\n' "$2" >"$1.sloth"
+	cp "$1.sloth" "$M/stacks/prod/runs/"
+	finished "$M/stacks/prod/runs/$1"
+}
+
+finished()
+{
+	eventually file_final "$1/status"
+}
+
+file_final()
+{
+	[[ $(cat "$1") =~ ^(success|failed|cancelled|timed_out|interrupted|rolled_back|rollback_failed)$ ]]
+}
+
+# number NAME: of drift.json's summary.
+number()
+{
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["summary"][sys.argv[2]])' "$M/stacks/prod/drift.json" "$1"
+}
+
+two_files()
+{
+	mkdir "$M/stacks/prod"
+	deploy host "workflow.define('host'):config({ ${1-} })
+		task('files'):command(function()
+			assert(resource.file('$T/one', { content = 'one\n', mode = '0644' }))
+			assert(resource.file('$T/two', { content = 'two\n', mode = '0644', depends_on = { 'file/$T/one' } }))
+		end)"
+	[ "$(cat "$M/stacks/prod/runs/host/status")" = success ]
+}
+
+@test "echo detect returns when it is done: what has changed is in the files then" {
+	two_files
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number in_sync)" = 2 ]
+	echo other >one
+	chmod 600 two
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number drifted)" = 2 ]
+	[ "$(ls "$M/stacks/prod/drift.d" | wc -l)" = 2 ]
+	echo two >two
+	chmod 644 two
+	echo "detect $T/two" >"$M/stacks/prod/drift"
+	[ "$(number drifted)" = 1 ]
+	refused 'No such file' tee "$M/stacks/prod/drift" <<<'detect three'
+}
+
+@test "a stack without resources is looked at at once; many resources come in parts" {
+	mkdir "$M/stacks/prod"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number total)" = 0 ]
+	deploy many "task('files'):command(function()
+		for i = 1, 350 do assert(resource.file('$T/f' .. i, { content = 'x' })) end
+	end)"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number in_sync)" = 350 ]
+	rm f7 f300
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number in_sync)" = 348 ]
+	[ "$(number drifted)" = 2 ]
+}
+
+@test "several ask at once, and all are answered" {
+	two_files
+	rm one
+	for i in 1 2 3 4 5 6; do
+		(echo detect >"$M/stacks/prod/drift") 3>&- &
+		jobs[i]=$!
+	done
+	for i in 1 2 3 4 5 6; do
+		wait "${jobs[i]}"
+	done
+	[ "$(number drifted)" = 1 ]
+}
+
+@test "it is looked for with the rights of the stack's owner, whoever asks" {
+	need_root
+	chmod 1777 "$M/stacks"
+	mkdir -m 700 secret
+	printf 'the secret' >secret/file
+	printf 'the secret' >hidden
+	chmod 600 hidden
+	as $nobody mkdir -m 755 "$M/stacks/mine"
+	echo "task('a'):command(function()
+		assert(stack.register_resource({ type = 'file', name = '$T/hidden', properties = { content = 'the secret' } }))
+		assert(stack.register_resource({ type = 'file', name = '$T/secret/file', properties = { mode = '0600' } }))
+	end)" >guess.sloth
+	as $nobody cp guess.sloth "$M/stacks/mine/runs/"
+	finished "$M/stacks/mine/runs/guess"
+	[ "$(cat "$M/stacks/mine/runs/guess/status")" = success ]
+	for user in $nobody 0; do
+		as $user bash -c "echo detect >'$M/stacks/mine/drift'"
+		run cat "$M/stacks/mine/drift.json"
+		[[ $output == *'"unknown": 2'* ]]
+		[[ $output == *'Permission denied'* ]]
+		[[ $output != *sha256* ]]
+	done
+	# Who may not change it may not ask.
+	refused 'Permission denied' as $other bash -c "echo detect >'$M/stacks/mine/drift'"
+}
+
+@test "what the workflow defines is known; reading changes nothing and asks no daemon" {
+	mkdir "$M/stacks/prod"
+	echo 3 >count
+	deploy own "
+		resource.define('count', {
+			key = 'path', properties = { path = { kind = 'path', required = true }, n = { kind = 'text' } },
+			read = function(d) return { n = exec.run('cat ' .. d.path, { stream = false }).stdout:match('%d+') } end,
+			apply = function(d) return fs.write(d.path, d.n .. '\n') end,
+		})
+		local bad = { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end }
+		local function with(read)
+			return { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end, read = read }
+		end
+		resource.define('writes', with(function() fs.write('$T/written', 'x') return {} end))
+		resource.define('asks', with(function() return { ensure = state.get('x') } end))
+		resource.define('breaks', with(function() error('out of order') end))
+		task('a'):command(function()
+			assert(resource.count('$T/count', { n = '4' }))
+			for _, type in ipairs({ 'writes', 'asks', 'breaks' }) do
+				assert(stack.register_resource({ type = type, name = type, properties = { name = type } }))
+			end
+			assert(stack.register_resource({ type = 'nobody', name = 'knows', properties = {} }))
+		end)"
+	[ "$(cat "$M/stacks/prod/runs/own/status")" = success ]
+	[ "$(cat count)" = 4 ]
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number in_sync)" = 1 ]
+	[ "$(number unknown)" = 4 ]
+	[ ! -e written ]
+	run cat "$M/stacks/prod/drift.json"
+	[[ $output == *"fs.write changes something, and can't while drift is looked for"* ]]
+	[[ $output == *"asks the daemon, and can't while drift is looked for"* ]]
+	[[ $output == *'out of order'* ]]
+	[[ $output == *"there is no provider for resources of the type 'nobody'"* ]]
+	echo 5 >count
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number drifted)" = 1 ]
+}
+
+@test "detect_drift: after the tasks, told in the log and the result; auto_drift_detect for all runs of a stack" {
+	two_files 'detect_drift = true'
+	[[ $(cat "$M/stacks/prod/runs/host/log") == *'drift: none, 2 resources are as desired' ]]
+	[[ $(cat "$M/stacks/prod/runs/host/result.json") == *'"in_sync": 2'* ]]
+	rm two
+	deploy quiet 'task("a"):command("true")'
+	not file_has "$M/stacks/prod/runs/quiet/log" drift
+	echo 'auto_drift_detect: true' >"$M/stacks/prod/config.yaml"
+	deploy loud 'task("a"):command("false")'
+	[ "$(cat "$M/stacks/prod/runs/loud/status")" = failed ]
+	file_has "$M/stacks/prod/runs/loud/log" "drift: 1 of 2 resources are not as desired: file/$T/two"
+	[ "$(number drifted)" = 1 ]
+	deploy over 'workflow.define("over"):config({ detect_drift = false }) task("a"):command("true")'
+	not file_has "$M/stacks/prod/runs/over/log" drift
+	deploy cancelled 'task("a"):command("true") workflow.define("cancelled"):on_start(function() return false end)'
+	[ "$(cat "$M/stacks/prod/lock")" = unlocked ]
+}
+
+@test "a run whose drift is looked for holds its lock, and can be cancelled" {
+	mkdir "$M/stacks/prod"
+	mkfifo gate
+	echo "
+		resource.define('slow', { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end,
+			read = function() exec.run('cat $T/gate') return {} end })
+		workflow.define('slow'):config({ detect_drift = true })
+		task('a'):command(function()
+			assert(stack.register_resource({ type = 'slow', name = 'slow', properties = { name = 'slow' } }))
+		end)" >slow.sloth
+	cp slow.sloth "$M/stacks/prod/runs/"
+	eventually file_has "$M/runs/1/tasks/a/status" success
+	exec 9>gate # somebody reads
+	[ "$(cat "$M/runs/1/status")" = running ]
+	refused 'busy' tee "$M/stacks/prod/description" <<<x
+	echo cancel >"$M/runs/1/ctl"
+	finished "$M/runs/1"
+	[ "$(cat "$M/stacks/prod/lock")" = unlocked ]
+	exec 9>&-
+	# The next one is looked at to its end.
+	cp slow.sloth "$M/stacks/prod/runs/again.sloth"
+	exec 9>gate
+	[ "$(cat "$M/runs/2/status")" = running ]
+	exec 9>&-
+	finished "$M/runs/2"
+	[ "$(cat "$M/runs/2/status")" = success ]
+	file_has "$M/runs/2/log" 'drift: none, 1 resource is as desired'
+}
+
+@test "a daemon that dies while a run's drift is looked for: the next one looks again" {
+	mkdir "$M/stacks/prod"
+	mkfifo gate
+	echo "
+		resource.define('slow', { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end,
+			read = function() exec.run('cat $T/gate') return {} end })
+		workflow.define('slow'):config({ detect_drift = true })
+		task('a'):command(function()
+			assert(stack.register_resource({ type = 'slow', name = 'slow', properties = { name = 'slow' } }))
+		end)" >slow.sloth
+	cp slow.sloth "$M/stacks/prod/runs/"
+	exec 9>gate
+	kill_daemon
+	umount -l "$M" 2>/dev/null || fusermount3 -uz "$M"
+	exec 9>&-
+	start_daemon
+	exec 9>gate
+	[ "$(cat "$M/runs/1/status")" = running ]
+	exec 9>&-
+	finished "$M/runs/1"
+	[ "$(cat "$M/runs/1/status")" = success ]
+	file_has "$M/runs/1/log" 'drift: none, 1 resource is as desired'
+}
+
+@test "fix: a run with a task for what differs, in the order of the dependencies, from which nothing is left to fix" {
+	two_files
+	refused 'No such file' tee "$M/stacks/prod/drift" <<<fix
+	says 'nothing has drifted'
+	rm one
+	chmod 600 two
+	echo detect >"$M/stacks/prod/drift"
+	echo fix >"$M/stacks/prod/drift"
+	finished "$M/runs/2"
+	[ "$(cat "$M/runs/2/status")" = success ]
+	[ "$(cat "$M/runs/2/workflow" | grep -c depends_on)" = 1 ]
+	[ "$(cat one)" = one ]
+	[ "$(stat -c %a two)" = 644 ]
+	[ "$(number in_sync)" = 2 ]
+	[ "$(grep -c ' fixed ' "$M/stacks/prod/drift.history")" = 2 ]
+	# It is no workflow of the stack, and what the stack was is kept before.
+	[[ $(cat "$M/stacks/prod/workflow") == *"task('files')"* ]]
+	[[ $(cat "$M/stacks/prod/snapshots/list") == *on_drift_fix* ]]
+	[[ $(cat "$M/stacks/prod/validate") == *passed* ]]
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number in_sync)" = 2 ]
+	refused 'No such file' tee "$M/stacks/prod/drift" <<<fix
+}
+
+@test "fix NAME: that one alone; with the caller's rights, and not while somebody else holds the lock" {
+	two_files
+	rm one two
+	echo detect >"$M/stacks/prod/drift"
+	echo "fix $T/two" >"$M/stacks/prod/drift"
+	finished "$M/runs/2"
+	[ ! -e one ]
+	[ "$(cat two)" = two ]
+	refused 'No such file' tee "$M/stacks/prod/drift" <<<"fix $T/two"
+	says "nothing of $T/two has drifted"
+	need_root
+	chmod 777 "$M/stacks/prod"
+	as $nobody bash -c "echo 'mine' >'$M/stacks/prod/lock'"
+	refused 'busy' tee "$M/stacks/prod/drift" <<<fix
+	as $nobody bash -c "echo detect >'$M/stacks/prod/drift'"
+	as $nobody bash -c "echo fix >'$M/stacks/prod/drift'"
+	finished "$M/runs/3"
+	[ "$(cat "$M/runs/3/status")" = failed ]
+	[ ! -e one ]
+	file_has "$M/runs/3/error" 'Permission denied'
+}
