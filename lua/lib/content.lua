@@ -7,6 +7,8 @@ local content = {}
 -- Bytes that are kept with a resource: the state of one has 512 KiB, and stands in a frame.
 content.KEPT_MAX = 128 << 10
 
+local LARGE = 256 << 20
+
 local digests = setmetatable({}, { __mode = "k" }) -- form that is a table → its digest
 local large = setmetatable({}, { __mode = "k" }) -- digest → the bytes, while this process works with them
 
@@ -66,7 +68,7 @@ end
 -- For people: never the content itself.
 function content.show(form)
 	local digest = content.digest(form)
-	return digest.size .. " bytes, sha256 " .. digest.sha256:sub(1, 16)
+	return digest.size .. " bytes" .. (digest.sha256 ~= "" and ", sha256 " .. digest.sha256:sub(1, 16) or "")
 end
 
 -- Whether everybody may read the file. The content of others is nothing for the stack, whose readers are others than the file's.
@@ -83,8 +85,12 @@ function content.is_public(path)
 	return needed == 1
 end
 
--- Of the file at `path`, in parts. Or nil and a message.
-function content.read(path)
+-- Of the file at `path`, in parts. Or nil and a message. `wanted`, `size`: a large file of another size than is wanted is not read (nor one
+-- that never ends, as the kernel has some): its hash is "".
+function content.read(path, wanted, size)
+	if wanted and size > LARGE and content.digest(wanted).size ~= size then
+		return { size = size, sha256 = "" }
+	end
 	local digest <close>, text = core.digest(path)
 	if not digest then
 		return nil, text

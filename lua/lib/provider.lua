@@ -93,7 +93,47 @@ function provider.check(where, p)
 	return p
 end
 
+-- What a user's provider reads, as it would be kept; what does not fit stays as it is.
+local function normalised(p, actual)
+	if type(actual) ~= "table" then
+		return actual
+	end
+	local kept = {}
+	for name, value in pairs(actual) do
+		local row = p.properties[name]
+		local ok, fitting
+		if row and name ~= "ensure" then
+			ok, fitting = pcall(property.kinds[row.kind].normalise, value, row, name)
+		end
+		if ok and fitting ~= nil then
+			kept[name] = fitting
+		else
+			kept[name] = value
+		end
+	end
+	return kept
+end
+
+-- The table stays the user's.
+local function own_copy(p)
+	if type(p) ~= "table" then
+		return p
+	end
+	local copy = {}
+	for key, value in pairs(p) do
+		copy[key] = value
+	end
+	if type(p.properties) == "table" then
+		copy.properties = {}
+		for name, row in pairs(p.properties) do
+			copy.properties[name] = type(row) == "string" and { kind = row } or row
+		end
+	end
+	return copy
+end
+
 function provider.define(type_name, p)
+	p = own_copy(p)
 	local where = "resource.define(" .. tostring(type_name) .. ")"
 	if type(type_name) ~= "string" or not core.name_ok(type_name) then
 		core.fail("resource.define: the type must be a name of letters, digits, '.', '_' and '-'")
@@ -102,14 +142,19 @@ function provider.define(type_name, p)
 	elseif type(p) ~= "table" then
 		core.fail(where .. ": the provider must be a table, not a " .. type(p))
 	end
-	if p.properties and p.properties.ensure == nil then
+	if type(p.properties) == "table" and p.properties.ensure == nil then
 		p.properties.ensure = { kind = "word", words = { "present", "absent" }, default = "present" }
 	end
 	p.type = p.type or type_name
 	p.module = p.module or "resource"
 	p.key = p.key or "name"
-	defined[type_name] = provider.check(where, p)
-	ready[type_name] = p
+	provider.check(where, p)
+	local read = p.read
+	function p.read(desired)
+		local actual, message = read(desired)
+		return normalised(p, actual), message
+	end
+	defined[type_name], ready[type_name] = p, p
 end
 
 -- All types, those of the workflow, too.

@@ -21,6 +21,7 @@ local file = {
 		owner = { kind = "owner" },
 		group = { kind = "group" },
 		attributes = { kind = "attributes" },
+		validate = { kind = "line", compare = false },
 	},
 	impact = {
 		[""] = "what reads this file finds it missing, or finds something else",
@@ -43,6 +44,8 @@ function file.validate(desired)
 		return "a file that is absent has no content"
 	elseif desired.vars and not desired.template then
 		return "'vars' are for a 'template'"
+	elseif desired.validate and not desired.validate:find("%s", 1, true) then
+		return "'validate' needs %s where the file's name goes: \"nginx -t -c %s\""
 	end
 end
 
@@ -84,10 +87,10 @@ function file.prepare(desired)
 end
 
 function file.read(desired)
-	return on_disk.read(desired, "file", function(path, actual)
+	return on_disk.read(desired, "file", function(path, actual, st)
 		local message
 		if desired.content then
-			actual.content, message = content.read(path)
+			actual.content, message = content.read(path, desired.content, st.size)
 		end
 		return message
 	end)
@@ -116,7 +119,7 @@ local function write(path, desired)
 	if not what or not uid then
 		return nil, message or gid
 	end
-	return put.place(path, what, { mode = on_disk.number_of(desired.mode), owner = uid, group = gid })
+	return put.place(path, what, { mode = on_disk.number_of(desired.mode), owner = uid, group = gid, validate = desired.validate })
 end
 
 -- There is none yet, or a link is in its place.

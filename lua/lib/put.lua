@@ -244,8 +244,8 @@ function put.edit(fn, path, args, edit, over_links)
 	return result.bad(path .. " is changed by somebody else all the time")
 end
 
--- For providers: new = { bytes } or { source }; args = { mode, owner, group }, all numbers or (owner, group) names. true, or nil and
--- a message.
+-- For providers: new = { bytes } or { source }; args = { mode, owner, group, validate }, the first three numbers or (owner, group) names.
+-- true, or nil and a message.
 function put.place(path, new, args)
 	local uid, gid = core.owner(args.owner, args.group)
 	if not uid then
@@ -256,7 +256,11 @@ function put.place(path, new, args)
 		return nil, in_place
 	end
 	local staged <close> = removed_at_end(spare)
-	local ok, text = core.commit(spare, path, in_place)
+	local ok, text = validate("validate", args, spare)
+	if not ok then
+		return nil, text
+	end
+	ok, text = core.commit(spare, path, in_place)
 	staged.path = not ok and spare or nil
 	return ok, text
 end
