@@ -102,8 +102,8 @@ static int core_anchor(lua_State *L)
 	return 1;
 }
 
-/* look(path) → as fs.stat's, of the thing itself, with a link's `target`; nil: there is nothing; or nil and a
- * message */
+/* look(path [, names]) → as fs.stat's (owner and group if their names are wanted), of the thing itself, with
+ * a link's `target`; nil: there is nothing; or nil and a message */
 static int core_look(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
@@ -117,7 +117,7 @@ static int core_look(lua_State *L)
 		size = readlink(path, target, sizeof(target));
 	if (size < 0)
 		return done_or(L, path, -errno);
-	files_push_stat(L, &st);
+	files_push_stat(L, &st, lua_toboolean(L, 2));
 	if (S_ISLNK(st.st_mode)) {
 		lua_pushlstring(L, target, (size_t)size);
 		lua_setfield(L, -2, "target");

@@ -197,7 +197,7 @@ static int core_stat(lua_State *L)
 
 	if ((lua_toboolean(L, 2) ? lstat(path, &st) : stat(path, &st)) < 0)
 		return done_or(L, path, -errno);
-	files_push_stat(L, &st);
+	files_push_stat(L, &st, true);
 	return 1;
 }
 

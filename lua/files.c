@@ -245,10 +245,10 @@ static void set_flag(lua_State *L, const char *name, bool flag)
 	lua_setfield(L, -2, name);
 }
 
-void files_push_stat(lua_State *L, const struct stat *st)
+void files_push_stat(lua_State *L, const struct stat *st, bool names)
 {
-	struct passwd *user = getpwuid(st->st_uid);
-	struct group *group = getgrgid(st->st_gid);
+	struct passwd *user = names ? getpwuid(st->st_uid) : NULL;
+	struct group *group = names ? getgrgid(st->st_gid) : NULL;
 	char mode[16];
 
 	lua_createtable(L, 0, 16);

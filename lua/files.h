@@ -39,8 +39,9 @@ int files_copy(const char *from, const char *to, struct fault *fault);
 /* Whether both have the same bytes; false also when one can't be read. */
 bool files_equal(const char *a, const char *b);
 
-/* Pushes a table: see fs.stat in sloth-lua(7). */
-void files_push_stat(lua_State *L, const struct stat *st);
+/* Pushes a table: see fs.stat in sloth-lua(7). Without `names` it lacks owner and group, which have to be
+ * looked for. */
+void files_push_stat(lua_State *L, const struct stat *st, bool names);
 
 /* "file", "directory", "link" … */
 const char *files_type(mode_t mode);

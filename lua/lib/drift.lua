@@ -113,11 +113,11 @@ local function finding(p, change, desired, actual, applied)
 end
 
 -- What it needs and is not there.
-local function missing_needs(p, desired, applied, findings)
+local function missing_needs(p, desired, actual, applied, findings)
 	if not p.deps or desired.ensure == "absent" then
 		return
 	end
-	for _, need in ipairs(guarded(p.deps, desired) or {}) do
+	for _, need in ipairs(guarded(p.deps, desired, actual) or {}) do
 		local other = provider.find(need.type)
 		local there = other and drift.read(other, { [other.key] = need.name, ensure = "present" })
 		if there and there.ensure == "absent" then
@@ -159,7 +159,7 @@ function drift.inspect(row)
 	for i, change in ipairs(changes) do
 		report.findings[i] = finding(p, change, desired, actual, row.applied)
 	end
-	missing_needs(p, desired, row.applied, report.findings)
+	missing_needs(p, desired, actual, row.applied, report.findings)
 	report.state = state_of(report.findings)
 	report.actual = provider.brief(p, actual)
 	return report

@@ -39,13 +39,17 @@ local function attributes_of(path, wanted)
 end
 
 local function look(path, type_name, desired, more)
-	local st, message = core.look(path)
+	local names = desired.owner or desired.group
+	local st, message = core.look(path, names)
 	if not st then
 		return message == nil and { ensure = "absent" } or nil, message
 	elseif st.type ~= type_name then
 		return { ensure = "replaced", type = st.type, found = (articles[st.type] or "a " .. st.type) .. (st.target and " to " .. st.target or "") }
 	end
-	local actual = { ensure = "present", mode = st.mode, owner = st.owner or tostring(st.uid), group = st.group or tostring(st.gid), target = st.target }
+	local actual = { ensure = "present", mode = st.mode, target = st.target }
+	if names then
+		actual.owner, actual.group = st.owner or tostring(st.uid), st.group or tostring(st.gid)
+	end
 	if desired.attributes then
 		actual.attributes, message = attributes_of(path, desired.attributes)
 	end
@@ -274,12 +278,16 @@ function on_disk.undo(desired, before)
 	return ok, message
 end
 
--- Folder, owner and group.
-function on_disk.deps(desired)
-	local needs = { { type = "directory", name = folder_of(desired.path) or "/" } }
+-- Folder, owner and group. `actual`: of what is there the folder is, too, and the owner whom it has.
+function on_disk.deps(desired, actual)
+	actual = actual or {}
+	local needs = {}
+	if actual.ensure ~= "present" then
+		needs[1] = { type = "directory", name = folder_of(desired.path) or "/" }
+	end
 	for _, kind in ipairs({ { "owner", "user" }, { "group", "group" } }) do
 		local name = desired[kind[1]]
-		if name and not name:find("^%d+$") then
+		if name and name ~= actual[kind[1]] and not name:find("^%d+$") then
 			needs[#needs + 1] = { type = kind[2], name = name }
 		end
 	end

@@ -346,7 +346,7 @@ static int fs_stat(lua_State *L)
 
 	if ((lua_toboolean(L, 2) ? stat(path, &st) : lstat(path, &st)) < 0)
 		return fail(L, path, errno);
-	files_push_stat(L, &st);
+	files_push_stat(L, &st, true);
 	return 1;
 }
 
