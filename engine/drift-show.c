@@ -144,13 +144,24 @@ static size_t block_size(const struct finding *list, size_t count)
 	return n;
 }
 
+/* What is ignored stands in a list of its own. */
+static bool is_told(const struct finding *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (finding_counts(&list[i]))
+			return true;
+	return false;
+}
+
 static void write_blocks(FILE *out, const struct finding *list, size_t count)
 {
 	while (count) {
 		size_t n = block_size(list, count);
 
-		fprintf(out, "\n%s\n\n", rule);
-		write_block(out, list, n);
+		if (is_told(list, n)) {
+			fprintf(out, "\n%s\n\n", rule);
+			write_block(out, list, n);
+		}
 		list += n;
 		count -= n;
 	}
@@ -166,6 +177,7 @@ static void write_summary(FILE *out, const struct drift_summary *summary)
 		{ "Drifted Resources:", summary->drifted, true },
 		{ "In Sync Resources:", summary->in_sync, true },
 		{ "Unapplied Resources:", summary->unapplied, false },
+		{ "Failed Resources:", summary->failed, false },
 		{ "Unknown Resources:", summary->unknown, false },
 		{ "Total Resources:", summary->total, true },
 		{ "Ignored Findings:", summary->ignored, false },
@@ -189,17 +201,27 @@ static void write_head(FILE *out, const char *stack, const struct drift_summary 
 	write_summary(out, summary);
 }
 
-static int write_unknown(void *userdata, const struct resource *resource)
+/* Resources that say more than that they differ: why they can't be read, or brought about. */
+static const struct {
+	const char *status, *title, *otherwise;
+} troubles[] = {
+	{ "unknown", "Unknown", "it can't be read" },
+	{ "failed", "Failed", "it could not be brought about" },
+};
+
+static int write_trouble(void *userdata, const struct resource *resource)
 {
 	FILE *out = userdata;
 
-	if (strcmp(resource->status, "unknown") != 0)
-		return 0;
-	fprintf(out, "\n%s\n\nResource: ", rule);
-	text_write_safe(out, resource->name);
-	fprintf(out, " (%s)\nUnknown: ", resource->type);
-	text_write_safe(out, *resource->error ? resource->error : "it can't be read");
-	fputc('\n', out);
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		if (strcmp(resource->status, troubles[i].status) != 0)
+			continue;
+		fprintf(out, "\n%s\n\nResource: ", rule);
+		text_write_safe(out, resource->name);
+		fprintf(out, " (%s)\n%s: ", resource->type, troubles[i].title);
+		text_write_safe(out, *resource->error ? resource->error : troubles[i].otherwise);
+		fputc('\n', out);
+	}
 	return 0;
 }
 
@@ -247,8 +269,8 @@ int drift_show(struct engine *engine, int64_t stack_id, FILE *out)
 	write_head(out, stack.name, &summary);
 	write_blocks(out, list, count);
 	finding_list_free(list, count);
-	if (summary.unknown)
-		r = resource_each(engine, stack_id, NULL, write_unknown, out);
+	if (summary.unknown || summary.failed)
+		r = resource_each(engine, stack_id, NULL, write_trouble, out);
 	return r < 0 ? r
 		     : drift_ignored_each(engine, stack_id, write_ignored, &(struct rules_out){ out, false });
 }
@@ -263,6 +285,46 @@ int drift_show_resource(struct engine *engine, const struct resource *resource, 
 		write_block(out, list, count);
 	finding_list_free(list, count);
 	return r;
+}
+
+struct plan_out {
+	FILE *out;
+	int count;
+};
+
+/* "• /etc/motd: mode from 0666 to 0644". What a resource lacks elsewhere is not mended here. */
+static int write_action(void *userdata, const struct finding *finding)
+{
+	struct plan_out *plan = userdata;
+
+	if (!finding_counts(finding) || !strcmp(finding->kind, "dependency"))
+		return 0;
+	fputs(plan->count++ ? "" : "\nThe following actions will be performed:\n\n", plan->out);
+	fputs("  • ", plan->out);
+	text_write_safe(plan->out, finding->name);
+	fputs(": ", plan->out);
+	text_write_safe(plan->out, finding->property);
+	fputs(*finding->property ? " from " : "from ", plan->out);
+	write_value(plan->out, finding->actual);
+	fputs(" to ", plan->out);
+	write_value(plan->out, finding->expected);
+	fputc('\n', plan->out);
+	return 0;
+}
+
+int drift_show_plan(struct engine *engine, int64_t stack_id, int64_t resource_id, FILE *out)
+{
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	struct plan_out plan = { .out = out };
+	struct stack stack;
+	int r = stack_get(engine, stack_id, &stack);
+
+	if (r == 0 && resource_id)
+		r = resource_get(engine, resource_id, &resource);
+	if (r < 0)
+		return r;
+	fprintf(out, "Drift Fix Plan for: %s\n", stack.name);
+	return finding_each(engine, stack_id, resource.type, resource.name, write_action, &plan);
 }
 
 /* A line: when it was over, how, what, and how long it had been. */
@@ -303,16 +365,16 @@ static int add_finding(void *userdata, const struct finding *finding)
 	return value ? json_array_append_new(userdata, value) : -ENOMEM;
 }
 
-static int add_unknown(void *userdata, const struct resource *resource)
+/* The lists of the object are called like the status. */
+static int add_trouble(void *userdata, const struct resource *resource)
 {
-	json_t *list = userdata;
+	json_t *lists = userdata, *list = json_object_get(lists, resource->status);
 
-	if (!strcmp(resource->status, "unknown"))
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:o, s:s}", "type", resource->type, "name", resource->name,
-				"path", json_sprintf("%s/%s", resource->type, resource->entry), "error",
-				resource->error));
-	return 0;
+	if (!list)
+		return 0;
+	return json_array_append_new(list,
+		json_pack("{s:s, s:s, s:o, s:s}", "type", resource->type, "name", resource->name, "path",
+			json_sprintf("%s/%s", resource->type, resource->entry), "error", resource->error));
 }
 
 static int add_ignored(void *userdata, const struct drift_ignored *ignored)
@@ -331,35 +393,40 @@ static int add_ignored(void *userdata, const struct drift_ignored *ignored)
 
 json_t *drift_summary_json(const struct drift_summary *summary)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)summary->total,
-		"in_sync", (json_int_t)summary->in_sync, "drifted", (json_int_t)summary->drifted, "unapplied",
-		(json_int_t)summary->unapplied, "unknown", (json_int_t)summary->unknown, "findings",
-		(json_int_t)summary->findings, "ignored", (json_int_t)summary->ignored);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "failed", (json_int_t)summary->failed,
+		"total", (json_int_t)summary->total, "in_sync", (json_int_t)summary->in_sync, "drifted",
+		(json_int_t)summary->drifted, "unapplied", (json_int_t)summary->unapplied, "unknown",
+		(json_int_t)summary->unknown, "findings", (json_int_t)summary->findings, "ignored",
+		(json_int_t)summary->ignored);
 }
 
 int drift_json(struct engine *engine, int64_t stack_id, json_t **ret_value)
 {
-	json_auto_t *findings = json_array(), *unknown = json_array(), *ignored = json_array();
+	json_auto_t *value = json_pack("{s:[], s:[]}", "unknown", "failed");
+	json_t *findings = json_array(), *ignored = json_array();
 	struct drift_summary summary;
 	struct stack stack;
 	char text[32];
 	int r = stack_get(engine, stack_id, &stack);
 
+	json_object_set_new(value, "findings", findings);
+	json_object_set_new(value, "ignored", ignored);
 	if (r == 0)
 		r = drift_summarise(engine, stack_id, &summary);
 	if (r == 0)
 		r = finding_each(engine, stack_id, NULL, NULL, add_finding, findings);
-	if (r == 0 && summary.unknown)
-		r = resource_each(engine, stack_id, NULL, add_unknown, unknown);
+	if (r == 0 && (summary.unknown || summary.failed))
+		r = resource_each(engine, stack_id, NULL, add_trouble, value);
 	if (r == 0)
 		r = drift_ignored_each(engine, stack_id, add_ignored, ignored);
 	if (r < 0)
 		return r;
-	*ret_value = json_pack("{s:s, s:o, s:o, s:O, s:O, s:O}", "stack", stack.name, "checked",
-		summary.checked_ms ? json_string(time_format(summary.checked_ms, text)) : json_null(),
-		"summary", drift_summary_json(&summary), "findings", findings, "unknown", unknown, "ignored",
-		ignored);
-	return *ret_value ? 0 : -ENOMEM;
+	json_object_set_new(value, "stack", json_string(stack.name));
+	json_object_set_new(value, "checked",
+		summary.checked_ms ? json_string(time_format(summary.checked_ms, text)) : json_null());
+	json_object_set_new(value, "summary", drift_summary_json(&summary));
+	*ret_value = json_incref(value);
+	return 0;
 }
 
 int drift_history_json(struct engine *engine, int64_t stack_id, json_t **ret_list)

@@ -170,6 +170,8 @@ static int count_statuses(struct engine *engine, int64_t stack_id, struct drift_
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 			if (!strcmp(rows[i].status, query_text(query, 0)))
 				*rows[i].count += query_int(query, 1);
+		if (!strcmp("failed", query_text(query, 0)))
+			summary->failed = query_int(query, 1);
 	}
 	return r;
 }
@@ -194,6 +196,17 @@ static int count_lapsed(struct engine *engine, int64_t stack_id, struct drift_su
 	return r;
 }
 
+/* Those that have drifted, and that a run has tried to bring about since. */
+static int count_undone(struct engine *engine, int64_t stack_id, struct drift_summary *summary)
+{
+	int64_t count = 0;
+	int r = store_get_int(engine->store, &count, SQL_FINDING_UNDONE, "ii", stack_id, time_now_ms());
+
+	summary->drifted += count;
+	summary->unapplied -= count;
+	return r;
+}
+
 int drift_summarise(struct engine *engine, int64_t stack_id, struct drift_summary *ret_summary)
 {
 	struct drift_summary summary = { 0 };
@@ -203,6 +216,8 @@ int drift_summarise(struct engine *engine, int64_t stack_id, struct drift_summar
 		r = count_statuses(engine, stack_id, &summary);
 	if (r == 0)
 		r = count_lapsed(engine, stack_id, &summary);
+	if (r == 0)
+		r = count_undone(engine, stack_id, &summary);
 	if (r == 0) {
 		CLEANUP(query_endp)
 		struct query *query =

@@ -26,6 +26,7 @@ enum { DRIFT_IGNORE_MAX = 1000 }; /* rules of a stack */
  * (the world changed) or unapplied (the wish did, and nothing was done yet); one that is both is drifted. */
 struct drift_summary {
 	int64_t total, in_sync, drifted, unapplied, unknown;
+	int64_t failed;	    /* of those drifted and unapplied: that a run could not bring about */
 	int64_t findings;   /* open and not ignored */
 	int64_t ignored;    /* findings that are */
 	int64_t checked_ms; /* when resources of it were looked at last, to the minute; 0: never */
@@ -98,6 +99,8 @@ int drift_ignored_each(struct engine *engine, int64_t stack_id,
  * object. */
 int drift_show(struct engine *engine, int64_t stack_id, FILE *out);
 int drift_show_resource(struct engine *engine, const struct resource *resource, FILE *out);
+/* What fixing would do: of one resource, or (0) of all. */
+int drift_show_plan(struct engine *engine, int64_t stack_id, int64_t resource_id, FILE *out);
 int drift_show_history(struct engine *engine, int64_t stack_id, FILE *out);
 /* As in drift.json. New reference; NULL without memory. */
 json_t *drift_summary_json(const struct drift_summary *summary);

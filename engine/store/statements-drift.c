@@ -44,6 +44,15 @@ const char *const statements_of_drift[SQL_COUNT] = {
 		"WHERE stack_id = $1 AND status <> 'resolved' AND status = 'ignored' AND until_ms > 0 "
 		"AND until_ms <= $2 GROUP BY type, name",
 
+	/* Resources that a run could not bring about, or began to, and that have drifted before. */
+	[SQL_FINDING_UNDONE] =
+		"SELECT COUNT(*) FROM (SELECT DISTINCT f.type, f.name FROM findings f "
+		"JOIN resource_types t ON t.name = f.type JOIN resources r ON r.stack_id = f.stack_id "
+		"AND r.type_id = t.id AND r.name = f.name WHERE f.stack_id = $1 AND f.status <> 'resolved' "
+		"AND f.cause = 'changed' AND (f.status <> 'ignored' OR (f.until_ms > 0 AND f.until_ms <= "
+		"$2)) "
+		"AND r.status IN ('pending', 'failed')) AS undone",
+
 	[SQL_DRIFT_IGNORE_SET] =
 		"INSERT INTO drift_ignores (stack_id, type, name, property, reason, until_ms, uid, "
 		"created_ms) "

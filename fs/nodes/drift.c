@@ -82,13 +82,13 @@ static int run_detect(struct command *command)
 }
 
 /* Which run it is can be read behind the command. */
-static int submit_fix(struct command *command, bool dry)
+static int run_fix(struct command *command)
 {
 	struct view *view = command->view;
 	int64_t run_id = 0;
 	char text[64];
-	int r = drift_fix(
-		view->tree->runners, view->caller, view->id, name_or_all(command), dry, view->fault, &run_id);
+	int r = drift_fix(view->tree->runners, view->caller, view->id, name_or_all(command), false,
+		view->fault, &run_id);
 
 	if (r < 0)
 		return r;
@@ -98,14 +98,30 @@ static int submit_fix(struct command *command, bool dry)
 	return view->answer ? buffer_append_text(view->answer, text) : 0;
 }
 
-static int run_fix(struct command *command)
-{
-	return submit_fix(command, false);
-}
-
+/* What a fix would do can be read behind the command. */
 static int run_plan(struct command *command)
 {
-	return submit_fix(command, true);
+	struct view *view = command->view;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	FILE *out;
+	int64_t id = 0;
+	int r = 0, r2;
+
+	if (*command->name)
+		r = drift_find_resource(view->engine, view->id, command->name, view->fault, &id);
+	if (r == 0)
+		r = drift_fix(view->tree->runners, view->caller, view->id, name_or_all(command), true,
+			view->fault, &(int64_t){ 0 });
+	if (r < 0 || !view->answer)
+		return r;
+	out = buffer_stream_open(&text);
+	if (!out)
+		return -ENOMEM;
+	r = drift_show_plan(view->engine, view->id, id, out);
+	r2 = buffer_stream_close(out, &text);
+	if (r == 0)
+		r = r2;
+	return r < 0 ? r : buffer_append(view->answer, text.data, text.size);
 }
 
 static int target_of(struct command *command, struct drift_target *ret_target)

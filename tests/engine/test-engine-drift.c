@@ -239,6 +239,53 @@ static void test_fixed_by_a_run(void **state)
 		1);
 }
 
+/* A run has tried, and could not: it has drifted as before. */
+static void test_fix_that_failed(void **state)
+{
+	struct fixture *f = *state;
+	struct resource_draft draft = { .type = "file",
+		.name = "/etc/motd",
+		.status = "failed",
+		.error = "no space left",
+		.protect = -1 };
+	json_auto_t *value = NULL;
+	enum resource_result result;
+	int64_t stack, id = with_motd(f, &stack);
+	char *text;
+
+	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(resource_put(f->engine, &f->alice, stack, &draft, &f->fault, &result, &id), 0);
+	assert_finding(f, stack, "mode", "pending");
+	assert_int_equal(sum(f, stack).drifted, 1);
+	assert_int_equal(sum(f, stack).unapplied, 0);
+	assert_int_equal(sum(f, stack).failed, 1);
+	text = SHOWN(drift_show(f->engine, stack, out));
+	assert_contains(text, "\nFailed: no space left\n");
+	free(text);
+	assert_int_equal(drift_json(f->engine, stack, &value), 0);
+	assert_int_equal(json_array_size(json_object_get(value, "failed")), 1);
+	assert_int_equal(json_array_size(json_object_get(value, "unknown")), 0);
+}
+
+static void test_plan(void **state)
+{
+	struct fixture *f = *state;
+	int64_t stack, id = with_motd(f, &stack), other = applied(f, &f->alice, stack, "own", "x", "{}");
+	char *text;
+
+	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	text = SHOWN(drift_show_plan(f->engine, stack, 0, out));
+	assert_string_equal(text, "Drift Fix Plan for: a\n\nThe following actions will be performed:\n\n"
+				  "  • /etc/motd: mode from 0600 to 0644\n");
+	free(text);
+	text = SHOWN(drift_show_plan(f->engine, stack, id, out));
+	assert_contains(text, "• /etc/motd");
+	free(text);
+	text = SHOWN(drift_show_plan(f->engine, stack, other, out));
+	assert_null(strstr(text, "•"));
+	free(text);
+}
+
 /* A report of a moment before somebody changed the resource says nothing about it. */
 static void test_late_report(void **state)
 {
@@ -416,6 +463,7 @@ static void test_ignore(void **state)
 	text = SHOWN(drift_show(f->engine, stack, out));
 	assert_contains(text, "Ignored:\n  file//etc/motd/mode by ");
 	assert_contains(text, ": by hand, for now\n");
+	assert_null(strstr(text, "Attribute: mode"));
 	free(text);
 
 	/* What comes again: nobody is told. */
@@ -601,6 +649,8 @@ int main(void)
 		TEST(test_unapplied),
 		TEST(test_unknown),
 		TEST(test_fixed_by_a_run),
+		TEST(test_fix_that_failed),
+		TEST(test_plan),
 		TEST(test_late_report),
 		TEST(test_resource_that_goes),
 		TEST(test_bounds),
