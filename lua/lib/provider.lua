@@ -9,8 +9,10 @@ local provider = {}
 local libraries = {
 	directory = "provider_directory",
 	file = "provider_file",
+	group = "provider_group",
 	package = "provider_package",
 	symlink = "provider_symlink",
+	user = "provider_user",
 }
 
 local defined = {} -- by the workflow

@@ -44,6 +44,9 @@ function tool.run(words, options)
 		return raw
 	end
 	local said = complaint(raw)
+	if said:sub(1, #words[1] + 1) == words[1] .. ":" then
+		return nil, said, raw
+	end
 	return nil, words[1] .. ": " .. (said ~= "" and said or "exit status " .. raw.exit_code), raw
 end
 

@@ -4,10 +4,11 @@
 --   changes    name → a function that changes the thing in the world; drift must be found after each, and nothing after it was mended
 local contract = {}
 
--- All that there is below the task's folder: names, kinds, modes, owners, targets, times, contents.
+-- All that there is below the task's folder: names, kinds, modes, owners, targets, times, contents. Without what programs keep beside their
+-- lists: "passwd-" is the one before the last change.
 function contract.tree()
-	local listing = exec.run("find . -printf '%p %y %#m %U %G %l %s %T@\\n' | LC_ALL=C sort", { stream = false })
-	local sums = exec.run("find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum", { stream = false })
+	local listing = exec.run("find . ! -name '*-' ! -name .pwd.lock -printf '%p %y %#m %U %G %l %s %T@\\n' | LC_ALL=C sort", { stream = false })
+	local sums = exec.run("find . -type f ! -name '*-' -print0 | LC_ALL=C sort -z | xargs -0r sha256sum", { stream = false })
 	local attributes = exec.run("getfattr -R -h -d -m user. . 2>/dev/null || true", { stream = false })
 	return listing.stdout .. sums.stdout .. attributes.stdout
 end
