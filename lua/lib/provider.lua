@@ -180,12 +180,27 @@ function provider.find(type_name)
 	return nil, "there is no provider for resources of the type '" .. tostring(type_name) .. "'"
 end
 
+-- What is kept is JSON.
+local function is_text(value)
+	if type(value) == "table" then
+		for key, item in pairs(value) do
+			if not is_text(key) or not is_text(item) then
+				return false
+			end
+		end
+	end
+	return type(value) ~= "string" or utf8.len(value) ~= nil
+end
+
 local function normalise(p, where, desired, name, value)
 	local row = p.properties[name]
 	local kept, what = property.kinds[row.kind].normalise(value, row, where)
 	if kept == nil then
 		local said = type(value) == "string" and "'" .. value:sub(1, 80) .. "'" or type(value) == "table" and "a table" or tostring(value)
 		core.fail(where .. ": '" .. name .. "' must be " .. what .. ", not " .. said)
+	end
+	if not row.input and not is_text(kept) then
+		core.fail(where .. ": '" .. name .. "' must be UTF-8, as what is kept with the stack is")
 	end
 	desired[name] = kept
 end

@@ -12,7 +12,10 @@ recorded.attributes = { "mode", "owner", "group", "attributes" }
 recorded.all = { "content", "source", "target", "recurse", "entries", "purge", "force", "mode", "owner", "group", "attributes" }
 
 local function delete(type_name, path)
-	local _, text = core.call("resource.delete", { type = type_name, name = path })
+	local there, text = core.call("resource.exists", { type = type_name, name = path })
+	if there then
+		there, text = core.call("resource.delete", { type = type_name, name = path })
+	end
 	return text == nil, text and type_name .. "/" .. path .. " can't be unregistered: " .. text
 end
 
@@ -31,7 +34,8 @@ end
 
 -- as(type, properties, keep, what the function gives): that again, or the failure to register.
 function recorded.as(type_name, properties, keep, ok, message, res)
-	if not ok or core.run().stack == nil then
+	local nameable = utf8.len(properties.path) and utf8.len(properties.target or "")
+	if not ok or not nameable or core.run().stack == nil then
 		return ok, message, res
 	end
 	local done, text = true, nil

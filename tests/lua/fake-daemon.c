@@ -228,6 +228,10 @@ static json_t *resource_call(const char *fn, json_t *call)
 		    json_string_value(json_object_get(call, "name"))) < 0)
 		die("memory");
 	resource = json_object_get(resources, key);
+	if (!strcmp(fn, "resource.exists")) {
+		free(key);
+		return json_boolean(resource);
+	}
 	if (!strcmp(fn, "resource.delete")) {
 		bool there = json_object_del(resources, key) == 0;
 
