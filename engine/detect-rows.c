@@ -120,16 +120,38 @@ static const char *id_text(int64_t id, char ret_text[24])
 	return ret_text;
 }
 
+/* What somebody else asks for is not read with the owner's rights. */
+static int refuse_row(struct detection *detection, const struct resource *resource)
+{
+	json_auto_t *rows = NULL;
+	char who[64] = "somebody", text[512];
+
+	if (resource->uid >= 0)
+		caller_user_name((uid_t)resource->uid, who, sizeof(who));
+	snprintf(text, sizeof(text),
+		"it was %s who asked for it, not the stack's owner: it is not read with the owner's rights "
+		"before "
+		"a workflow of the owner or of root asks for the same",
+		who);
+	rows = json_pack("[{s:I, s:s, s:s, s:s, s:s, s:[]}]", "id", (json_int_t)resource->id, "type",
+		resource->type, "name", resource->name, "state", "unknown", "error", text, "findings");
+	return rows ? drift_take(detection->of->engine, &detection->caller, detection->stack_id, rows)
+		    : -ENOMEM;
+}
+
 /* One that is gone is passed over. 0 or -errno. */
 static int add_row(struct detection *detection, int64_t id, json_t *rows, size_t *ret_size)
 {
 	CLEANUP(resource_done) struct resource resource = { 0 };
+	const struct stack stack = { .uid = detection->uid };
 	char text[24];
 	int r = resource_get(detection->of->engine, id, &resource);
 	json_t *row;
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	if (!resource_is_trusted(&resource, &stack))
+		return refuse_row(detection, &resource);
 	row = row_json(&resource);
 	if (!row)
 		return -EBADMSG;

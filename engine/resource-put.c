@@ -136,7 +136,8 @@ static int put_load(struct put *put, const struct resource_draft *draft)
 			.checksum = "",
 			.status = "pending",
 			.action = "create",
-			.error = "" };
+			.error = "",
+			.uid = -1 };
 		r = put->needs_old ? 0 : -ENOMEM;
 	} else {
 		r = resource_get(put->engine, id, &put->old);
@@ -199,6 +200,17 @@ static void put_status(struct put *put, const struct resource_draft *draft)
 		put->now.applied_ms = draft->applied_ms;
 }
 
+/* Who asks for something else answers for it; so does the owner or root who asks for the same. */
+static void put_uid(struct put *put, const struct resource_draft *draft)
+{
+	struct resource asked = { .uid = put->caller ? (int64_t)put->caller->uid : -1 };
+	bool renewed = !put->known || strcmp(put->now.checksum, put->old.checksum) != 0;
+
+	if (renewed || (draft->properties && !resource_is_trusted(&put->old, &put->stack) &&
+			       resource_is_trusted(&asked, &put->stack)))
+		put->now.uid = asked.uid;
+}
+
 static int put_draft(struct put *put, const struct resource_draft *draft)
 {
 	int r;
@@ -211,6 +223,7 @@ static int put_draft(struct put *put, const struct resource_draft *draft)
 	if (r < 0)
 		return r;
 	put_checksum(put);
+	put_uid(put, draft);
 	put_status(put, draft);
 	if (!draft->dependencies) {
 		put->needs = json_incref(put->needs_old);
@@ -258,6 +271,7 @@ static bool put_compare(struct put *put)
 		{ "error", strcmp(old->error, now->error) != 0, false },
 		{ "applied", strcmp(old->applied, now->applied) != 0, false },
 		{ "actual", strcmp(old->actual, now->actual) != 0, false },
+		{ "uid", old->uid != now->uid, false },
 	};
 	bool desired = !put->known || strcmp(old->desired, now->desired) != 0;
 
@@ -310,10 +324,10 @@ static int row_add(struct put *put, int64_t time_ms)
 	if (r < 0)
 		return r;
 	now->entry = put->entry;
-	return store_insert(put->engine->store, &now->id, SQL_RESOURCE_ADD, "iisssssssssiiii", now->stack_id,
+	return store_insert(put->engine->store, &now->id, SQL_RESOURCE_ADD, "iisssssssssiiiii", now->stack_id,
 		(int64_t)now->type_id, now->name, now->entry, now->module, now->desired, now->applied,
 		now->actual, now->checksum, now->status, now->error, (int64_t)now->protect, time_ms,
-		now->applied_ms, now->run_id);
+		now->applied_ms, now->run_id, now->uid);
 }
 
 static int row_set(struct put *put, bool desired, int64_t time_ms)
@@ -321,9 +335,9 @@ static int row_set(struct put *put, bool desired, int64_t time_ms)
 	struct resource *now = &put->now;
 	const char *action = desired ? "update" : now->action;
 
-	return store_run(put->engine->store, SQL_RESOURCE_SET, "issssssssiiii", now->id, now->module,
+	return store_run(put->engine->store, SQL_RESOURCE_SET, "issssssssiiiii", now->id, now->module,
 		now->desired, now->applied, now->actual, now->checksum, now->status, action, now->error,
-		(int64_t)now->protect, time_ms, now->applied_ms, now->run_id);
+		(int64_t)now->protect, time_ms, now->applied_ms, now->run_id, now->uid);
 }
 
 static int by_text(const void *a, const void *b)

@@ -70,6 +70,7 @@ static void resource_load(struct query *query, struct resource *ret_resource)
 		.updated_ms = query_int(query, 16),
 		.applied_ms = query_int(query, 17),
 		.run_id = query_int(query, 18),
+		.uid = query_int(query, 19),
 	};
 	for (size_t i = 0; (text = resource_text(ret_resource, i)); i++)
 		*text = query_text(query, 4 + (int)i);
@@ -98,6 +99,11 @@ static int resource_keep(struct resource *resource)
 		p += strlen(p) + 1;
 	}
 	return 0;
+}
+
+bool resource_is_trusted(const struct resource *resource, const struct stack *stack)
+{
+	return resource->uid == 0 || resource->uid == (int64_t)stack->uid;
 }
 
 int resource_get(struct engine *engine, int64_t id, struct resource *ret_resource)

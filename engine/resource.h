@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "engine/caller.h"
 #include "engine/engine.h"
+#include "engine/stack.h"
 
 enum {
 	RESOURCE_NAME_MAX = 1024,	/* bytes of a name, which is any text */
@@ -43,6 +44,7 @@ struct resource {
 	const char *status, *action, *error;
 	int64_t created_ms, updated_ms, applied_ms;
 	int64_t run_id;	      /* that changed it last, 0: none */
+	int64_t uid;	      /* who asked for what is desired: see resource_is_trusted(); -1: not known */
 	struct buffer memory; /* the texts; empty where they are borrowed */
 };
 
@@ -86,6 +88,10 @@ int resource_find(
 	struct engine *engine, int64_t stack_id, const char *type, const char *name, int64_t *ret_id);
 int resource_find_entry(
 	struct engine *engine, int64_t stack_id, unsigned type_id, const char *entry, int64_t *ret_id);
+
+/* Whether the stack's owner or root asked for what is desired of it, or for the same: then it may be read
+ * with the owner's rights. Everybody who may change the stack may put resources into it. */
+bool resource_is_trusted(const struct resource *resource, const struct stack *stack);
 
 /* By type and name; the texts are borrowed. Until `each` returns non-zero, which is returned. type NULL: all.
  */

@@ -2,6 +2,7 @@
 -- From version 3 to 4: drift. The columns and tables are explained in schema.sql.
 -- New columns stand at the end of their tables there, too, with the same DEFAULT: that is where ALTER TABLE puts them.
 ALTER TABLE stacks ADD COLUMN drift_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE resources ADD COLUMN uid BIGINT NOT NULL DEFAULT -1;
 CREATE TABLE findings (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,

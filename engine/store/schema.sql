@@ -478,6 +478,7 @@ CREATE TABLE resources (
 	updated_ms BIGINT NOT NULL,     -- the last change of this row
 	applied_ms BIGINT NOT NULL,     -- when `applied` was brought about
 	run_id BIGINT NOT NULL,         -- the run that changed this row last, 0: none
+	uid BIGINT NOT NULL DEFAULT -1, -- who asked for what is desired, -1: not known
 	UNIQUE (stack_id, type_id, name),
 	UNIQUE (stack_id, type_id, entry)
 );

@@ -264,3 +264,68 @@ two_files()
 	[ ! -e one ]
 	file_has "$M/runs/3/error" 'Permission denied'
 }
+
+@test "what somebody else has put into the stack is not read with its owner's rights, until the owner asks for the same" {
+	need_root
+	chmod 1777 "$M/stacks"
+	printf 'the secret' >hidden
+	chmod 600 hidden
+	mkdir -m 777 "$M/stacks/prod"
+	echo "
+		resource.define('spy', { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end,
+			read = function() return { found = fs.read('$T/hidden') } end })
+		task('a'):command(function()
+			assert(stack.register_resource({ type = 'file', name = '$T/hidden', properties = { path = '$T/hidden', content = 'x' } }))
+			assert(stack.register_resource({ type = 'spy', name = 'spy', properties = { name = 'spy' } }))
+		end)" >spy.sloth
+	as $nobody cp spy.sloth "$M/stacks/prod/runs/"
+	finished "$M/stacks/prod/runs/spy"
+	[ "$(cat "$M/stacks/prod/runs/spy/status")" = success ]
+	as $nobody bash -c "echo detect >'$M/stacks/prod/drift'"
+	[ "$(number unknown)" = 2 ]
+	run cat "$M/stacks/prod/drift.json"
+	[[ $output == *"it was nobody (uid 65534) who asked for it, not the stack's owner"* ]]
+	[[ $output != *sha256* && $output != *'the secret'* ]]
+	# The owner asks for the file, too, and for nothing else.
+	deploy mine "task('a'):command(function()
+		assert(stack.register_resource({ type = 'file', name = '$T/hidden', properties = { path = '$T/hidden', content = 'x' } }))
+	end)"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number unknown)" = 1 ]
+	[[ $(cat "$M/stacks/prod/drift.json") == *sha256* ]]
+	# What somebody else changes of it is his again.
+	as $nobody bash -c "cp spy.sloth '$M/stacks/prod/runs/same.sloth'"
+	finished "$M/stacks/prod/runs/same"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number unknown)" = 1 ]
+	sed "s/content = 'x'/content = 'y'/" spy.sloth >other.sloth
+	as $nobody cp other.sloth "$M/stacks/prod/runs/"
+	finished "$M/stacks/prod/runs/other"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number unknown)" = 2 ]
+}
+
+@test "a process that looks is its owner's, with his groups, and whoever gives up waiting leaves it alone" {
+	need_root
+	chmod 1777 "$M/stacks"
+	mkdir -m 777 seen
+	as $other mkdir -m 755 "$M/stacks/mine"
+	echo "
+		resource.define('me', { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end,
+			read = function() exec.run('id >$T/seen/id; cat $T/seen/gate') return {} end })
+		task('a'):command(function()
+			assert(stack.register_resource({ type = 'me', name = 'me', properties = { name = 'me' } }))
+		end)" >me.sloth
+	mkfifo -m 666 seen/gate
+	as $other cp me.sloth "$M/stacks/mine/runs/"
+	finished "$M/stacks/mine/runs/me"
+	bash -c "exec /bin/echo detect >'$M/stacks/mine/drift'" 3>&- &
+	job=$!
+	eventually test -s seen/id
+	[ "$(cat seen/id)" = "$(setpriv --reuid $other --regid $other --init-groups id)" ]
+	kill -TERM $job
+	wait $job || :
+	exec 9>seen/gate
+	exec 9>&-
+	eventually file_has "$M/stacks/mine/drift.json" '"in_sync": 1'
+}
