@@ -99,18 +99,26 @@ static void candidate(const struct line *line, const char *text, size_t size, co
 	putchar('\n');
 }
 
-/* No daemon, no rights, no such folder: nothing. */
-static json_t *list_folder(const struct line *line, const char *folder)
+/* To a daemon that is there. */
+static bool connect_there(const struct line *line)
 {
 	struct command *command = line->command;
 	struct fault fault = { 0 };
+
+	return command->client.fd >= 0 ||
+	       (place_find(&command->place, false, &fault) == 0 &&
+		       client_open(&command->client, &command->place, false, &fault) == 0);
+}
+
+/* No daemon, no rights, no such folder: nothing. */
+static json_t *list_folder(const struct line *line, const char *folder)
+{
+	struct fault fault = { 0 };
 	json_t *entries = NULL;
 
-	if (command->client.fd < 0 &&
-		(place_find(&command->place, false, &fault) < 0 ||
-			client_open(&command->client, &command->place, false, &fault) < 0))
+	if (!connect_there(line) || client_list(&line->command->client, folder, false, &fault, &entries) < 0)
 		return NULL;
-	return client_list(&command->client, folder, false, &fault, &entries) < 0 ? NULL : entries;
+	return entries;
 }
 
 static bool is_version(const json_t *entry, const char *name)
@@ -153,6 +161,33 @@ static void names_of(const struct line *line, const struct source *source)
 		folder = NULL;
 	else
 		names_in(line, folder, source->end, source->versions);
+}
+
+/* What a stack looks after and has drifted, by the names that the commands about it take. */
+static void drifted_names(const struct line *line)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	CLEANUP(cleanup_free) char *path = NULL;
+	json_auto_t *report = NULL;
+	struct fault fault = { 0 };
+	const json_t *finding;
+	const char *before = "";
+	size_t i;
+
+	if (!line->operand_count || name_check(line->operands[0]) < 0 || !connect_there(line) ||
+		asprintf(&path, "/stacks/%s/drift.json", line->operands[0]) < 0 ||
+		client_read(&line->command->client, path, &fault, &text) < 0)
+		return;
+	report = json_loadb(buffer_text(&text), text.size, 0, NULL);
+	json_array_foreach (json_object_get(report, "findings"), i, finding) {
+		const char *name = json_string_value(json_object_get(finding, "name"));
+
+		if (i >= SHOWN_MAX)
+			break;
+		if (name && strcmp(name, before) != 0 && !strpbrk(name, "\n\t"))
+			candidate(line, name, strlen(name), NULL);
+		before = name ? name : before;
+	}
 }
 
 /* Paths of the tree, a part at a time. */
@@ -204,6 +239,8 @@ static void values(const struct line *line, const char *name, size_t size)
 		}
 	if (size == 4 && !strncmp(name, "PATH", size))
 		tree_paths(line);
+	if (size == 8 && !strncmp(name, "RESOURCE", size) && begins(line->title, "stack drift"))
+		drifted_names(line);
 }
 
 static void option_values(const struct line *line, const struct option *option)

@@ -467,32 +467,58 @@ static void say_how_it_ended(struct follow *follow, const json_t *summary)
 			*error ? ": " : "", error);
 }
 
-int follow_run(struct command *command, int64_t run)
+static int lost(struct follow *follow, int code)
+{
+	struct fault fault = follow->command->fault;
+
+	progress_say(&follow->progress, "");
+	return fault_set(&follow->command->fault, -code,
+		"lost sight of run %lld: %s; it goes on by itself, see "
+		"\"sloth cat /runs/%lld/status\"",
+		(long long)follow->run, fault.text, (long long)follow->run);
+}
+
+static int follow_in_form(
+	struct command *command, int64_t run, const enum progress_form *form, json_t **ret_summary)
 {
 	CLEANUP(follow_done)
 	struct follow follow = {
 		.command = command, .run = run, .events.file = "events.json", .log.file = "log.json"
 	};
-	json_auto_t *summary = NULL;
 	int r;
 
 	progress_init(&follow.progress, command);
+	if (form)
+		follow.progress.form = *form;
 	if (follow.progress.form == PROGRESS_LIVE)
 		catch_terminal_signals();
-	r = follow_to_end(&follow, &summary);
-	if (r < 0) {
-		struct fault fault = command->fault;
+	r = follow_to_end(&follow, ret_summary);
+	if (r < 0)
+		return lost(&follow, r);
+	if (!form)
+		say_how_it_ended(&follow, *ret_summary);
+	return command_flag(command, "junit")
+		       ? junit_file_write(command, run, command_option(command, "junit"))
+		       : 0;
+}
 
-		progress_say(&follow.progress, "");
-		return fault_set(&command->fault, -r,
-			"lost sight of run %lld: %s; it goes on by itself, see "
-			"\"sloth cat /runs/%lld/status\"",
-			(long long)run, fault.text, (long long)run);
-	}
-	say_how_it_ended(&follow, summary);
-	if (command_flag(command, "junit"))
-		r = junit_file_write(command, run, command_option(command, "junit"));
+int follow_run(struct command *command, int64_t run)
+{
+	json_auto_t *summary = NULL;
+	int r = follow_in_form(command, run, NULL, &summary);
+
 	return r < 0 ? r : follow_exit_status(print_text(summary, "status"));
+}
+
+int follow_silently(struct command *command, int64_t run, json_t **ret_summary)
+{
+	static const enum progress_form form = PROGRESS_QUIET;
+	json_auto_t *summary = NULL;
+	int r = follow_in_form(command, run, &form, &summary);
+
+	if (r == 0)
+		*ret_summary = json_incref(summary);
+	return r;
 }
 
 int detach_check(struct command *command)

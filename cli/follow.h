@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Follows a run until it ends: its log and its tasks, live. */
+#include <jansson.h>
 #include <stdint.h>
 
 #include "cli/command.h"
@@ -20,6 +21,9 @@ void follow_catch_signals(void);
 
 /* The exit status that the run's end stands for, or -errno. */
 int follow_run(struct command *command, int64_t run);
+/* The same without a word, for who tells himself what came of it: 0, and the run's summary.json, a new
+ * reference. */
+int follow_silently(struct command *command, int64_t run, json_t **ret_summary);
 
 /* For those with the option --detach: what does not go with it is refused; the new run is followed, or its
  * number printed. */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/alias.h"
 #include "cli/confirm.h"
+#include "cli/drift.h"
 #include "cli/groups.h"
 #include "cli/print.h"
 #include "cli/snapshot.h"
@@ -351,6 +352,8 @@ const struct verb stack_verbs[] = {
 	{ "delete", .alias = "destroy", .operands = "NAME", .help = "Destroy a stack",
 		.options = delete_options, .run = delete_run },
 	{ "deps", .help = "Dependencies of stacks: show, change, draw, check, order", .verbs = deps_verbs },
+	{ "drift", .help = "Where the world differs from what a stack asks for: detect, show, fix, ignore",
+		.verbs = drift_verbs },
 	{ "snapshot", .alias = "snapshots", .help = "Keep, list, compare and restore versions of a stack",
 		.verbs = snapshot_verbs },
 	{ "destroyed", .help = "Stacks that were destroyed: list, restore, purge", .verbs = destroyed_verbs },

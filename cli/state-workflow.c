@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/confirm.h"
+#include "cli/drift.h"
 #include "cli/executions.h"
 #include "cli/groups.h"
 #include "cli/print.h"
@@ -337,6 +338,8 @@ const struct verb state_workflow_verbs[] = {
 		.run = versions_run },
 	{ "rollback", .operands = "WORKFLOW VERSION", .help = "Make its stack what it was in a version",
 		.options = ask_options, .run = rollback_run },
+	{ "drift", .operands = "WORKFLOW", .run = drift_of_execution_run, .options = drift_look_options,
+		.help = "The same as stack drift detect, for its stack" },
 	{ "resources", .operands = "WORKFLOW", .help = "List what it did to resources",
 		.options = touched_options, .run = touched_run },
 	{ "outputs", .operands = "WORKFLOW", .help = "Print what it set", .run = outputs_run },

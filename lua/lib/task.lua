@@ -204,9 +204,6 @@ local function outcome_of(results)
 	if type(ok) == "table" then
 		-- A table with success, failed or changed, or the result of a module.
 		local t = ok
-		if rawequal(outputs, t) then
-			outputs = nil -- the three results of a function that changes something
-		end
 		ok, outputs = t.success, outputs or t.outputs
 		if ok == nil and t.failed ~= nil then
 			ok = not t.failed

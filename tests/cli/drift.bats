@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# stack drift: whole sessions of people whose files are changed behind their backs.
+
+bats_require_minimum_version 1.5.0
+load common
+
+R=$BATS_TEST_TMPDIR/host
+
+# The example, on the stack host; its files are below $R.
+host()
+{
+	sloth run "$SLOTH_SOURCE/examples/host.sloth" --stack host --set "root=$R" "$@"
+}
+
+# Three things that somebody does by hand.
+meddle()
+{
+	chmod 600 "$R/etc/app.conf"
+	rm "$R/etc/enabled/app.conf"
+	echo hacked >"$R/www/index.html"
+}
+
+@test "without drift: exit status 0, and nothing to fix" {
+	host
+	run -0 sloth stack drift detect host
+	[[ $output == '✓ Drift detection completed'*'Drifted Resources:    0'*'In Sync Resources:    6'*'Total Resources:      6' ]] ||
+		{ echo "$output"; false; }
+	run -0 sloth stack drift show host
+	run -0 sloth stack drift fix host
+	[ "$output" = '✓ No drift: nothing is to be fixed' ]
+	run -0 sloth stack drift fix host --json
+	[[ $output == *'"run": null'*'"fixed": []'* ]]
+	run -0 sloth stack drift history host
+	[ "$output" = '' ]
+}
+
+@test "a session: detect, show, the plan, fix, history" {
+	host
+	meddle
+	run -2 sloth stack drift detect host
+	[[ $output == *'Drifted Resources:    3'*'In Sync Resources:    3'*'Total Resources:      6'*'Drifted Resources:'* ]] ||
+		{ echo "$output"; false; }
+	[[ $output == *"  • $R/etc/app.conf: mode (expected: 0644, actual: 0600)"* ]]
+	[[ $output == *"  • $R/etc/enabled/app.conf (expected: present, actual: absent)"* ]]
+	[[ $output == *"  • $R/www/index.html: content (expected: "*' bytes, sha256 '* ]]
+	[[ $output != *hacked* ]]
+	[[ $output == *"Run 'sloth stack drift fix host' to auto-correct drift"* ]]
+	run -2 sloth stack drift show host
+	[[ $output == 'Drift Report for: host'*"Resource: $R/etc/app.conf"*'Type: Configuration Drift'*'Severity: MEDIUM'* ]]
+	[[ $output == *'Attribute: mode'*'Expected:  0644'*'Actual:    0600'*'Impact: '*'Suggested Fix:'*"chmod 0644 $R/etc/app.conf"* ]]
+	[[ $output != *━* ]] # a pipe
+	run -2 sloth stack drift fix host --dry-run
+	[[ $output == 'Drift Fix Plan for: host'*"  • $R/etc/app.conf: Change mode from 0600 to 0644"*'Run without --dry-run to apply fixes' ]] ||
+		{ echo "$output"; false; }
+	[ "$(stat -c %a "$R/etc/app.conf")" = 600 ]
+	# Nobody can be asked.
+	run -11 sloth stack drift fix host
+	[ "$(stat -c %a "$R/etc/app.conf")" = 600 ]
+	run -0 sloth stack drift fix host --auto-approve
+	[[ $output == 'Fixing drift for stack: host'*"✓ $R/etc/app.conf: Changed mode to 0644"*'Fixed:    3 resources'*'Failed:   0 resources'* ]] ||
+		{ echo "$output"; false; }
+	[[ $output == *'Skipped:  0 resources'*'✓ All drift corrected' ]]
+	[ "$(stat -c %a "$R/etc/app.conf")" = 644 ]
+	[ "$(readlink "$R/etc/enabled/app.conf")" = "$R/etc/app.conf" ]
+	[ "$(cat "$R/www/index.html")" = '<h1>A small host</h1>' ]
+	run -0 sloth stack drift detect host
+	run -0 sloth stack drift history host
+	[[ ${lines[0]} == TYPE*NAME*PROPERTY*SEVERITY*HOW*RUN && ${#lines[@]} -eq 4 && $output == *fixed* ]]
+	run -0 sloth stack drift history host --limit 1
+	[ "${#lines[@]}" -eq 2 ]
+	run -0 sloth stack drift history host -r "$R/www/index.html" --json
+	[[ $output == *'"property": "content"'*'"resolution": "fixed"'* ]]
+}
+
+@test "one resource at a time, by its name and by its type" {
+	host
+	meddle
+	run -2 sloth stack drift detect host "$R/etc/app.conf"
+	[[ $output == *"$R/etc/app.conf: mode"* && $output != *index.html* ]]
+	run -0 sloth stack drift detect host --resource "$R/www"
+	sloth stack drift detect host >/dev/null || true
+	run -2 sloth stack drift show host "file/$R/www/index.html"
+	[[ $output == "Resource: $R/www/index.html (file)"* && $output != *app.conf* ]]
+	run -0 sloth stack drift fix host --resource "file/$R/www/index.html" --yes
+	[[ $output == *'Fixed:    1 resource'* ]]
+	[ "$(cat "$R/www/index.html")" = '<h1>A small host</h1>' ]
+	[ "$(stat -c %a "$R/etc/app.conf")" = 600 ]
+	run -4 sloth stack drift detect host /no/such
+	[[ $output == *'stack host has no resource "/no/such"'* ]]
+	run -4 sloth stack drift show host /no/such
+	run -4 sloth stack drift fix host /no/such --yes
+	run -10 sloth stack drift show host a --resource b
+	[[ $output == *'which of them?'* ]]
+	run -4 sloth stack drift detect none
+	run -10 sloth stack drift detect ../x
+}
+
+@test "JSON for programs" {
+	host
+	meddle
+	run -2 sloth stack drift detect host -o json
+	[[ $output == '{'*'"findings": ['*'"property": "mode"'*'"stack": "host"'*'"drifted": 3'*'}' ]] || { echo "$output"; false; }
+	run -2 sloth stack drift show host "$R/etc/app.conf" --json
+	[[ $output == *'"expected": "0644"'* && $output != *index.html* ]]
+	run -2 sloth stack drift fix host --dry-run --json
+	[[ $output == *'"dry_run": true'*'"plan": ['* ]]
+	run -0 --separate-stderr sloth stack drift fix host --auto-approve --json
+	[[ $output == '{'*'"run": '*'"status": "success"'*'"fixed": ['*'"failed": []'*'"skipped": []'*'}' ]]
+}
+
+@test "ignore, unignore, acknowledge" {
+	host
+	meddle
+	run -10 sloth stack drift ignore host
+	[[ $output == *'which resource?'* ]]
+	run -0 sloth stack drift ignore host "$R/etc/app.conf" --property mode --until 2w --reason "it's \"tried\" out"
+	[ "$output" = "✓ $R/etc/app.conf/mode is ignored" ]
+	run -2 sloth stack drift detect host
+	[[ $output == *'Drifted Resources:    2'*'Ignored Findings:     1'* && $output != *'app.conf: mode'* ]]
+	run -2 sloth stack drift show host
+	[[ $output == *Ignored:*"$R/etc/app.conf/mode until "*" by "*"it's \"tried\" out"* ]]
+	run -0 sloth stack drift fix host --yes
+	[[ $output == *'Fixed:    2 resources'* ]]
+	[ "$(stat -c %a "$R/etc/app.conf")" = 600 ]
+	run -0 sloth stack drift detect host
+	run -0 sloth stack drift unignore host "$R/etc/app.conf" -p mode
+	run -4 sloth stack drift unignore host "$R/etc/app.conf" -p mode
+	run -2 sloth stack drift detect host
+	run -0 sloth stack drift ack host "$R/etc/app.conf" --reason 'on Monday'
+	run -2 sloth stack drift show host
+	[[ $output == *'acknowledged'*'on Monday'* ]]
+	run -10 sloth stack drift ignore host "$R/etc/app.conf" --until yesterday
+	run -4 sloth stack drift ignore host "$R/etc/app.conf" --property mod
+	[[ $output == *'did you mean "mode"'* ]]
+}
+
+@test "adopt: what is there is asked for, until the workflow runs again" {
+	host
+	chmod 600 "$R/etc/app.conf"
+	run -2 sloth stack drift detect host
+	run -0 sloth stack drift adopt host "$R/etc/app.conf"
+	run -0 sloth stack drift detect host
+	[ "$(stat -c %a "$R/etc/app.conf")" = 600 ]
+	run -0 sloth stack drift history host
+	[[ $output == *adopted* ]]
+	run -4 sloth stack drift adopt host "$R/etc/app.conf"
+	host
+	[ "$(stat -c %a "$R/etc/app.conf")" = 644 ]
+}
+
+@test "what can't be mended is told, and the exit status says so" {
+	host
+	rm "$R/www/index.html"
+	mkdir "$R/www/index.html"
+	chmod 600 "$R/etc/app.conf"
+	run -1 sloth stack drift fix host --auto-approve
+	[[ $output == *"✗ $R/www/index.html: "*'Fixed:    1 resource'*'Failed:   1 resource'* ]] || { echo "$output"; false; }
+	[[ $output != *'All drift corrected'* ]]
+	run -2 sloth stack drift show host
+	[[ $output == *'Failed Resources:     1'*"Resource: $R/www/index.html (file)"*'Failed: '* ]] || { echo "$output"; false; }
+	# Another look at something else leaves it so.
+	run -0 sloth stack drift detect host "$R/etc/app.conf"
+	[ "$(stat -c %a "$R/etc/app.conf")" = 644 ]
+	[ -d "$R/www/index.html" ]
+}
+
+@test "the older names" {
+	host
+	run -0 sloth stack state drift host
+	meddle
+	run -2 sloth stack state drift host --output json
+	[[ $output == *'"drifted": 3'* ]]
+	run -2 sloth state workflow drift host
+	[[ $output == *'Drifted Resources:    3'* ]]
+	run -2 sloth state workflow drift 1 -o json
+	run -4 sloth state workflow drift none
+}
+
+@test "completion: verbs, stacks, and what has drifted" {
+	host
+	meddle
+	sloth stack drift detect host >/dev/null || true
+	[[ $(sloth complete -- stack drift '') == *detect*show*fix*ignore*adopt*history* ]]
+	[ "$(sloth complete -- stack drift fix '')" = host ]
+	[[ $(sloth complete -- stack drift fix host '') == *"$R/etc/app.conf"*"$R/www/index.html"* ]]
+	[ "$(sloth complete -- stack drift fix host --resource "$R/www")" = "$R/www/index.html" ]
+	[[ $(sloth complete -- stack drift fix --) == *--auto-approve*--dry-run* || $(sloth complete -- stack drift fix --) == *--dry-run*--auto-approve* ]]
+	[ "$(sloth complete -- stack drift fix none '')" = '' ]
+}
