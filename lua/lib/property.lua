@@ -247,6 +247,8 @@ local function same(a, b)
 	return true
 end
 
+property.same = same
+
 -- Whether two normalised values are the same; nil: there is none.
 function property.equal(row, a, b)
 	if a == nil or b == nil then

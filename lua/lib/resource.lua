@@ -3,6 +3,7 @@
 -- the thing with the run's stack, so that drift is found and mended later.
 local core = ...
 local drift = core.library("drift")
+local property = core.library("property")
 local provider = core.library("provider")
 local result = core.library("result")
 local resource = {}
@@ -325,6 +326,8 @@ function resource.undo(res)
 	local actual, message = drift.read(p, image.desired)
 	if not actual then
 		return result.bad(name .. ": " .. message)
+	elseif property.same(drift.guarded(p.image, image.desired, actual), image.before) then
+		return result.good(false, name .. " is as it was")
 	elseif drift.changes(p, image.desired, actual)[1] then
 		return result.bad(name .. " was changed by somebody else since, and is left as it is")
 	end
