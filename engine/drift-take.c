@@ -11,9 +11,17 @@
 
 enum { TOUCH_MS = 60000 };
 
+/* All rows. */
+struct whole {
+	int64_t open;	 /* findings of the stack, as long as they are known */
+	bool open_known; /* they were counted, which is done when one is to be added */
+	bool resolved;	 /* some are history now */
+};
+
 /* One row on its way. */
 struct taking {
 	struct engine *engine;
+	struct whole *whole;
 	struct caller *caller;
 	const struct stack *stack;
 	struct resource resource;
@@ -53,6 +61,23 @@ static void add_detected(struct taking *taking, const struct drift_detail *detai
 		taking->worst = detail->severity;
 }
 
+/* 1: there is room for one more; 0: there is none. */
+static int has_room(struct taking *taking)
+{
+	struct whole *whole = taking->whole;
+	int r = 0;
+
+	if (json_object_size(taking->seen) > FINDING_RESOURCE_MAX)
+		return 0;
+	if (!whole->open_known)
+		r = store_get_int(
+			taking->engine->store, &whole->open, SQL_FINDING_OPEN, "i", taking->stack->id);
+	if (r < 0)
+		return r;
+	whole->open_known = true;
+	return whole->open < FINDING_OPEN_MAX;
+}
+
 static int open_finding(struct taking *taking, const struct drift_detail *detail, const json_t *rule)
 {
 	const struct resource *resource = &taking->resource;
@@ -66,6 +91,7 @@ static int open_finding(struct taking *taking, const struct drift_detail *detail
 	if (!rule)
 		add_detected(taking, detail);
 	taking->touched = true;
+	taking->whole->open++;
 	return store_insert(store, &id, SQL_FINDING_ADD, "issssssssssssiiii", resource->stack_id,
 		resource->type, resource->name, detail->property, detail->kind, detail->severity,
 		detail->expected, detail->actual, detail->cause, detail->impact, detail->fix,
@@ -118,8 +144,8 @@ static int take_detail(struct taking *taking, const json_t *row)
 		*(!strcmp(detail.cause, "changed") ? &taking->changed : &taking->unapplied) = true;
 	if (known)
 		return touch_finding(taking, known, &detail);
-	return json_object_size(taking->seen) > FINDING_RESOURCE_MAX ? 0
-								     : open_finding(taking, &detail, rule);
+	r = has_room(taking);
+	return r <= 0 ? r : open_finding(taking, &detail, rule);
 }
 
 /* What was open and is not in the report any more. */
@@ -135,6 +161,8 @@ static int resolve_others(struct taking *taking)
 			continue;
 		json_array_append_new(taking->resolved, json_string(finding->property));
 		r = drift_resolve(taking->engine, taking->caller, finding, how);
+		taking->whole->resolved = true;
+		taking->whole->open--;
 	}
 	return r;
 }
@@ -190,8 +218,6 @@ static int tell(struct taking *taking)
 	if (r == 0 && json_array_size(taking->resolved))
 		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
 			fixed ? "drift.fixed" : "drift.resolved", taking->resolved, NULL);
-	if (r == 0 && json_array_size(taking->resolved))
-		r = drift_trim(taking->engine, taking->stack->id);
 	if (r == 0 && (taking->touched || json_array_size(taking->resolved)))
 		drift_note(taking->engine, taking->stack->id, taking->resource.id);
 	return r;
@@ -275,6 +301,7 @@ int drift_take(struct engine *engine, struct caller *caller, int64_t stack_id, c
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int64_t now_ms = time_now_ms();
+	struct whole whole = { 0 };
 	struct stack stack;
 	const json_t *row;
 	size_t i;
@@ -285,12 +312,14 @@ int drift_take(struct engine *engine, struct caller *caller, int64_t stack_id, c
 	json_array_foreach ((json_t *)rows, i, row) {
 		CLEANUP(taking_done)
 		struct taking taking = {
-			.engine = engine, .caller = caller, .stack = &stack, .now_ms = now_ms
+			.engine = engine, .whole = &whole, .caller = caller, .stack = &stack, .now_ms = now_ms
 		};
 
 		if (r == 0)
 			r = take_row(&taking, row);
 	}
+	if (r == 0 && whole.resolved)
+		r = drift_trim(engine, stack_id);
 	if (r == 0)
 		r = note_time(engine, stack_id, now_ms);
 	return r < 0 ? r : store_change_end(&change);

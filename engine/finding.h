@@ -14,11 +14,12 @@
 #include "engine/engine.h"
 
 enum {
-	FINDING_HISTORY_MAX = 1000,   /* resolved ones of a stack */
-	FINDING_RESOURCE_MAX = 200,   /* open ones of a resource */
-	FINDING_VALUE_MAX = 64 << 10, /* bytes of expected and of actual, as JSON */
-	FINDING_TEXT_MAX = 2000,      /* bytes of impact, fix, reason and an error */
-	FINDING_PROPERTY_MAX = 1024,  /* bytes of the name of a property */
+	FINDING_HISTORY_MAX = 1000,  /* resolved ones of a stack */
+	FINDING_RESOURCE_MAX = 200,  /* open ones of a resource */
+	FINDING_OPEN_MAX = 20000,    /* … of a stack */
+	FINDING_VALUE_MAX = 4 << 10, /* bytes of expected and of actual, as JSON */
+	FINDING_TEXT_MAX = 2000,     /* bytes of impact, fix, reason and an error */
+	FINDING_PROPERTY_MAX = 1024, /* bytes of the name of a property */
 };
 
 struct finding {

@@ -38,6 +38,7 @@ const char *const statements_of_drift[SQL_COUNT] = {
 	[SQL_FINDING_COUNT] = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN status = 'ignored' "
 			      "AND (until_ms = 0 OR until_ms > $2) THEN 1 ELSE 0 END), 0) FROM findings "
 			      "WHERE stack_id = $1 AND status <> 'resolved'",
+	[SQL_FINDING_OPEN] = "SELECT COUNT(*) FROM findings WHERE stack_id = $1 AND status <> 'resolved'",
 	/* Resources with findings whose time of being ignored is over, and nobody has looked since. */
 	[SQL_FINDING_LAPSED] =
 		"SELECT type, name, MAX(CASE WHEN cause = 'changed' THEN 1 ELSE 0 END) FROM findings "

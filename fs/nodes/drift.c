@@ -201,7 +201,7 @@ static const struct verb *find_verb(const char *name, struct fault *fault)
 	}
 	nearest = text_nearest(name, names, VERB_COUNT);
 	fault_set(fault, EINVAL,
-		"there is no command \"%.64s\"%s%s%s: there are detect, plan, fix, adopt, ignore, unignore "
+		"there is no command \"%.64s\"%s%s%s. There are detect, plan, fix, adopt, ignore, unignore "
 		"and "
 		"acknowledge",
 		name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");

@@ -347,6 +347,35 @@ static void test_bounds(void **state)
 	assert_in_range(fixture_query(f, "SELECT MAX(LENGTH(expected)) FROM findings"), 70, 200);
 }
 
+/* The whole is drifted, however many of its findings are kept. */
+static void test_too_many_findings(void **state)
+{
+	struct fixture *f = *state;
+	int64_t stack, id = with_motd(f, &stack);
+
+	fixture_sql(f, "INSERT INTO findings (stack_id, type, name, property, kind, severity, expected, "
+		       "actual, cause, "
+		       "impact, fix, status, reason, until_ms, first_seen_ms, last_seen_ms, resolved_ms, "
+		       "resolution, "
+		       "times, run_id, uid) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+		       "WHERE i < "
+		       "19999) SELECT (SELECT MAX(id) FROM stacks), 'x', 'y', i, 'state', 'low', '1', '2', "
+		       "'changed', "
+		       "'', '', 'pending', '', 0, 1, 1, 0, '', 1, 0, -1 FROM n");
+	assert_int_equal(take(f, NULL, stack,
+				 MOTD("drifted", "{}", FINDING("a", "1", "2") "," FINDING("b", "1", "2"))),
+		0);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings"), FINDING_OPEN_MAX);
+	assert_status(f, id, "drifted");
+	assert_finding(f, stack, "a", "pending");
+	assert_finding(f, stack, "b", NULL);
+	/* One that is over makes room for another. */
+	assert_int_equal(take(f, NULL, stack, MOTD("drifted", "{}", FINDING("b", "1", "2"))), 0);
+	assert_finding(f, stack, "a", NULL);
+	assert_int_equal(take(f, NULL, stack, MOTD("drifted", "{}", FINDING("b", "1", "2"))), 0);
+	assert_finding(f, stack, "b", "pending");
+}
+
 static void test_history_is_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -654,6 +683,7 @@ int main(void)
 		TEST(test_late_report),
 		TEST(test_resource_that_goes),
 		TEST(test_bounds),
+		TEST(test_too_many_findings),
 		TEST(test_history_is_bounded),
 		TEST(test_no_reports),
 		TEST(test_all_or_none),
