@@ -30,9 +30,14 @@ int drift_detect(struct runners *runners, struct caller *caller, int64_t stack_i
 void drift_forget(struct runners *runners, const void *userdata);
 
 /* Submits a run with the caller's rights that brings about again what has drifted: a task for each resource,
- * in the order of the dependencies. `dry`: only says whether it would. -ENOENT: nothing has drifted. */
+ * in the order of the dependencies. `dry`: only says whether it would. -ENOENT: nothing has drifted. -EPERM:
+ * it would do with the caller's rights what somebody else than he or root has asked for. */
 int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource,
 	bool dry, struct fault *fault, int64_t *ret_run);
+
+/* The workflow of such a run. */
+int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
+	struct fault *fault, struct buffer *ret_text);
 
 /* For runner*.c. Ids are below 0. */
 void detections_started(struct runners *runners, int64_t id, pid_t pid);

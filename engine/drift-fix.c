@@ -16,7 +16,7 @@ enum { TASK_NAME_MAX = 100 /* without the number that makes it another one */ };
 
 /* A resource of the stack. */
 struct node {
-	int64_t id;
+	int64_t id, uid;
 	char *label; /* TYPE/NAME */
 	size_t type; /* bytes of it that are the type */
 	char *task;  /* NULL: it needs no fix */
@@ -57,6 +57,7 @@ static int add_node(void *userdata, const struct resource *resource)
 	struct node *node = &fix->nodes[fix->count];
 
 	node->id = resource->id;
+	node->uid = resource->uid;
 	node->type = strlen(resource->type);
 	if (asprintf(&node->label, "%s/%s", resource->type, resource->name) < 0)
 		return -ENOMEM;
@@ -116,13 +117,33 @@ static char *task_name(struct fix *fix, const char *label)
 	return unique;
 }
 
-static int choose_tasks(struct fix *fix, int64_t only)
+/* What a resource asks for may be anything that the caller may do. */
+static int check_uid(const struct node *node, const struct caller *caller, struct fault *fault)
+{
+	char who[64] = "somebody";
+
+	if (node->uid == 0 || node->uid == (int64_t)caller->uid)
+		return 0;
+	if (node->uid >= 0)
+		caller_user_name((uid_t)node->uid, who, sizeof(who));
+	return fault_set(fault, EPERM,
+		"it was %s who asked for %.300s: a fix of yours would do it with your rights. Let %s fix it, "
+		"or "
+		"run a workflow that asks for it yourself",
+		who, node->label, who);
+}
+
+static int choose_tasks(struct fix *fix, struct caller *caller, int64_t only, struct fault *fault)
 {
 	for (size_t i = 0; i < fix->count; i++) {
 		struct node *node = &fix->nodes[i];
+		int r;
 
 		if (!json_object_get(fix->drifted, node->label) || (only && node->id != only))
 			continue;
+		r = check_uid(node, caller, fault);
+		if (r < 0)
+			return r;
 		node->task = task_name(fix, node->label);
 		if (!node->task)
 			return -ENOMEM;
@@ -300,14 +321,15 @@ static int write_workflow(struct fix *fix, const char *stack, struct buffer *ret
 	return buffer_stream_close(out, ret_text) < 0 ? -ENOMEM : r;
 }
 
-static int make_workflow(struct fix *fix, const struct stack *stack, int64_t only, struct buffer *ret_text)
+static int make_workflow(struct fix *fix, struct caller *caller, const struct stack *stack, int64_t only,
+	struct fault *fault, struct buffer *ret_text)
 {
 	int r = load_nodes(fix, stack->id);
 
 	if (r == 0)
 		r = finding_each(fix->engine, stack->id, NULL, NULL, add_finding, fix);
 	if (r == 0)
-		r = choose_tasks(fix, only);
+		r = choose_tasks(fix, caller, only, fault);
 	if (r < 0 || !fix->tasks)
 		return r;
 	r = load_needs(fix);
@@ -316,7 +338,7 @@ static int make_workflow(struct fix *fix, const struct stack *stack, int64_t onl
 	return r < 0 ? r : write_workflow(fix, stack->name, ret_text);
 }
 
-static int prepare(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
+int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
 	struct fault *fault, struct buffer *ret_text)
 {
 	CLEANUP(fix_done) struct fix fix = { .engine = engine };
@@ -331,7 +353,7 @@ static int prepare(struct engine *engine, struct caller *caller, int64_t stack_i
 	if (r == 0 && resource)
 		r = drift_find_resource(engine, stack.id, resource, fault, &only);
 	if (r == 0)
-		r = make_workflow(&fix, &stack, only, ret_text);
+		r = make_workflow(&fix, caller, &stack, only, fault, ret_text);
 	if (r == 0 && !fix.tasks)
 		return fault_set(fault, ENOENT,
 			"stack %s: nothing %s%s%sthat can be fixed: \"echo detect > drift\" looks",
@@ -344,7 +366,7 @@ int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, 
 	bool dry, struct fault *fault, int64_t *ret_run)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	int r = prepare(runners_engine(runners), caller, stack_id, resource, fault, &text);
+	int r = drift_fix_workflow(runners_engine(runners), caller, stack_id, resource, fault, &text);
 
 	if (r < 0 || dry)
 		return r;

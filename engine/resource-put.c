@@ -200,14 +200,16 @@ static void put_status(struct put *put, const struct resource_draft *draft)
 		put->now.applied_ms = draft->applied_ms;
 }
 
-/* Who asks for something else answers for it; so does the owner or root who asks for the same. */
+/* Who asks for something else answers for it; so do the owner, where nobody trusted did, and root who ask for
+ * the same. */
 static void put_uid(struct put *put, const struct resource_draft *draft)
 {
 	struct resource asked = { .uid = put->caller ? (int64_t)put->caller->uid : -1 };
 	bool renewed = !put->known || strcmp(put->now.checksum, put->old.checksum) != 0;
+	bool better = asked.uid == 0 || (resource_is_trusted(&asked, &put->stack) &&
+						!resource_is_trusted(&put->old, &put->stack));
 
-	if (renewed || (draft->properties && !resource_is_trusted(&put->old, &put->stack) &&
-			       resource_is_trusted(&asked, &put->stack)))
+	if (renewed || (draft->properties && better))
 		put->now.uid = asked.uid;
 }
 
