@@ -14,6 +14,7 @@
 static const struct module modules[] = {
 	{ "async", NULL, true },
 	{ "circuit", NULL, true },
+	{ "cron", NULL, true },
 	{ "crypto", module_crypto, true },
 	{ "data", module_data, true },
 	{ "event", NULL, true },
@@ -36,6 +37,7 @@ static const struct module modules[] = {
 	{ "stack", NULL, true },
 	{ "state", NULL, true },
 	{ "strings", NULL, true },
+	{ "sysctl", NULL, true },
 	{ "template", NULL, true },
 	{ "time", NULL, true },
 	{ "user", NULL, true },

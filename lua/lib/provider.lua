@@ -7,11 +7,13 @@ local provider = {}
 
 -- Type → library that has it, compiled when the type is first used.
 local libraries = {
+	cron = "provider_cron",
 	directory = "provider_directory",
 	file = "provider_file",
 	group = "provider_group",
 	package = "provider_package",
 	symlink = "provider_symlink",
+	sysctl = "provider_sysctl",
 	user = "provider_user",
 }
 
