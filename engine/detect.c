@@ -17,7 +17,7 @@
 #include "engine/spawner.h"
 
 enum {
-	RUNNING_MAX = 4,      /* processes at once, */
+	RUNNING_MAX = 8,      /* processes at once, */
 	OWNER_MAX = 2,	      /* … of one owner */
 	WAITING_MAX = 1000,   /* that wait for their turn */
 	DETECT_SECONDS = 600, /* that one may take, from its start */

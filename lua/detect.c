@@ -23,6 +23,9 @@ enum {
 	ROW_BYTES = 3 << 20, /* one that is larger than a frame's share goes alone, up to this */
 };
 
+/* Why a fiber is ended. */
+static const char too_slow[] = "it could not be read within a minute", given_up[] = "it took too long";
+
 struct detect {
 	struct runner *runner;
 	struct scope scope;
@@ -90,6 +93,11 @@ static void look_done(struct fiber *fiber, lua_State *L, int status, int results
 		told = value_get(L, -1, &error);
 	else if (status != LUA_OK)
 		error = lua_tostring(L, -1);
+	if (fiber->ends == too_slow) {
+		/* Whatever was made of it on the way. */
+		json_decref(told);
+		told = unknown(look->row, too_slow);
+	}
 	if (!told)
 		told = unknown(look->row, error ? error : "its provider raised an error that is no text");
 	add(detect, look->row, told);
@@ -111,7 +119,7 @@ static int start_look(lua_State *L)
 	fiber = fiber_start(&detect->runner->sched, &detect->scope, L, 1, look_done, look);
 	if (!fiber)
 		return luaL_error(L, "not enough memory");
-	fiber_limit(fiber, READ_MS, "it could not be read within a minute");
+	fiber_limit(fiber, READ_MS, too_slow);
 	return 0;
 }
 
@@ -210,7 +218,7 @@ static void end(struct detect *detect, const char *reason)
 void detect_cancel(struct detect *detect)
 {
 	if (!detect->over)
-		end(detect, "it took too long");
+		end(detect, given_up);
 }
 
 bool detect_turn(struct detect *detect)
