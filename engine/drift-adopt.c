@@ -138,7 +138,8 @@ int drift_adopt(struct engine *engine, struct caller *caller, int64_t stack_id,
 	if (r == 0)
 		r = take_findings(&adoption);
 	if (r == 0 && !json_array_size(adoption.properties))
-		return drift_nothing(&stack, &adoption.resource, target, fault);
+		return drift_nothing(
+			&stack, &adoption.resource, target, adoption.list, adoption.count, fault);
 	if (r == 0)
 		r = put(&adoption);
 	if (r == 0)

@@ -209,18 +209,29 @@ int drift_unignore(struct engine *engine, struct caller *caller, int64_t stack_i
 	return r < 0 ? r : decision_end(&decision, "drift.unignored", NULL);
 }
 
+static bool is_about(const struct drift_target *target, const struct finding *finding)
+{
+	return !*target->property || !strcmp(target->property, finding->property);
+}
+
 bool drift_means(const struct drift_target *target, const struct finding *finding)
 {
-	return finding_counts(finding) &&
-	       (!*target->property || !strcmp(target->property, finding->property));
+	return finding_counts(finding) && is_about(target, finding);
 }
 
 int drift_nothing(const struct stack *stack, const struct resource *resource,
-	const struct drift_target *target, struct fault *fault)
+	const struct drift_target *target, const struct finding *list, size_t count, struct fault *fault)
 {
+	const char *between = *target->property ? "/" : "";
+
+	for (size_t i = 0; i < count; i++)
+		if (is_about(target, &list[i]))
+			return fault_set(fault, ENOENT,
+				"what differs of %s/%.200s%s%.200s is ignored: unignore it first",
+				resource->type, resource->name, between, target->property);
 	return fault_set(fault, ENOENT,
 		"nothing is found of %s/%.200s%s%.200s that differs: `echo detect > stacks/%s/drift` looks",
-		resource->type, resource->name, *target->property ? "/" : "", target->property, stack->name);
+		resource->type, resource->name, between, target->property, stack->name);
 }
 
 int drift_acknowledge(struct engine *engine, struct caller *caller, int64_t stack_id,
@@ -244,9 +255,9 @@ int drift_acknowledge(struct engine *engine, struct caller *caller, int64_t stac
 		r = store_run(engine->store, SQL_FINDING_SET_STATUS, "issii", list[i].id, "acknowledged",
 			reason, INT64_C(0), caller ? (int64_t)caller->uid : INT64_C(0));
 	}
-	finding_list_free(list, count);
 	if (r == 0 && !meant)
-		return drift_nothing(&decision.stack, &decision.resource, target, fault);
+		r = drift_nothing(&decision.stack, &decision.resource, target, list, count, fault);
+	finding_list_free(list, count);
 	return r < 0 ? r
 		     : decision_end(&decision, "drift.acknowledged", json_pack("{s:s}", "reason", reason));
 }

@@ -36,6 +36,7 @@ const json_t *drift_rule(const json_t *rules, const char *property);
 
 /* Whether the finding is drift that a decision is about. */
 bool drift_means(const struct drift_target *target, const struct finding *finding);
-/* -ENOENT: nothing was found that it could be about. */
+/* -ENOENT: nothing was found that it could be about; or, of the resource's findings, nothing that is not
+ * ignored. */
 int drift_nothing(const struct stack *stack, const struct resource *resource,
-	const struct drift_target *target, struct fault *fault);
+	const struct drift_target *target, const struct finding *list, size_t count, struct fault *fault);

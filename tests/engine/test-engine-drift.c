@@ -495,6 +495,9 @@ static void test_ignore(void **state)
 	assert_null(strstr(text, "Attribute: mode"));
 	free(text);
 
+	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), -ENOENT);
+	assert_contains(f->fault.text, "what differs of file//etc/motd is ignored: unignore it first");
+
 	/* What comes again: nobody is told. */
 	assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
 	events = event_last(f->engine);
