@@ -31,6 +31,7 @@ struct fix {
 	struct command *command;
 	const char *stack, *resource;
 	json_t *before, *after; /* reports; owned */
+	json_t *tasks;		/* TYPE/NAME → { status, error } of the run's tasks; owned */
 	int64_t run;
 	json_t *fixed, *failed, *skipped; /* what came of it: findings of `before`; owned */
 };
@@ -39,6 +40,7 @@ static void fix_done(struct fix *fix)
 {
 	json_decref(fix->before);
 	json_decref(fix->after);
+	json_decref(fix->tasks);
 	json_decref(fix->fixed);
 	json_decref(fix->failed);
 	json_decref(fix->skipped);
@@ -196,32 +198,81 @@ static const json_t *find(const json_t *list, const json_t *finding, bool proper
 	return NULL;
 }
 
-static const json_t *failure_of(const struct fix *fix, const json_t *finding)
+/* A file of the run. */
+static int run_json(const struct fix *fix, const char *file, json_t **ret_value)
 {
-	return find(json_object_get(fix->after, "failed"), finding, false);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/runs/%lld/%s", (long long)fix->run, file);
+	return tree_json(fix->command, path, ret_value);
 }
 
-/* Which of the three came of it. */
+/* A task's description says which resource it is for. */
+static int take_tasks(struct fix *fix)
+{
+	json_auto_t *plan = NULL, *result = NULL;
+	const json_t *task;
+	size_t i;
+	int r = run_json(fix, "plan.json", &plan);
+
+	r = r < 0 ? r : run_json(fix, "result.json", &result);
+	if (r < 0)
+		return r;
+	fix->tasks = json_object();
+	json_array_foreach (json_object_get(plan, "tasks"), i, task)
+		json_object_set(fix->tasks, print_text(task, "description"),
+			json_object_get(json_object_get(result, "tasks"), print_text(task, "name")));
+	return 0;
+}
+
+static const json_t *task_of(const struct fix *fix, const json_t *finding)
+{
+	json_auto_t *label = json_sprintf("%s/%s", print_text(finding, "type"), print_text(finding, "name"));
+
+	return json_object_get(fix->tasks, json_string_value(label) ? json_string_value(label) : "");
+}
+
+/* The provider's own words, where there are; else the task's. */
+static const char *error_of(const struct fix *fix, const json_t *finding)
+{
+	const char *error = print_text(find(json_object_get(fix->after, "failed"), finding, false), "error");
+
+	return *error ? error : print_text(task_of(fix, finding), "error");
+}
+
+/* Which of the three came of it: what was not begun is skipped. */
 static json_t *outcome(const struct fix *fix, const json_t *finding)
 {
+	static const char *const begun[] = { "success", "unchanged", "failed", "timed_out", "lost" };
+	const char *status = print_text(task_of(fix, finding), "status");
+
 	if (!find(json_object_get(fix->after, "findings"), finding, true))
 		return fix->fixed;
-	return failure_of(fix, finding) ? fix->failed : fix->skipped;
+	for (size_t i = 0; i < sizeof(begun) / sizeof(begun[0]); i++)
+		if (!strcmp(begun[i], status))
+			return fix->failed;
+	return fix->skipped;
 }
 
 static int take_results(struct fix *fix)
 {
-	const json_t *finding;
+	json_t *finding;
 	size_t i;
 	int r = drift_report(fix->command, fix->stack, NULL, &fix->after);
 
+	r = r < 0 ? r : take_tasks(fix);
 	if (r < 0)
 		return r;
 	fix->fixed = json_array();
 	fix->failed = json_array();
 	fix->skipped = json_array();
-	json_array_foreach (json_object_get(fix->before, "findings"), i, finding)
-		json_array_append(outcome(fix, finding), (json_t *)(uintptr_t)finding);
+	json_array_foreach (json_object_get(fix->before, "findings"), i, finding) {
+		json_t *list = outcome(fix, finding);
+
+		json_array_append(list, finding);
+		if (list != fix->fixed)
+			json_object_set_new(finding, "error", json_string(error_of(fix, finding)));
+	}
 	return 0;
 }
 
@@ -243,15 +294,18 @@ static void print_results(const struct fix *fix)
 		putchar('\n');
 	}
 	json_array_foreach (fix->failed, i, finding) {
-		const char *error = print_text(failure_of(fix, finding), "error");
+		const char *error = print_text(finding, "error");
 
 		print_result(finding, "✗", STYLE_RED);
 		text_write_safe(stdout, *error ? error : "it still differs");
 		putchar('\n');
 	}
 	json_array_foreach (fix->skipped, i, finding) {
+		const char *error = print_text(finding, "error");
+
 		print_result(finding, "–", STYLE_DIM);
-		puts("still as it was");
+		text_write_safe(stdout, *error ? error : "still as it was");
+		putchar('\n');
 	}
 }
 
@@ -313,7 +367,6 @@ static int tell(struct fix *fix, const json_t *summary)
 /* With --verbose the run is shown as that of sloth run is. */
 static int follow(struct fix *fix, json_t **ret_summary)
 {
-	char path[64];
 	int r;
 
 	if (!command_flag(fix->command, "verbose") || fix->command->format != FORMAT_TEXT)
@@ -322,8 +375,7 @@ static int follow(struct fix *fix, json_t **ret_summary)
 	if (r < 0)
 		return r;
 	putchar('\n');
-	snprintf(path, sizeof(path), "/runs/%lld/summary.json", (long long)fix->run);
-	return tree_json(fix->command, path, ret_summary);
+	return run_json(fix, "summary.json", ret_summary);
 }
 
 static int act(struct fix *fix)

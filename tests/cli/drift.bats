@@ -158,10 +158,39 @@ meddle()
 	[[ $output != *'All drift corrected'* ]]
 	run -2 sloth stack drift show host
 	[[ $output == *'Failed Resources:     1'*"Resource: $R/www/index.html (file)"*'Failed: '* ]] || { echo "$output"; false; }
+	run -1 --separate-stderr sloth stack drift fix host --yes --json
+	[[ $output == *'"fixed": []'*'"failed": ['*'"error": "'*'is a directory'* ]] || { echo "$output"; false; }
 	# Another look at something else leaves it so.
 	run -0 sloth stack drift detect host "$R/etc/app.conf"
 	[ "$(stat -c %a "$R/etc/app.conf")" = 644 ]
 	[ -d "$R/www/index.html" ]
+}
+
+@test "two resources of one name" {
+	cat >two.sloth <<-END
+		for _, type in ipairs({ "one", "other" }) do
+			resource.define(type, { key = "name", properties = { name = { kind = "string" }, n = { kind = "integer" } },
+				read = function(desired) return { n = tonumber(fs.read("$PWD/" .. type)) } end,
+				apply = function(desired) return fs.write("$PWD/" .. type, desired.n) end })
+		end
+		task("t"):command(function()
+			for _, type in ipairs({ "one", "other" }) do
+				assert(resource[type]("same", { n = 1 }))
+			end
+		end)
+	END
+	echo 2 | tee one >other
+	sloth run two.sloth --stack two
+	echo 3 | tee one >other
+	run -2 sloth stack drift detect two
+	[[ $output == *'  • one/same: n (expected: 1, actual: 3)'*'  • other/same: n (expected: 1, actual: 3)'* ]] || { echo "$output"; false; }
+	run -10 sloth stack drift detect two same
+	[[ $output == *TYPE/NAME* ]]
+	run -2 sloth stack drift show two other/same
+	[[ $output == 'Resource: same (other)'* ]]
+	run -0 sloth stack drift ignore two one/same/n
+	run -2 sloth stack drift show two other/same
+	run -0 sloth stack drift show two one/same
 }
 
 @test "the older names" {
