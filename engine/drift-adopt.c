@@ -110,6 +110,7 @@ static int put(struct adoption *adoption)
 		.protect = -1,
 		.status = "drifted", /* for drift_settle(), which sees what is left */
 		.update = true,
+		.whose = RESOURCE_ADDED,
 	};
 	CLEANUP(resource_done) struct resource now = { 0 };
 	enum resource_result result;

@@ -206,9 +206,14 @@ static void put_uid(struct put *put, const struct resource_draft *draft)
 {
 	struct resource asked = { .uid = put->caller ? (int64_t)put->caller->uid : -1 };
 	bool renewed = !put->known || strcmp(put->now.checksum, put->old.checksum) != 0;
-	bool better = asked.uid == 0 || (resource_is_trusted(&asked, &put->stack) &&
-						!resource_is_trusted(&put->old, &put->stack));
+	bool trusted = resource_is_trusted(&asked, &put->stack);
+	bool better = draft->whose == RESOURCE_ASKED && trusted &&
+		      (asked.uid == 0 || !resource_is_trusted(&put->old, &put->stack));
 
+	if (draft->whose == RESOURCE_FOUND)
+		asked.uid = -1;
+	if (draft->whose == RESOURCE_ADDED && trusted)
+		return; /* the rest is as it was, and whose it was */
 	if (renewed || (draft->properties && better))
 		put->now.uid = asked.uid;
 }

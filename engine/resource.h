@@ -48,6 +48,11 @@ struct resource {
 	struct buffer memory; /* the texts; empty where they are borrowed */
 };
 
+/* Who answers for the properties: the caller who asks for all of them; whoever did before, too, when the
+ * caller only adds to them; nobody who is known, when they come from a version that others may have written.
+ */
+enum resource_whose { RESOURCE_ASKED, RESOURCE_ADDED, RESOURCE_FOUND };
+
 /* What is asked for. NULL (protect: -1) leaves a thing as it was. */
 struct resource_draft {
 	const char *type, *name;
@@ -60,6 +65,7 @@ struct resource_draft {
 	json_t *actual, *applied; /* JSON null: not known any more */
 	int64_t applied_ms;	  /* when that was; 0: now */
 	bool update;		  /* -ENOENT when it is not registered */
+	enum resource_whose whose;
 };
 
 enum resource_result { RESOURCE_UNCHANGED, RESOURCE_CREATED, RESOURCE_CHANGED };

@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -169,6 +170,8 @@ static int resource_restore(struct item *item)
 		    &draft.dependencies, "protect", &protect) < 0)
 		return -EBADMSG;
 	draft.protect = protect;
+	/* Whose it was is no part of a version. */
+	draft.whose = item->stack->mode & (S_IWGRP | S_IWOTH) ? RESOURCE_FOUND : RESOURCE_ASKED;
 	return resource_put(item->engine, item->caller, item->stack->id, &draft, item->fault, &result, &id);
 }
 

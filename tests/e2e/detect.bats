@@ -303,6 +303,16 @@ two_files()
 	finished "$M/stacks/prod/runs/other"
 	echo detect >"$M/stacks/prod/drift"
 	[ "$(number unknown)" = 2 ]
+	# Going back to a version of a stack that others may write to does not make it the owner's.
+	version=$(readlink "$M/stacks/prod/snapshots/latest")
+	deploy back "task('a'):command(function()
+		assert(stack.register_resource({ type = 'file', name = '$T/hidden', properties = { path = '$T/hidden', content = 'z' } }))
+	end)"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number unknown)" = 1 ]
+	sloth stack snapshot restore prod "$version" --yes
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number unknown)" = 2 ]
 }
 
 @test "a process that looks is its owner's, with his groups, and whoever gives up waiting leaves it alone" {

@@ -315,14 +315,16 @@ static void test_too_many(void **state)
 	assert_int_equal(put(f, &f->alice, stack, "x", "y", "{}", &id), RESOURCE_CREATED);
 	/* As if they were there: to register as many takes a minute under a sanitizer. */
 	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
-	assert_int_equal(
-		store_run(f->engine->store, SQL_RESOURCE_COUNT_ADD, "ii", stack, INT64_C(1) * (RESOURCE_MAX - 1)), 0);
+	assert_int_equal(store_run(f->engine->store, SQL_RESOURCE_COUNT_ADD, "ii", stack,
+				 INT64_C(1) * (RESOURCE_MAX - 1)),
+		0);
 	assert_int_equal(store_change_end(&change), 0);
 	assert_int_equal(put(f, &f->alice, stack, "x", "z", "{}", NULL), -EDQUOT);
 	assert_contains(f->fault.text, "stack a has 10000 resources");
 	assert_int_equal(resource_count(f->engine, stack, &count), 0);
 	assert_int_equal(count, RESOURCE_MAX);
-	assert_int_equal(put(f, &f->alice, stack, "x", "y", "{\"properties\": {\"a\": 1}}", NULL), RESOURCE_CHANGED);
+	assert_int_equal(
+		put(f, &f->alice, stack, "x", "y", "{\"properties\": {\"a\": 1}}", NULL), RESOURCE_CHANGED);
 	assert_int_equal(resource_delete(f->engine, &f->alice, id, &f->fault), 0);
 	assert_int_equal(put(f, &f->alice, stack, "x", "z", "{}", NULL), RESOURCE_CREATED);
 }
@@ -368,9 +370,47 @@ static void test_list(void **state)
 	assert_contains(two, "\"dependencies\":[\"file/a\\\"b\"]");
 }
 
+static int64_t put_whose(struct fixture *f, struct caller *caller, int64_t stack, const char *content,
+	enum resource_whose whose)
+{
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	json_auto_t *properties = json_pack("{s:s}", "content", content);
+	struct resource_draft draft = {
+		.type = "file", .name = "motd", .properties = properties, .protect = -1, .whose = whose
+	};
+	enum resource_result result;
+	int64_t id;
+
+	assert_int_equal(resource_put(f->engine, caller, stack, &draft, &f->fault, &result, &id), 0);
+	assert_int_equal(resource_get(f->engine, id, &resource), 0);
+	return resource.uid;
+}
+
+/* Who asked last for something else; the owner and root can also ask for the same. */
+static void test_whose(void **state)
+{
+	struct fixture *f = *state;
+	int64_t stack = fixture_stack(f, "a");
+	const int64_t alice = f->alice.uid, bob = f->bob.uid;
+
+	assert_int_equal(put_whose(f, &f->bob, stack, "x", RESOURCE_ASKED), bob);
+	/* The owner adds something: the rest is his still. */
+	assert_int_equal(put_whose(f, &f->alice, stack, "y", RESOURCE_ADDED), bob);
+	assert_int_equal(put_whose(f, &f->alice, stack, "y", RESOURCE_ASKED), alice);
+	assert_int_equal(put_whose(f, &f->bob, stack, "y", RESOURCE_ASKED), alice);
+	assert_int_equal(put_whose(f, &f->alice, stack, "z", RESOURCE_ADDED), alice);
+	assert_int_equal(put_whose(f, &f->root, stack, "z", RESOURCE_ASKED), 0);
+	assert_int_equal(put_whose(f, &f->alice, stack, "z", RESOURCE_ASKED), 0);
+	assert_int_equal(put_whose(f, &f->bob, stack, "y", RESOURCE_ADDED), bob);
+	/* From a version: nobody knows, unless it is as it was. */
+	assert_int_equal(put_whose(f, &f->root, stack, "y", RESOURCE_FOUND), bob);
+	assert_int_equal(put_whose(f, &f->root, stack, "x", RESOURCE_FOUND), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_whose, fixture_new, fixture_free),
 		TEST(test_register),
 		TEST(test_events_name_no_values),
 		TEST(test_status),
