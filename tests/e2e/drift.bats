@@ -89,6 +89,10 @@ host()
 	done
 	[ "$(stat -c %a theirs/host/etc/app.conf)" = 600 ]
 	run -2 as $other sloth stack drift show mine
+	# Nobody lends their rights to what another has asked for.
+	run -11 sloth stack drift fix mine --yes
+	[[ $output == *'who asked for'* ]]
+	[ "$(stat -c %a theirs/host/etc/app.conf)" = 600 ]
 	# The owner's fix is the owner's: what was given to root meanwhile can't be mended by it.
 	run -0 as $nobody sloth stack drift fix mine --yes
 	[ "$(stat -c %a:%u theirs/host/etc/app.conf)" = 644:$nobody ]
