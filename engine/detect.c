@@ -418,8 +418,10 @@ void drift_forget(struct runners *runners, const void *userdata)
 	for (detection = TAILQ_FIRST(&runners->detections); detection; detection = next) {
 		next = TAILQ_NEXT(detection, detections);
 		forget(detection, userdata);
-		if (!detection->running && STAILQ_EMPTY(&detection->waiters))
-			detection_free(detection); /* nobody wants it any more */
+		/* Nobody wants it any more. One that is over is being told of just now, and goes by itself.
+		 */
+		if (!detection->running && !detection->over && STAILQ_EMPTY(&detection->waiters))
+			detection_free(detection);
 	}
 }
 
