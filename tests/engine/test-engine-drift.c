@@ -1,91 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Drift: reports become findings, findings end, people decide about them; what is no report is refused. */
-#include "tests/engine/fixture.h"
+/* Drift: reports become findings, which end; what is no report. */
+#include "tests/engine/motd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/drift.h"
 #include "engine/event.h"
-#include "engine/lock.h"
-
-/* A resource of alice's that a workflow has brought about. */
-static int64_t applied(struct fixture *f, struct caller *caller, int64_t stack, const char *type,
-	const char *name, const char *properties)
-{
-	json_auto_t *value = json_loads(properties, 0, NULL);
-	struct resource_draft draft = { .type = type,
-		.name = name,
-		.properties = value,
-		.applied = value,
-		.actual = value,
-		.status = "applied",
-		.protect = -1 };
-	enum resource_result result;
-	int64_t id;
-
-	assert_non_null(value);
-	assert_int_equal(resource_put(f->engine, caller, stack, &draft, &f->fault, &result, &id), 0);
-	return id;
-}
-
-/* A stack with the file /etc/motd, mode 0644. */
-static int64_t with_motd(struct fixture *f, int64_t *ret_stack)
-{
-	*ret_stack = fixture_stack(f, "a");
-	return applied(f, &f->alice, *ret_stack, "file", "/etc/motd",
-		"{\"path\": \"/etc/motd\", \"ensure\": \"present\", \"mode\": \"0644\", \"owner\": "
-		"\"root\"}");
-}
-
-static int take(struct fixture *f, struct caller *caller, int64_t stack, const char *rows)
-{
-	json_error_t error;
-	json_auto_t *value = json_loads(rows, 0, &error);
-
-	if (!value)
-		fail_msg("%s in %s", error.text, rows);
-	return drift_take(f->engine, caller, stack, value);
-}
-
-#define FINDING(property, expected, actual)                                                                  \
-	"{\"property\": \"" property "\", \"kind\": \"configuration\", \"severity\": \"medium\", "           \
-	"\"expected\": \"" expected "\", \"actual\": \"" actual "\", \"cause\": \"changed\", "               \
-	"\"impact\": \"other rights\", \"fix\": \"chmod " expected " /etc/motd\"}"
-
-#define MOTD(state, actual, findings)                                                                        \
-	"[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"" state "\", \"actual\": " actual       \
-	", \"findings\": [" findings "]}]"
-
-#define MODE_0600                                                                                            \
-	MOTD("drifted", "{\"ensure\": \"present\", \"mode\": \"0600\", \"owner\": \"root\"}",                \
-		FINDING("mode", "0644", "0600"))
-#define MODE_0666                                                                                            \
-	MOTD("drifted", "{\"ensure\": \"present\", \"mode\": \"0666\", \"owner\": \"root\"}",                \
-		FINDING("mode", "0644", "0666"))
-#define IN_SYNC MOTD("in_sync", "{\"ensure\": \"present\", \"mode\": \"0644\", \"owner\": \"root\"}", "")
-
-static void assert_status(struct fixture *f, int64_t id, const char *status)
-{
-	CLEANUP(resource_done) struct resource resource = { 0 };
-
-	assert_int_equal(resource_get(f->engine, id, &resource), 0);
-	assert_string_equal(resource.status, status);
-}
-
-static void assert_finding(struct fixture *f, int64_t stack, const char *property, const char *status)
-{
-	CLEANUP(finding_done) struct finding finding = { 0 };
-	int r = finding_find(f->engine, stack, "file", "/etc/motd", property, &finding);
-
-	if (!status) {
-		assert_int_equal(r, -ENOENT);
-		return;
-	}
-	assert_int_equal(r, 0);
-	assert_string_equal(finding.status, status);
-}
 
 static int last_event(void *userdata, const struct event *event)
 {
@@ -93,49 +14,33 @@ static int last_event(void *userdata, const struct event *event)
 	return 0;
 }
 
-static void assert_event(struct fixture *f, int64_t stack, const char *part)
-{
-	char text[1024] = "";
-
-	assert_int_equal(event_each(f->engine, 0, stack, last_event, text), 0);
-	assert_contains(text, part);
-}
-
-static struct drift_summary sum(struct fixture *f, int64_t stack)
-{
-	struct drift_summary summary;
-
-	assert_int_equal(drift_summarise(f->engine, stack, &summary), 0);
-	return summary;
-}
-
 static void test_found_and_over(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack), events;
+	int64_t stack, id = motd_new(f, &stack), events;
 	char *text;
 
-	assert_int_equal(sum(f, stack).checked_ms, 0);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_sum(f, stack).checked_ms, 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	assert_status(f, id, "drifted");
 	assert_finding(f, stack, "mode", "pending");
 	assert_event(f, stack, "drift.detected");
 	assert_event(f, stack, "\"severity\":\"medium\"");
-	assert_int_equal(sum(f, stack).drifted, 1);
-	assert_int_equal(sum(f, stack).in_sync, 0);
-	assert_int_equal(sum(f, stack).total, 1);
-	assert_int_not_equal(sum(f, stack).checked_ms, 0);
+	assert_int_equal(motd_sum(f, stack).drifted, 1);
+	assert_int_equal(motd_sum(f, stack).in_sync, 0);
+	assert_int_equal(motd_sum(f, stack).total, 1);
+	assert_int_not_equal(motd_sum(f, stack).checked_ms, 0);
 
 	/* Another look finds the same, and leaves no trace. */
 	assert_int_equal(engine_turn_end(f->engine), 0);
 	events = event_last(f->engine);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	assert_false(store_turn_dirty(f->engine->store));
 	assert_int_equal(event_last(f->engine), events);
 	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings"), 1);
 
 	/* Another value is the same finding. */
-	assert_int_equal(take(f, NULL, stack, MODE_0666), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0666), 0);
 	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings"), 1);
 	text = SHOWN(drift_show(f->engine, stack, out));
 	assert_contains(text, "Resource: /etc/motd (file)\nType: Configuration Drift\nSeverity: MEDIUM\n");
@@ -146,17 +51,17 @@ static void test_found_and_over(void **state)
 		text, "Drifted Resources:    1\n  In Sync Resources:    0\n  Total Resources:      1\n");
 	free(text);
 
-	assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
+	assert_int_equal(motd_take(f, NULL, stack, IN_SYNC), 0);
 	assert_status(f, id, "applied");
 	assert_finding(f, stack, "mode", NULL);
 	assert_event(f, stack, "drift.resolved");
-	assert_int_equal(sum(f, stack).in_sync, 1);
+	assert_int_equal(motd_sum(f, stack).in_sync, 1);
 	text = SHOWN(drift_show_history(f->engine, stack, out));
 	assert_contains(text, "by_itself file//etc/motd mode (expected: 0644, actual: 0666) after ");
 	free(text);
 
 	/* It comes again: a new finding, which knows. */
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	assert_int_equal(fixture_query(f, "SELECT MAX(times) FROM findings WHERE status = 'pending'"), 2);
 }
 
@@ -166,8 +71,9 @@ static void test_no_values_in_the_trail(void **state)
 	int64_t stack;
 	char text[1024] = "";
 
-	with_motd(f, &stack);
-	assert_int_equal(take(f, NULL, stack, MOTD("drifted", "{}", FINDING("mode", "canary", "bird"))), 0);
+	motd_new(f, &stack);
+	assert_int_equal(
+		motd_take(f, NULL, stack, MOTD("drifted", "{}", FINDING("mode", "canary", "bird"))), 0);
 	assert_int_equal(event_each(f->engine, 0, stack, last_event, text), 0);
 	assert_null(strstr(text, "canary"));
 	assert_contains(text, "\"properties\":[\"mode\"]");
@@ -176,57 +82,57 @@ static void test_no_values_in_the_trail(void **state)
 static void test_unapplied(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
+	int64_t stack, id = motd_new(f, &stack);
 
 	assert_int_equal(
-		take(f, NULL, stack,
+		motd_take(f, NULL, stack,
 			MOTD("unapplied", "{\"mode\": \"0644\"}",
 				"{\"property\": \"owner\", \"kind\": \"configuration\", \"severity\": "
 				"\"low\", \"expected\": \"bob\", \"actual\": null, \"cause\": "
 				"\"unapplied\"}")),
 		0);
 	assert_status(f, id, "pending");
-	assert_int_equal(sum(f, stack).unapplied, 1);
-	assert_int_equal(sum(f, stack).drifted, 0);
+	assert_int_equal(motd_sum(f, stack).unapplied, 1);
+	assert_int_equal(motd_sum(f, stack).drifted, 0);
 }
 
 static void test_unknown(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack), events;
+	int64_t stack, id = motd_new(f, &stack), events;
 	char *text;
 
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(take(f, NULL, stack,
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_take(f, NULL, stack,
 				 "[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"unknown\", "
 				 "\"actual\": null, \"error\": \"permission denied\", \"findings\": []}]"),
 		0);
 	assert_status(f, id, "unknown");
 	assert_event(f, stack, "drift.unknown");
 	assert_finding(f, stack, "mode", "pending"); /* nobody knows that it is over */
-	assert_int_equal(sum(f, stack).unknown, 1);
-	assert_int_equal(sum(f, stack).drifted, 0);
+	assert_int_equal(motd_sum(f, stack).unknown, 1);
+	assert_int_equal(motd_sum(f, stack).drifted, 0);
 	text = SHOWN(drift_show(f->engine, stack, out));
 	assert_contains(text, "Unknown: permission denied\n");
 	free(text);
 	events = event_last(f->engine);
-	assert_int_equal(take(f, NULL, stack,
+	assert_int_equal(motd_take(f, NULL, stack,
 				 "[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"unknown\", "
 				 "\"error\": \"permission denied\"}]"),
 		0);
 	assert_int_equal(event_last(f->engine), events);
-	assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
+	assert_int_equal(motd_take(f, NULL, stack, IN_SYNC), 0);
 	assert_status(f, id, "applied");
 }
 
 static void test_fixed_by_a_run(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
+	int64_t stack, id = motd_new(f, &stack);
 
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	f->alice.run_id = 7;
-	applied(f, &f->alice, stack, "file", "/etc/motd",
+	motd_applied(f, &f->alice, stack, "file", "/etc/motd",
 		"{\"path\": \"/etc/motd\", \"ensure\": \"present\", \"mode\": \"0644\", \"owner\": "
 		"\"root\"}");
 	f->alice.run_id = 0;
@@ -250,15 +156,15 @@ static void test_fix_that_failed(void **state)
 		.protect = -1 };
 	json_auto_t *value = NULL;
 	enum resource_result result;
-	int64_t stack, id = with_motd(f, &stack);
+	int64_t stack, id = motd_new(f, &stack);
 	char *text;
 
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	assert_int_equal(resource_put(f->engine, &f->alice, stack, &draft, &f->fault, &result, &id), 0);
 	assert_finding(f, stack, "mode", "pending");
-	assert_int_equal(sum(f, stack).drifted, 1);
-	assert_int_equal(sum(f, stack).unapplied, 0);
-	assert_int_equal(sum(f, stack).failed, 1);
+	assert_int_equal(motd_sum(f, stack).drifted, 1);
+	assert_int_equal(motd_sum(f, stack).unapplied, 0);
+	assert_int_equal(motd_sum(f, stack).failed, 1);
 	text = SHOWN(drift_show(f->engine, stack, out));
 	assert_contains(text, "\nFailed: no space left\n");
 	free(text);
@@ -270,10 +176,10 @@ static void test_fix_that_failed(void **state)
 static void test_plan(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack), other = applied(f, &f->alice, stack, "own", "x", "{}");
+	int64_t stack, id = motd_new(f, &stack), other = motd_applied(f, &f->alice, stack, "own", "x", "{}");
 	char *text;
 
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	text = SHOWN(drift_show_plan(f->engine, stack, 0, out));
 	assert_string_equal(text, "Drift Fix Plan for: a\n\nThe following actions will be performed:\n\n"
 				  "  • /etc/motd: mode from 0600 to 0644\n");
@@ -290,33 +196,15 @@ static void test_plan(void **state)
 static void test_late_report(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
+	int64_t stack, id = motd_new(f, &stack);
 
-	assert_int_equal(take(f, NULL, stack,
+	assert_int_equal(motd_take(f, NULL, stack,
 				 "[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", "
 				 "\"read_ms\": 1, \"actual\": {}, \"findings\": [" FINDING(
 					 "mode", "0644", "0600") "]}]"),
 		0);
 	assert_status(f, id, "applied");
 	assert_finding(f, stack, "mode", NULL);
-}
-
-static void test_resource_that_goes(void **state)
-{
-	struct fixture *f = *state;
-	struct drift_target target;
-	int64_t stack, id = with_motd(f, &stack);
-
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(drift_find_target(f->engine, stack, "/etc/motd/owner", &f->fault, &target), 0);
-	assert_int_equal(drift_ignore(f->engine, &f->alice, stack, &target, "", 0, &f->fault), 0);
-	assert_int_equal(resource_delete(f->engine, &f->alice, id, &f->fault), 0);
-	assert_finding(f, stack, "mode", NULL);
-	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings WHERE resolution = 'removed'"), 1);
-	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM drift_ignores"), 0);
-	/* A report that was under way is about nothing now. */
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings WHERE status = 'pending'"), 0);
 }
 
 static void test_bounds(void **state)
@@ -328,7 +216,7 @@ static void test_bounds(void **state)
 	int64_t stack;
 	char *lot = malloc(100001);
 
-	with_motd(f, &stack);
+	motd_new(f, &stack);
 	memset(lot, 'x', 100000);
 	lot[100000] = '\0';
 	for (int i = 0; i < 300; i++) {
@@ -351,7 +239,7 @@ static void test_bounds(void **state)
 static void test_too_many_findings(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
+	int64_t stack, id = motd_new(f, &stack);
 
 	fixture_sql(f, "INSERT INTO findings (stack_id, type, name, property, kind, severity, expected, "
 		       "actual, cause, "
@@ -362,7 +250,7 @@ static void test_too_many_findings(void **state)
 		       "19999) SELECT (SELECT MAX(id) FROM stacks), 'x', 'y', i, 'state', 'low', '1', '2', "
 		       "'changed', "
 		       "'', '', 'pending', '', 0, 1, 1, 0, '', 1, 0, -1 FROM n");
-	assert_int_equal(take(f, NULL, stack,
+	assert_int_equal(motd_take(f, NULL, stack,
 				 MOTD("drifted", "{}", FINDING("a", "1", "2") "," FINDING("b", "1", "2"))),
 		0);
 	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings"), FINDING_OPEN_MAX);
@@ -370,9 +258,9 @@ static void test_too_many_findings(void **state)
 	assert_finding(f, stack, "a", "pending");
 	assert_finding(f, stack, "b", NULL);
 	/* One that is over makes room for another. */
-	assert_int_equal(take(f, NULL, stack, MOTD("drifted", "{}", FINDING("b", "1", "2"))), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MOTD("drifted", "{}", FINDING("b", "1", "2"))), 0);
 	assert_finding(f, stack, "a", NULL);
-	assert_int_equal(take(f, NULL, stack, MOTD("drifted", "{}", FINDING("b", "1", "2"))), 0);
+	assert_int_equal(motd_take(f, NULL, stack, MOTD("drifted", "{}", FINDING("b", "1", "2"))), 0);
 	assert_finding(f, stack, "b", "pending");
 }
 
@@ -381,10 +269,10 @@ static void test_history_is_bounded(void **state)
 	struct fixture *f = *state;
 	int64_t stack;
 
-	with_motd(f, &stack);
+	motd_new(f, &stack);
 	for (int i = 0; i < FINDING_HISTORY_MAX + 5; i++) {
-		assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-		assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
+		assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
+		assert_int_equal(motd_take(f, NULL, stack, IN_SYNC), 0);
 	}
 	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings"), FINDING_HISTORY_MAX);
 	assert_int_equal(fixture_query(f, "SELECT MAX(times) FROM findings"), FINDING_HISTORY_MAX + 5);
@@ -406,21 +294,21 @@ static void test_no_reports(void **state)
 		"\"state\": \"drifted\", \"findings\": [" FINDING("x", "a", "b") "," FINDING(
 			"x", "a", "b") "]",
 	};
-	int64_t stack, id = with_motd(f, &stack),
-		       other = applied(f, &f->alice, stack, "own", "thing", "{\"a\": 1}");
+	int64_t stack, id = motd_new(f, &stack),
+		       other = motd_applied(f, &f->alice, stack, "own", "thing", "{\"a\": 1}");
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		CLEANUP(resource_done) struct resource resource = { 0 };
 		CLEANUP(cleanup_free) char *text = NULL;
 
-		assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
+		assert_int_equal(motd_take(f, NULL, stack, IN_SYNC), 0);
 		if (asprintf(&text,
 			    "[{\"type\": \"own\", \"name\": \"thing\", %s}, {\"type\": \"file\", "
 			    "\"name\": \"/etc/motd\", \"state\": \"drifted\", \"findings\": [" FINDING(
 				    "mode", "0644", "0600") "]}]",
 			    rows[i]) < 0)
 			fail();
-		assert_int_equal(take(f, NULL, stack, text), 0);
+		assert_int_equal(motd_take(f, NULL, stack, text), 0);
 		assert_int_equal(resource_get(f->engine, other, &resource), 0);
 		assert_string_equal(resource.status, "unknown");
 		assert_contains(resource.error, "what its provider reports is no report: ");
@@ -433,12 +321,12 @@ static void test_no_reports(void **state)
 static void test_all_or_none(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
+	int64_t stack, id = motd_new(f, &stack);
 
-	assert_int_equal(take(f, NULL, stack, "{}"), -EINVAL);
-	assert_int_equal(take(f, NULL, 999, "[]"), -ENOENT);
+	assert_int_equal(motd_take(f, NULL, stack, "{}"), -EINVAL);
+	assert_int_equal(motd_take(f, NULL, 999, "[]"), -ENOENT);
 	assert_int_equal(
-		take(f, NULL, stack,
+		motd_take(f, NULL, stack,
 			"[{\"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", "
 			"\"findings\": [" FINDING("mode", "0644", "0600") "]}, {\"type\": \"file\"}]"),
 		-EINVAL);
@@ -450,206 +338,16 @@ static void test_all_or_none(void **state)
 static void test_of_another_stack(void **state)
 {
 	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack), other = fixture_stack(f, "b");
+	int64_t stack, id = motd_new(f, &stack), other = fixture_stack(f, "b");
 	char rows[512];
 
 	snprintf(rows, sizeof(rows),
 		"[{\"id\": %lld, \"type\": \"file\", \"name\": \"/etc/motd\", \"state\": \"drifted\", "
 		"\"findings\": [" FINDING("mode", "0644", "0600") "]}]",
 		(long long)id);
-	assert_int_equal(take(f, NULL, other, rows), 0);
+	assert_int_equal(motd_take(f, NULL, other, rows), 0);
 	assert_status(f, id, "applied");
 	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings"), 0);
-}
-
-static struct drift_target target_of(struct fixture *f, int64_t stack, const char *name)
-{
-	struct drift_target target;
-
-	if (drift_find_target(f->engine, stack, name, &f->fault, &target) < 0)
-		fail_msg("%s", f->fault.text);
-	return target;
-}
-
-static void test_ignore(void **state)
-{
-	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack), events;
-	struct drift_target mode = target_of(f, stack, "/etc/motd/mode"),
-			    all = target_of(f, stack, "/etc/motd");
-	char *text;
-
-	/* What is there. */
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(
-		drift_ignore(f->engine, &f->alice, stack, &mode, "by hand, for now", 0, &f->fault), 0);
-	assert_finding(f, stack, "mode", "ignored");
-	assert_status(f, id, "applied");
-	assert_event(f, stack, "drift.ignored");
-	assert_int_equal(sum(f, stack).ignored, 1);
-	assert_int_equal(sum(f, stack).findings, 0);
-	assert_int_equal(sum(f, stack).in_sync, 1);
-	text = SHOWN(drift_show(f->engine, stack, out));
-	assert_contains(text, "Ignored:\n  file//etc/motd/mode by ");
-	assert_contains(text, ": by hand, for now\n");
-	assert_null(strstr(text, "Attribute: mode"));
-	free(text);
-
-	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), -ENOENT);
-	assert_contains(f->fault.text, "what differs of file//etc/motd is ignored: unignore it first");
-
-	/* What comes again: nobody is told. */
-	assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
-	events = event_last(f->engine);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_finding(f, stack, "mode", "ignored");
-	assert_int_equal(event_last(f->engine), events);
-	assert_status(f, id, "applied");
-
-	/* No more. */
-	assert_int_equal(drift_unignore(f->engine, &f->alice, stack, &all, &f->fault), -ENOENT);
-	assert_contains(f->fault.text, "file//etc/motd is not ignored");
-	assert_int_equal(drift_unignore(f->engine, &f->alice, stack, &mode, &f->fault), 0);
-	assert_finding(f, stack, "mode", "pending");
-	assert_status(f, id, "drifted");
-
-	/* All of it. */
-	assert_int_equal(drift_ignore(f->engine, &f->alice, stack, &all, "", 0, &f->fault), 0);
-	assert_finding(f, stack, "mode", "ignored");
-	assert_int_equal(drift_ignore(f->engine, &f->alice, stack, &all, "", 1000, &f->fault), -EINVAL);
-	assert_contains(f->fault.text, "a time that is over");
-}
-
-static void test_ignored_until(void **state)
-{
-	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
-	struct drift_target mode = target_of(f, stack, "/etc/motd/mode");
-
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(
-		drift_ignore(f->engine, &f->alice, stack, &mode, "", INT64_C(4102444800000), &f->fault), 0);
-	assert_status(f, id, "applied");
-	fixture_sql(f, "UPDATE findings SET until_ms = 1; UPDATE drift_ignores SET until_ms = 1");
-
-	/* The time is over: it is drift, before anybody looks again. */
-	assert_finding(f, stack, "mode", "pending");
-	assert_int_equal(sum(f, stack).drifted, 1);
-	assert_int_equal(sum(f, stack).in_sync, 0);
-	assert_int_equal(sum(f, stack).findings, 1);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_status(f, id, "drifted");
-	assert_event(f, stack, "drift.detected");
-}
-
-static void test_acknowledge(void **state)
-{
-	struct fixture *f = *state;
-	int64_t stack, id = with_motd(f, &stack);
-	struct drift_target all = target_of(f, stack, "file//etc/motd");
-
-	assert_int_equal(drift_acknowledge(f->engine, &f->alice, stack, &all, "", &f->fault), -ENOENT);
-	assert_contains(f->fault.text, "nothing is found of file//etc/motd that differs");
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(drift_acknowledge(f->engine, &f->alice, stack, &all, "on Monday", &f->fault), 0);
-	assert_finding(f, stack, "mode", "acknowledged");
-	assert_int_equal(take(f, NULL, stack, MODE_0666), 0);
-	assert_finding(f, stack, "mode", "acknowledged");
-	assert_status(f, id, "drifted");
-	assert_int_equal(sum(f, stack).drifted, 1);
-}
-
-static void test_adopt(void **state)
-{
-	struct fixture *f = *state;
-	CLEANUP(resource_done) struct resource resource = { 0 };
-	int64_t stack, id = with_motd(f, &stack);
-	struct drift_target all = target_of(f, stack, "/etc/motd");
-
-	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), -ENOENT);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), 0);
-	assert_finding(f, stack, "mode", NULL);
-	assert_event(f, stack, "drift.adopted");
-	assert_int_equal(resource_get(f->engine, id, &resource), 0);
-	assert_string_equal(resource.status, "applied");
-	assert_string_equal(resource.desired,
-		"{\"ensure\":\"present\",\"mode\":\"0600\",\"owner\":\"root\",\"path\":\"/etc/motd\"}");
-	assert_string_equal(resource.applied, resource.desired);
-	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM findings WHERE resolution = 'adopted'"), 1);
-}
-
-/* What is gone is to be gone; what is asked for by no property stays drift, and so do the others then. */
-static void test_adopt_the_whole(void **state)
-{
-	struct fixture *f = *state;
-	CLEANUP(resource_done) struct resource resource = { 0 };
-	int64_t stack, id = with_motd(f, &stack);
-	struct drift_target all = target_of(f, stack, "/etc/motd");
-
-	assert_int_equal(
-		take(f, NULL, stack,
-			MOTD("drifted", "{\"mode\": \"0600\"}",
-				FINDING("mode", "0644", "0600") "," FINDING("needs user/bob", "a", "b"))),
-		0);
-	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), -EINVAL);
-	assert_contains(f->fault.text, "\"needs user/bob\" is nothing that can be asked for");
-	assert_finding(f, stack, "mode", "pending");
-
-	assert_int_equal(
-		take(f, NULL, stack,
-			MOTD("drifted", "{\"ensure\": \"absent\"}", FINDING("", "present", "absent"))),
-		0);
-	assert_finding(f, stack, "mode", NULL);
-	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), 0);
-	assert_int_equal(resource_get(f->engine, id, &resource), 0);
-	assert_contains(resource.desired, "\"ensure\":\"absent\"");
-	assert_string_equal(resource.status, "applied");
-}
-
-static void test_names(void **state)
-{
-	struct fixture *f = *state;
-	struct drift_target target;
-	int64_t stack, id = with_motd(f, &stack);
-	struct fault *fault = &f->fault;
-
-	applied(f, &f->alice, stack, "service", "web", "{\"state\": \"running\"}");
-	applied(f, &f->alice, stack, "package", "web", "{\"version\": \"1\"}");
-	target = target_of(f, stack, "file//etc/motd/mode");
-	assert_int_equal(target.resource_id, id);
-	assert_string_equal(target.property, "mode");
-	assert_string_equal(target_of(f, stack, "service/web").property, "");
-	assert_int_equal(drift_find_target(f->engine, stack, "web", fault, &target), -EINVAL);
-	assert_contains(fault->text, "say TYPE/NAME (types: package, service)");
-	assert_int_equal(drift_find_target(f->engine, stack, "web/state", fault, &target), -EINVAL);
-	assert_int_equal(drift_find_target(f->engine, stack, "service/web/stat", fault, &target), -ENOENT);
-	assert_contains(fault->text, "service/web has no property \"stat\"; did you mean \"state\"?");
-	assert_int_equal(drift_find_target(f->engine, stack, "nginx", fault, &target), -ENOENT);
-	assert_contains(fault->text, "stack a has no resource \"nginx\"");
-}
-
-static void test_rights(void **state)
-{
-	struct fixture *f = *state;
-	struct lock_request request = { .kind = LOCK_DURABLE };
-	int64_t stack, token;
-	struct drift_target all;
-
-	with_motd(f, &stack);
-	all = target_of(f, stack, "/etc/motd");
-	assert_int_equal(stack_chmod(f->engine, &f->alice, stack, 0755, &f->fault), 0);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
-	assert_int_equal(drift_ignore(f->engine, &f->bob, stack, &all, "", 0, &f->fault), -EACCES);
-	assert_int_equal(drift_unignore(f->engine, &f->bob, stack, &all, &f->fault), -EACCES);
-	assert_int_equal(drift_acknowledge(f->engine, &f->bob, stack, &all, "", &f->fault), -EACCES);
-	assert_int_equal(drift_adopt(f->engine, &f->bob, stack, &all, &f->fault), -EACCES);
-	/* Nobody decides while somebody else has the lock; what is seen is seen all the same. */
-	assert_int_equal(
-		lock_acquire(f->engine, &f->root, lock_of_stack(stack), &request, &f->fault, &token), 0);
-	assert_int_equal(drift_adopt(f->engine, &f->alice, stack, &all, &f->fault), -EBUSY);
-	assert_int_equal(take(f, NULL, stack, IN_SYNC), 0);
-	assert_finding(f, stack, "mode", NULL);
 }
 
 static void test_json(void **state)
@@ -659,8 +357,8 @@ static void test_json(void **state)
 	const json_t *finding;
 	int64_t stack;
 
-	with_motd(f, &stack);
-	assert_int_equal(take(f, NULL, stack, MODE_0600), 0);
+	motd_new(f, &stack);
+	assert_int_equal(motd_take(f, NULL, stack, MODE_0600), 0);
 	assert_int_equal(drift_json(f->engine, stack, &value), 0);
 	assert_string_equal(json_string_value(json_object_get(value, "stack")), "a");
 	assert_int_equal(
@@ -684,20 +382,12 @@ int main(void)
 		TEST(test_fix_that_failed),
 		TEST(test_plan),
 		TEST(test_late_report),
-		TEST(test_resource_that_goes),
 		TEST(test_bounds),
 		TEST(test_too_many_findings),
 		TEST(test_history_is_bounded),
 		TEST(test_no_reports),
 		TEST(test_all_or_none),
 		TEST(test_of_another_stack),
-		TEST(test_ignore),
-		TEST(test_ignored_until),
-		TEST(test_acknowledge),
-		TEST(test_adopt),
-		TEST(test_adopt_the_whole),
-		TEST(test_names),
-		TEST(test_rights),
 		TEST(test_json),
 	};
 
