@@ -86,6 +86,14 @@ function edit.line(fn, text, args)
 	return join(lines, ended)
 end
 
+-- The line that stands where edit.line would put one (or that edit.without_line would take away); nil: there is none.
+function edit.found_line(fn, text, args)
+	local lines = split(text)
+	local number = args.regexp and find_line(lines, finder(fn, args.regexp))
+	number = number or args.line and find_line(lines, equals(args.line))
+	return number and lines[number]
+end
+
 -- None of these lines.
 function edit.without_line(fn, text, args)
 	local lines, ended = split(text)
@@ -139,6 +147,28 @@ function edit.block(fn, text, args, first, last)
 		table.insert(kept, at + i - 1, line)
 	end
 	return join(kept, ended)
+end
+
+-- The lines between the marks, without the last line feed; nil: there are no marks; or nil and a message.
+function edit.found_block(text, first, last)
+	local lines = split(text)
+	local kept, at = cut_block(lines, first, last)
+	if not kept then
+		return nil, at
+	elseif not at then
+		return nil
+	end
+	local inside, block = false, {}
+	for _, line in ipairs(lines) do
+		if line == first and not inside then
+			inside = true
+		elseif line == last then
+			inside = false
+		elseif inside then
+			block[#block + 1] = line
+		end
+	end
+	return (table.concat(block, "\n"):gsub("\n+$", ""))
 end
 
 -- The part of a text behind a match of `after` and before one of `before`.

@@ -7,10 +7,13 @@ local provider = {}
 
 -- Type → library that has it, compiled when the type is first used.
 local libraries = {
+	block = "provider_block",
+	command = "provider_command",
 	cron = "provider_cron",
 	directory = "provider_directory",
 	file = "provider_file",
 	group = "provider_group",
+	line = "provider_line",
 	package = "provider_package",
 	symlink = "provider_symlink",
 	sysctl = "provider_sysctl",
