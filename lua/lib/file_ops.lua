@@ -323,7 +323,7 @@ local function edited(fn, args, change)
 			return bad(text)
 		end
 	end
-	return put.edit(fn, path, args, function(old)
+	return recorded.edited(path, put.edit(fn, path, args, function(old)
 		if not old and (args.create == false or args.state == "absent") then
 			return nil, path .. ": No such file or directory"
 		end
@@ -332,7 +332,7 @@ local function edited(fn, args, change)
 			return nil, path .. ": " .. more
 		end
 		return new, more
-	end)
+	end))
 end
 
 -- Where there is no file, there is nothing of it.

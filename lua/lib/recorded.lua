@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What file_ops brought about, as resources of the run's stack: each function registers the one thing that it stands for.
 local core = ...
+local content = core.library("content")
 local result = core.library("result")
 local recorded = {}
 
@@ -58,6 +59,20 @@ function recorded.by_kind(stat, properties, keep, ok, message, res)
 		return ok, message, res
 	end
 	return recorded.as(type_name, properties, keep, ok, message, res)
+end
+
+-- What another call put there as a whole, and this one edited: it shall be as it is now.
+function recorded.edited(path, ok, message, res)
+	if not ok or not res.changed or not utf8.len(path) or core.run().stack == nil then
+		return ok, message, res
+	end
+	local row = core.call("resource.get", { type = "file", name = core.library("property").path(path) })
+	local bytes = row and row.properties.content and core.read(path)
+	if not bytes then
+		return ok, message, res
+	end
+	local form = content.form(bytes, not content.is_public(path))
+	return recorded.as("file", { path = path, content = form }, recorded.attributes, ok, message, res)
 end
 
 return recorded
