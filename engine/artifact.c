@@ -13,6 +13,8 @@
 #include "engine/artifact-file.h"
 #include "engine/run.h"
 
+enum { PREFIX_SIZE = ARTIFACT_PATH_MAX + 1 }; /* a path and a slash */
+
 static void artifact_load(struct query *query, void *ret)
 {
 	struct artifact *ret_artifact = ret;
@@ -56,11 +58,11 @@ int artifact_find(struct engine *engine, int64_t run_id, int64_t task_id, const 
 }
 
 /* The first path that is behind all that begin with `prefix`, which ends with a slash or is empty. */
-static void prefix_end(const char *prefix, char ret_end[ARTIFACT_PATH_MAX])
+static void prefix_end(const char *prefix, char ret_end[PREFIX_SIZE])
 {
 	size_t size = strlen(prefix);
 
-	snprintf(ret_end, ARTIFACT_PATH_MAX, "%s", *prefix ? prefix : "\xff");
+	snprintf(ret_end, PREFIX_SIZE, "%s", *prefix ? prefix : "\xff");
 	if (size)
 		ret_end[size - 1] = '/' + 1;
 }
@@ -68,7 +70,7 @@ static void prefix_end(const char *prefix, char ret_end[ARTIFACT_PATH_MAX])
 int artifact_each(struct engine *engine, int64_t run_id, int64_t task_id, const char *prefix,
 	int (*each)(void *userdata, const struct artifact *artifact), void *userdata)
 {
-	char end[ARTIFACT_PATH_MAX];
+	char end[PREFIX_SIZE];
 	CLEANUP(query_endp) struct query *query = NULL;
 	struct artifact artifact;
 	int r;
@@ -155,7 +157,7 @@ static int refuse_taken(
 /* Whether a path is another artifact's, or would be a file where another one has a folder. */
 static int path_free(struct engine *engine, const struct artifact *wanted, struct fault *fault)
 {
-	char part[ARTIFACT_PATH_MAX + 1], end[ARTIFACT_PATH_MAX];
+	char part[PREFIX_SIZE], end[PREFIX_SIZE];
 	struct artifact other;
 	int r;
 

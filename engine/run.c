@@ -245,12 +245,13 @@ int run_set_parent(struct engine *engine, int64_t id, int64_t parent, int depth)
 	return row_changed(engine, &change, r);
 }
 
-int run_set_options(struct engine *engine, int64_t id, const json_t *options, const json_t *values)
+int run_set_options(
+	struct engine *engine, int64_t id, const json_t *options, const json_t *values, const char *stack)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	json_auto_t *both = json_pack("{s:O?, s:O?}", "options", (json_t *)(uintptr_t)options, "values",
-		(json_t *)(uintptr_t)values);
-	CLEANUP(cleanup_free) char *text = both ? json_dumps(both, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	json_auto_t *all = json_pack("{s:O?, s:O?, s:s*}", "options", (json_t *)(uintptr_t)options, "values",
+		(json_t *)(uintptr_t)values, "stack", stack);
+	CLEANUP(cleanup_free) char *text = all ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	int r = text ? store_change_begin(engine->store, &change) : -ENOMEM;
 
 	if (r == 0)
@@ -261,9 +262,9 @@ int run_set_options(struct engine *engine, int64_t id, const json_t *options, co
 json_t *run_options(struct engine *engine, int64_t id, const char *which)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_RUN_OPTIONS, "i", id);
-	json_auto_t *both = query_step(query) > 0 ? json_loads(query_text(query, 0), 0, NULL) : NULL;
+	json_auto_t *all = query_step(query) > 0 ? json_loads(query_text(query, 0), 0, NULL) : NULL;
 
-	return json_incref(json_object_get(both, which));
+	return json_incref(json_object_get(all, which));
 }
 
 int run_set_imports(struct engine *engine, int64_t id, const json_t *imports)

@@ -134,12 +134,14 @@ int run_not_undone(struct engine *engine, int64_t id, struct buffer *ret_names);
 int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of);
 int run_set_parent(struct engine *engine, int64_t id, int64_t parent, int depth);
 /* What was submitted with it (NULL: nothing), for a retry and for when its stack's values have changed. */
-int run_set_options(struct engine *engine, int64_t id, const json_t *options, const json_t *values);
+int run_set_options(
+	struct engine *engine, int64_t id, const json_t *options, const json_t *values, const char *stack);
 /* What its workflow imported while it was loaded: see doc/protocol.md. The latter: a new reference, NULL:
  * nothing. */
 int run_set_imports(struct engine *engine, int64_t id, const json_t *imports);
 json_t *run_imports(struct engine *engine, int64_t id);
-/* "options" or "values" as submitted: a new reference, NULL: there were none. */
+/* "options", "values" or "stack" (the name of one that may have to be made) as submitted: a new reference,
+ * NULL: there were none. */
 json_t *run_options(struct engine *engine, int64_t id, const char *which);
 /* How long it waits for its stack's lock, and since when (0: it does not, or not any more). */
 int run_set_wait(struct engine *engine, int64_t id, int64_t wait_ms, int64_t since_ms);

@@ -127,7 +127,7 @@ static int check_size(struct call *call)
 	size_t size = call->value ? json_dumpb(call->value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) : 0;
 
 	if (size <= FRAME_HEAD_MAX - ANSWER_HEAD)
-		return 0;
+		return runner_answers(call->runner, ANSWER_HEAD + size) ? 0 : -EPROTO;
 	return fault_set(&call->fault, EFBIG,
 		"the answer would have %zu bytes, and the limit is %d: ask for less at a time", size,
 		FRAME_HEAD_MAX - ANSWER_HEAD);
@@ -211,10 +211,14 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 		r = run_drop_answers(engine, runner->run_id, got);
 	if (r < 0)
 		return r;
+	/* What is the run's has ended with it: a lock that it took now would never be released. */
+	if (run_status_final(call.run.status))
+		return send_answer(runner, seq, false,
+			answer_json(seq, -ECANCELED, &(struct fault){ ECANCELED, "the run is over" }, NULL));
 	r = row ? run_row(row, &call)
 		: fault_set(&call.fault, ENOSYS, "the daemon knows no function %s", name ? name : "");
 	value = call.value;
-	if (store_failure(r) || r == CALL_LATER)
+	if (store_failure(r) || r == -EPROTO || r == CALL_LATER)
 		return r < 0 ? r : 0;
 	return send_answer(runner, seq, row && row->changes, answer_json(seq, r, &call.fault, call.value));
 }

@@ -290,7 +290,7 @@ static int apply_undo(struct runner *runner, json_t *head, const struct frame *f
 
 	if (r == 0)
 		r = task_find(engine, runner->run_id, name, &task);
-	if (r < 0 || status < 0 || number <= task.tries)
+	if (r < 0 || status < 0 || number <= task.tries || number > INT32_MAX)
 		return r == -ENOENT || r == 0 ? -EPROTO : r;
 	r = try_set(engine, &task, (int)number, true, status, time_now_ms(), get_text(head, "error"));
 	engine_note(engine, SUBJECT_TASK, task.id, ASPECT_STATUS | ASPECT_TASKS);
@@ -403,6 +403,12 @@ static int apply_frame(struct runner *runner, json_t *head, const struct frame *
 	return r;
 }
 
+/* What the store would refuse as often as it comes: asked for again, it would keep the run for ever. */
+static bool is_nonsense(int r)
+{
+	return r == -EPROTO || r == -EINVAL || r == -EEXIST || r == -ENAMETOOLONG;
+}
+
 static void conn_frame(struct conn *conn, const struct frame *frame)
 {
 	struct runner *runner = conn->userdata;
@@ -429,7 +435,7 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 		runner->stalled = true; /* nothing is wrong: it is asked for when its time has come */
 		return;
 	}
-	if (r == -EPROTO) {
+	if (is_nonsense(r)) {
 		log_error("run %lld: its process does not keep to the protocol (frame %lld): ending it",
 			(long long)runner->run_id, (long long)seq);
 		runner_kill(runner);

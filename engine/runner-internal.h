@@ -72,6 +72,8 @@ struct runner {
 	bool child;	      /* of this daemon's spawner, which tells how it ended */
 	int exit_status;      /* as of wait(2); -1: unknown */
 	json_t *after_commit; /* frames that leave when this turn is on disk */
+	size_t answered;      /* bytes of values in those, about */
+	bool drowned;	      /* it does not read what it is sent, and is sent nothing more */
 	json_t *plan;	      /* `config`, `lock_wait_ms`, `limits` of it: runner_plan() */
 	json_t *outputs;      /* what the run has set, for its own file `outputs` */
 	json_t *options;
@@ -254,5 +256,7 @@ void runner_end(void *userdata, int64_t run_id, const char *why);
 /* Tells the process that it is cancelled, and when it will be killed. */
 void runner_ask_to_end(struct runner *runner);
 
+/* Counts an answer of so many bytes. False: the process reads too little, and is being ended. */
+bool runner_answers(struct runner *runner, size_t size);
 /* Takes the reference to the head. */
 int runner_send(struct runner *runner, json_t *head, const char *body, size_t size);

@@ -240,8 +240,11 @@ void runner_answered(struct runner *runner)
 {
 	int64_t due;
 
+	/* Who says so unasked would put off its end for ever. */
+	if (!runner->asked)
+		return;
 	runner->asked = false;
-	if (runner->cancels)
+	if (runner->cancels == 1)
 		runner_deadline(runner, AFTER_GRACE_SECONDS);
 	if (limits_next(runner, &due) && due > time_now_ms())
 		limits_wait(runner);

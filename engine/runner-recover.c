@@ -30,6 +30,7 @@ int runner_take_up(struct runners *runners, uid_t uid, int64_t run_id, const cha
 	ev_timer_stop(runners->engine->loop, &runner->deadline);
 	conn_init(&runner->conn, runners->engine->loop, fd, &runner_conn_callbacks, runner);
 	runner->connected = true;
+	runner->stalled = false; /* what it told last is asked for here */
 	if (runner->state == RUNNER_AWAY)
 		runner->state = run.status == RUN_QUEUED    ? RUNNER_LOADING
 				: run.status == RUN_WAITING ? RUNNER_WAITING
@@ -62,6 +63,7 @@ static int recover_one(void *userdata, const struct run *run)
 {
 	CLEANUP(buffer_done) struct buffer outputs = { 0 };
 	struct runners *runners = userdata;
+	json_auto_t *stack = NULL;
 	struct runner *runner;
 	int r = runner_new(runners, &runner);
 
@@ -72,6 +74,10 @@ static int recover_one(void *userdata, const struct run *run)
 	runner->own_lock = run->holds_lock;
 	runner->artifacts = true; /* or not: it has forgotten */
 	runner->retry_of = run->retry_of;
+	runner->options = run_options(runners->engine, run->id, "options");
+	stack = run_options(runners->engine, run->id, "stack");
+	if (json_is_string(stack))
+		snprintf(runner->stack, sizeof(runner->stack), "%s", json_string_value(stack));
 	runner->last_seq = runner->stored_seq = run->last_seq;
 	runner->submitter = (struct caller){ .uid = run->uid, .gid = run->gid, .pid = run->pid };
 	if (run_text(runners->engine, run->id, RUN_OUTPUTS, &outputs) == 0 && outputs.size) {

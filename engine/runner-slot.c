@@ -63,9 +63,9 @@ void runner_recall_slot(struct runner *runner, const struct run *run)
 {
 	runner->stack_id = run->stack_id;
 	runner->parent = run->parent;
-	runner->slot = run->status != RUN_RUNNING    ? SLOT_NONE
-		       : borrows(runner->of, runner) ? SLOT_BORROWED
-						     : SLOT_OWN;
+	runner->slot = run->status != RUN_RUNNING && run->status != RUN_ROLLING_BACK ? SLOT_NONE
+		       : borrows(runner->of, runner)				     ? SLOT_BORROWED
+										     : SLOT_OWN;
 }
 
 void runner_start_waiting(struct runners *runners)

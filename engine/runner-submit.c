@@ -13,7 +13,8 @@
 #include "engine/yaml.h"
 
 enum {
-	DEPTH_MAX = 8, /* of workflows that submit workflows */
+	DEPTH_MAX = 8,			    /* of workflows that submit workflows */
+	VALUES_MAX = FRAME_HEAD_MAX - 4096, /* bytes of a run's values, and what else is said with them */
 };
 
 /* The run whose task the submitter is, which descends from its runner then. 0: none. */
@@ -56,6 +57,12 @@ int runner_merge_values(struct runner *runner, int64_t stack_id, struct fault *f
 	if (over && json_is_object(values))
 		json_object_update_recursive(values, over);
 	merged = json_dumps(values, JSON_COMPACT | JSON_SORT_KEYS);
+	/* The frame that lets the process begin would never leave. */
+	if (merged && strlen(merged) > VALUES_MAX)
+		return fault_set(fault, EFBIG,
+			"the values of the stack %s, with those of the run, have %zu bytes, and the limit is "
+			"%d",
+			stack.name, strlen(merged), VALUES_MAX);
 	return merged ? run_set_text(engine, runner->run_id, RUN_VALUES, merged, strlen(merged)) : -ENOMEM;
 }
 
@@ -87,8 +94,9 @@ static int record(struct runner *runner, const struct submission *submission, st
 			submission->text, submission->size, &run);
 	if (r == 0)
 		r = values ? run_set_text(engine, run.id, RUN_VALUES, values, strlen(values)) : -ENOMEM;
-	if (r == 0 && (submission->values || submission->options))
-		r = run_set_options(engine, run.id, submission->options, submission->values);
+	if (r == 0 && (submission->values || submission->options || submission->stack))
+		r = run_set_options(
+			engine, run.id, submission->options, submission->values, submission->stack);
 	runner->parent = find_parent(runner->of, &runner->submitter, &depth);
 	if (r == 0 && runner->parent)
 		r = run_set_parent(engine, run.id, runner->parent, depth);
@@ -271,6 +279,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 	json_auto_t *values = NULL;
 	json_auto_t *options = run_options(runners->engine, run_id, "options");
 	json_auto_t *imports = run_imports(runners->engine, run_id);
+	json_auto_t *stack = run_options(runners->engine, run_id, "stack");
 	struct run run;
 	int r = run_get(runners->engine, run_id, &run);
 
@@ -290,6 +299,7 @@ int runner_retry(struct runners *runners, struct caller *caller, int64_t run_id,
 	return runner_submit(runners, caller,
 		&(struct submission){ .file = run.file,
 			.stack_id = run.stack_id,
+			.stack = json_string_value(stack),
 			.text = buffer_text(&text),
 			.size = text.size,
 			.values = values,

@@ -41,6 +41,25 @@ struct runner *runner_find(struct runners *runners, int64_t run_id)
 	return NULL;
 }
 
+/* A process that asks for more than it reads would fill our memory. It is killed, and told nothing more. */
+static void runner_drown(struct runner *runner)
+{
+	if (runner->drowned)
+		return;
+	runner->drowned = true;
+	log_error(
+		"run %lld: its process does not read what it is sent: ending it", (long long)runner->run_id);
+	runner_kill(runner);
+}
+
+bool runner_answers(struct runner *runner, size_t size)
+{
+	runner->answered += size;
+	if (runner->connected && conn_pending(&runner->conn) + runner->answered > UNSENT_MAX)
+		runner_drown(runner);
+	return !runner->drowned;
+}
+
 int runner_send(struct runner *runner, json_t *head, const char *body, size_t size)
 {
 	CLEANUP(cleanup_free) char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
@@ -48,10 +67,11 @@ int runner_send(struct runner *runner, json_t *head, const char *body, size_t si
 	json_decref(head);
 	if (!text)
 		return -ENOMEM;
-	/* A process that asks and never reads would fill our memory. */
-	if (runner->connected && conn_pending(&runner->conn) > UNSENT_MAX)
-		runner_kill(runner);
-	return runner->connected ? conn_send(&runner->conn, text, strlen(text), body, size) : -ENOTCONN;
+	if (runner->connected && conn_pending(&runner->conn) + runner->answered > UNSENT_MAX)
+		runner_drown(runner);
+	return runner->connected && !runner->drowned
+		       ? conn_send(&runner->conn, text, strlen(text), body, size)
+		       : -ENOTCONN;
 }
 
 int runner_new(struct runners *runners, struct runner **ret_runner)
@@ -192,6 +212,18 @@ void runner_deadline(struct runner *runner, double seconds)
 	ev_timer_start(runner->of->engine->loop, &runner->deadline);
 }
 
+/* A frame that could not be applied, or whose turn has failed. What the deadline was for begins anew. */
+static void ask_again(struct runner *runner)
+{
+	runner->stalled = false;
+	runner_send(runner, json_pack("{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq),
+		NULL, 0);
+	if (runner->cancels)
+		runner_deadline(runner, AFTER_GRACE_SECONDS);
+	else if (runner->state == RUNNER_LOADING)
+		runner_deadline(runner, LOADING_SECONDS);
+}
+
 void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct runner *runner = timer->data;
@@ -199,6 +231,10 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 
 	if (runner->gone) {
 		runner_dead(runner);
+		return;
+	}
+	if (runner->stalled) {
+		ask_again(runner);
 		return;
 	}
 	switch (runner->state) {
@@ -216,15 +252,8 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 			"its process did not come back after the daemon's restart");
 		break;
 	default:
-		if (runner->stalled || !runner->cancels) {
-			/* A stalled frame is asked for again. */
-			runner->stalled = false;
-			runner_send(runner,
-				json_pack(
-					"{s:s, s:I}", "op", "taken_up", "seq", (json_int_t)runner->last_seq),
-				NULL, 0);
-			if (runner->cancels)
-				runner_deadline(runner, AFTER_GRACE_SECONDS);
+		if (!runner->cancels) {
+			ask_again(runner);
 			return;
 		}
 		/* What runs in any case may last; but the process has to live. */
@@ -359,8 +388,10 @@ static void step_back(struct runner *runner)
 		runner->state = run_status_final(run.status) ? RUNNER_FINISHED : states[run.status];
 	runner_recall_slot(runner, &run);
 	runner_recall_lock(runner, &run);
-	runner->stalled = true;
-	runner_deadline(runner, STALL_SECONDS);
+	/* One that is not started yet, or not back, has its own deadline, and has said nothing. */
+	runner->stalled = runner->connected;
+	if (runner->connected || runner->gone)
+		runner_deadline(runner, STALL_SECONDS);
 }
 
 /* Most runs leave nothing behind; what is left stays as long as the run is remembered. */
@@ -378,6 +409,7 @@ static void go_on(struct runner *runner)
 	json_t *frame;
 	size_t i;
 
+	runner->answered = 0; /* from now on they count as what is not sent */
 	json_array_foreach (runner->after_commit, i, frame)
 		runner_send(runner, json_incref(frame), NULL, 0);
 	json_array_clear(runner->after_commit);
@@ -422,6 +454,7 @@ static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		next = TAILQ_NEXT(runner, runners);
 		if (failed) {
 			json_array_clear(runner->after_commit);
+			runner->answered = 0;
 			step_back(runner);
 		} else {
 			go_on(runner);

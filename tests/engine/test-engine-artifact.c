@@ -111,7 +111,7 @@ static void test_paths(void **state)
 		"a\x7f" };
 	struct fixture *f = *state;
 	struct ids ids = make(f, "a");
-	char deep[200] = "", name[300];
+	char deep[200] = "", name[300], longest[ARTIFACT_PATH_MAX] = "";
 	int64_t id;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -126,6 +126,11 @@ static void test_paths(void **state)
 	assert_int_equal(add(f, ids, ids.build, name, 1, &id), -EINVAL);
 	assert_int_equal(add(f, ids, ids.build, name + 1, 1, &id), 0);
 	assert_int_equal(add(f, ids, ids.build, "...", 1, &id), 0);
+	/* The longest that there may be, and what would lie below it. */
+	for (size_t i = 0; i < sizeof(longest) - 1; i++)
+		longest[i] = i % 200 == 199 ? '/' : 'l';
+	assert_int_equal(add(f, ids, ids.build, longest, 1, &id), 0);
+	assert_int_equal(add(f, ids, ids.test, longest, 1, &id), -EEXIST);
 }
 
 static void test_one_owner(void **state)
