@@ -148,10 +148,24 @@ function extract.zip(src, dest, args)
 	return true
 end
 
--- Owner and mode of all that came from it.
+-- What of the names is there: without the folders that were stripped, and what was left out.
+local function extracted(names, dest, args)
+	local there = {}
+	for _, name in ipairs(names) do
+		for _ = 1, args.strip or 0 do
+			name = name and name:match("^[^/]*/+(.+)$")
+		end
+		if name and core.stat(dest .. "/" .. name, true) then
+			there[#there + 1] = name
+		end
+	end
+	return there
+end
+
+-- The owner of all that came from it.
 local function set_owner(names, dest, args)
-	local owner = args.owner or args.group
-	if not owner then
+	names = (args.owner or args.group) and extracted(names, dest, args) or {}
+	if #names == 0 then
 		return true
 	end
 	local who = (args.owner and tostring(args.owner) or "") .. (args.group and ":" .. tostring(args.group) or "")
@@ -177,7 +191,7 @@ function unarchive.run(src, dest, args)
 	if changed == nil then
 		return result.bad(text)
 	end
-	if changed and #names > 0 then
+	if changed then
 		local ok
 		ok, text = set_owner(names, dest, args)
 		if not ok then
