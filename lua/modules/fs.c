@@ -76,7 +76,6 @@ static int fs_read(lua_State *L)
 static int write_atomically(lua_State *L, const char *path, const char *content, size_t size)
 {
 	struct replacement replacement = {
-		.path = path,
 		.content = content,
 		.size = size,
 		.has_mode = !lua_isnil(L, 3),
@@ -84,17 +83,21 @@ static int write_atomically(lua_State *L, const char *path, const char *content,
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
 	};
+	/* What a link points to is written, as it is where the file is not replaced. */
+	char *real = realpath(path, NULL), *spare;
 	struct fault fault = { 0 };
-	char *spare;
 	bool in_place;
-	int r = replace_stage(&replacement, &spare, &in_place, &fault);
+	int r;
 
-	if (r < 0)
-		return fail_fault(L, &fault);
-	r = replace_commit(spare, path, in_place, &fault);
-	if (r < 0)
-		unlink(spare);
-	free(spare);
+	replacement.path = real ? real : path;
+	r = replace_stage(&replacement, &spare, &in_place, &fault);
+	if (r == 0) {
+		r = replace_commit(spare, replacement.path, in_place, &fault);
+		if (r < 0)
+			unlink(spare);
+		free(spare);
+	}
+	free(real);
 	return r < 0 ? fail_fault(L, &fault) : done(L);
 }
 
