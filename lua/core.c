@@ -293,7 +293,7 @@ static int core_run(lua_State *L)
 {
 	struct runner *runner = runner_of(L);
 
-	lua_createtable(L, 0, 5);
+	lua_createtable(L, 0, 6);
 	lua_pushinteger(L, (lua_Integer)runner->id);
 	lua_setfield(L, -2, "run");
 	lua_pushstring(L, runner->stack);
@@ -302,6 +302,8 @@ static int core_run(lua_State *L)
 	lua_setfield(L, -2, "file");
 	value_push(L, json_object_get(runner->options, "directory"));
 	lua_setfield(L, -2, "directory");
+	lua_pushstring(L, runner->workdir);
+	lua_setfield(L, -2, "work");
 	if (runner->token) {
 		lua_pushinteger(L, (lua_Integer)runner->token);
 		lua_setfield(L, -2, "token");

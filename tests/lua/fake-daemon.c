@@ -32,7 +32,7 @@
 
 static struct {
 	const char *values, *options, *resume, *imports, *parallel, *memory, *dir, *cancel, *again, *break_at,
-		*deny, *grace, *noack, *leave, *agents, *loading;
+		*deny, *grace, *noack, *leave, *agents, *loading, *work;
 } args = { .grace = "10000" };
 
 static const struct {
@@ -46,6 +46,7 @@ static const struct {
 	{ "parallel", &args.parallel },
 	{ "memory", &args.memory },
 	{ "dir", &args.dir },
+	{ "work", &args.work },
 	{ "cancel", &args.cancel },
 	{ "again", &args.again },
 	{ "break", &args.break_at },
@@ -409,9 +410,9 @@ static void send_run(const char *file)
 			  "secret", "s3cret", "socket", socket_path, "file",
 			  strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values",
 			  json_arg(args.values), "options", json_arg(args.options), "resume",
-			  json_arg(args.resume), "imports", json_arg(args.imports), "workdir", args.dir,
-			  "local_agents", args.agents, "limits", "max_parallel_tasks",
-			  args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
+			  json_arg(args.resume), "imports", json_arg(args.imports), "workdir",
+			  args.work ? args.work : args.dir, "local_agents", args.agents, "limits",
+			  "max_parallel_tasks", args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
 			  args.memory ? atoi(args.memory) : 0, "loading_ms",
 			  args.loading ? atoi(args.loading) : 0),
 		buffer_text(&text), text.size);
@@ -475,6 +476,7 @@ int main(int argc, char **argv)
 	struct buffer buffer = { 0 };
 	struct frame frame;
 	char dir[] = "/tmp/fake-daemon-XXXXXX", command[300];
+	static char work[4200], values[4200];
 	bool own_dir;
 	int ended = 0;
 
@@ -487,6 +489,14 @@ int main(int argc, char **argv)
 		args.dir = mkdtemp(dir);
 	if (own_dir && chmod(dir, 0755) < 0)
 		die(dir);
+	if (args.work) {
+		snprintf(work, sizeof(work), "%s/%s", args.dir, args.work);
+		args.work = work;
+		snprintf(values, sizeof(values), "{\"outside\": \"%s\"}", args.dir);
+		args.values = values;
+		if (mkdir(work, 0755) < 0)
+			die(work);
+	}
 	kv = json_object();
 	outputs = json_object();
 	resources = json_object();
