@@ -68,13 +68,16 @@ static const char *string_field(lua_State *L, const char *name, size_t *ret_size
 static const char **string_list(lua_State *L, int index)
 {
 	lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-	const char **list = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*list), 0);
+	const char **list = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*list), 1);
 
+	/* What holds the texts: the list may have numbers, whose texts are nobody's. */
+	lua_createtable(L, (int)count, 0);
 	for (lua_Integer i = 0; i < count; i++) {
 		lua_rawgeti(L, index, i + 1);
-		list[i] = luaL_checkstring(L, -1); /* the list holds it */
-		lua_pop(L, 1);
+		list[i] = luaL_checkstring(L, -1);
+		lua_rawseti(L, -2, i + 1);
 	}
+	lua_setiuservalue(L, -2, 1);
 	list[count] = NULL;
 	return list;
 }

@@ -219,7 +219,10 @@ static int core_metatable(lua_State *L)
 
 static int core_name_ok(lua_State *L)
 {
-	lua_pushboolean(L, name_check(luaL_checkstring(L, 1)) == 0);
+	size_t size;
+	const char *name = luaL_checklstring(L, 1, &size);
+
+	lua_pushboolean(L, strlen(name) == size && name_check(name) == 0);
 	return 1;
 }
 

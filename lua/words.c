@@ -174,7 +174,7 @@ enum { UP_TASK_SPECS = 2, UP_DEFINED, UP_BY_NAME, UP_META };
 static int quick_task(lua_State *L)
 {
 	if (lua_gettop(L) != 1 || lua_type(L, 1) != LUA_TSTRING || runner_of(L)->sched.current ||
-		name_check(lua_tostring(L, 1)) < 0)
+		strlen(lua_tostring(L, 1)) != lua_rawlen(L, 1) || name_check(lua_tostring(L, 1)) < 0)
 		return leave_to(L);
 	lua_pushvalue(L, 1);
 	if (lua_rawget(L, lua_upvalueindex(UP_BY_NAME)) != LUA_TNIL) {
