@@ -137,25 +137,50 @@ static int ends_put(struct engine *engine, const struct ends *ends)
 	return r;
 }
 
-static int pieces_add(struct engine *engine, struct ends *ends, const char *text, size_t size)
+/* How much of a piece makes at most `room` bytes of the log, in whole lines. */
+static size_t piece_fit(const char *text, size_t size, size_t prefix, int64_t room)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		const char *end = memchr(text + n, '\n', size - n);
+		size_t line = end ? (size_t)(end - text) + 1 - n : size - n;
+
+		room -= (int64_t)rendered_size(text + n, line, prefix);
+		if (room < 0)
+			break;
+		n += line;
+	}
+	return n;
+}
+
+static int tell_full(struct engine *engine, struct ends *ends)
 {
 	char last[128];
+
+	ends->full = true;
+	ends->task = (struct task){ 0 };
+	ends->origin = (struct log_origin){ .stream = "log", .time_ms = ends->origin.time_ms };
+	snprintf(last, sizeof(last),
+		"the log is over max_log_size (%" PRId64 " bytes): the rest is dropped\n",
+		engine->config.max_log_size);
+	return piece_add(engine, ends, last, strlen(last));
+}
+
+static int pieces_add(struct engine *engine, struct ends *ends, const char *text, size_t size)
+{
+	char prefix[PREFIX_SIZE];
+	size_t prefix_size = prefix_format(ends->origin.time_ms, ends->task.name, prefix);
 	int r = 0;
 
 	while (size > 0 && r == 0 && !ends->full) {
 		size_t n = piece_cut(text, size);
+		size_t fit = piece_fit(text, n, prefix_size, engine->config.max_log_size - ends->run_size);
 
-		if (ends->run_size + (int64_t)n > engine->config.max_log_size) {
-			ends->full = true;
-			ends->task = (struct task){ 0 };
-			ends->origin =
-				(struct log_origin){ .stream = "log", .time_ms = ends->origin.time_ms };
-			snprintf(last, sizeof(last),
-				"the log is over max_log_size (%" PRId64 " bytes): the rest is dropped\n",
-				engine->config.max_log_size);
-			return piece_add(engine, ends, last, strlen(last));
-		}
-		r = piece_add(engine, ends, text, n);
+		if (fit)
+			r = piece_add(engine, ends, text, fit);
+		if (r == 0 && fit < n)
+			r = tell_full(engine, ends);
 		text += n;
 		size -= n;
 	}

@@ -384,6 +384,14 @@ static void test_log_limit(void **state)
 		"00:00:00.000 [a] a line of it\n00:00:00.000 [a] a line of it\n"
 		"00:00:00.000 the log is over max_log_size (64 bytes): the rest is dropped\n");
 	assert_log(f, id, a, "a line of it\na line of it\n");
+	/* Short lines are mostly what stands before them. */
+	id = new_run(f, 0);
+	task_add(f->engine, id, 0, "a", &a);
+	say(f, id, a, 0, "1\n2\n3\n4\n5\n6\n7\n8\n");
+	assert_log(f, id, a, "1\n2\n3\n");
+	assert_log(f, id, 0,
+		"00:00:00.000 [a] 1\n00:00:00.000 [a] 2\n00:00:00.000 [a] 3\n"
+		"00:00:00.000 the log is over max_log_size (64 bytes): the rest is dropped\n");
 }
 
 static void assert_json(struct fixture *f, int64_t run_id, int64_t task_id, const char *expected)
