@@ -57,7 +57,7 @@ static struct store *floor_open(const struct bench *bench)
 		die("%s: %s", path, fault.text);
 	for (int i = 0; i < STACKS; i++) {
 		snprintf(name, sizeof(name), "s%05d", i);
-		if (store_get_int(store, &id, SQL_STACK_ADD, "siiii", name, INT64_C(0), INT64_C(0),
+		if (store_insert(store, &id, SQL_STACK_ADD, "siiii", name, INT64_C(0), INT64_C(0),
 			    INT64_C(0755), INT64_C(1)) < 0)
 			die("%s: a stack was not stored", path);
 		for (int j = 0; j < DEPENDS; j++) {

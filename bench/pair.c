@@ -184,7 +184,7 @@ struct pair *pair_open(const struct bench *bench, const char *name)
 		check(pair, sqlite3_exec(pair->db, settings[i], NULL, NULL, NULL));
 	memset(pair->line, 'l', EVENT_LINE_SIZE);
 	memset(pair->json, 'j', EVENT_JSON_SIZE);
-	pair->stack_id = run(
-		pair, SQL_STACK_ADD, "siiii", "bench", (int64_t)0, (int64_t)0, (int64_t)0755, time_now_ms());
+	run(pair, SQL_STACK_ADD, "siiii", "bench", (int64_t)0, (int64_t)0, (int64_t)0755, time_now_ms());
+	pair->stack_id = sqlite3_last_insert_rowid(pair->db);
 	return pair;
 }
