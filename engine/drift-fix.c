@@ -30,7 +30,7 @@ struct fix {
 	struct node *nodes;
 	size_t count, tasks;
 	json_t *by_label; /* label → number of the node */
-	json_t *drifted;  /* labels: a set */
+	json_t *drifted;  /* label → properties; "" among them: the whole */
 	json_t *names;	  /* of tasks: a set */
 	size_t *open;	  /* room for a search */
 };
@@ -88,12 +88,19 @@ static int add_finding(void *userdata, const struct finding *finding)
 {
 	struct fix *fix = userdata;
 	CLEANUP(cleanup_free) char *label = NULL;
+	json_t *properties;
 
 	if (!finding_counts(finding) || !strcmp(finding->kind, "dependency"))
 		return 0;
 	if (asprintf(&label, "%s/%s", finding->type, finding->name) < 0)
 		return -ENOMEM;
-	return json_object_set_new(fix->drifted, label, json_true()) < 0 ? -ENOMEM : 0;
+	properties = json_object_get(fix->drifted, label);
+	if (!properties) {
+		properties = json_object();
+		if (json_object_set_new(fix->drifted, label, properties) < 0)
+			return -ENOMEM;
+	}
+	return json_object_set_new(properties, finding->property, json_true()) < 0 ? -ENOMEM : 0;
 }
 
 /* "file-etc-motd", for "file//etc/motd"; with a number where another one is called so. */
@@ -272,6 +279,22 @@ static void write_needs(struct fix *fix, size_t number, size_t search, FILE *out
 		fputs(" },", out);
 }
 
+/* What else differs of it is ignored, or was not told yet: it stays. */
+static void write_properties(json_t *properties, FILE *out)
+{
+	const char *between = ", { ", *name;
+	json_t *value;
+
+	if (json_object_get(properties, ""))
+		return;
+	json_object_foreach (properties, name, value) {
+		fputs(between, out);
+		write_string(out, name);
+		between = ", ";
+	}
+	fputs(" }", out);
+}
+
 static int write_task(struct fix *fix, size_t number, size_t search, FILE *out)
 {
 	const struct node *node = &fix->nodes[number];
@@ -289,15 +312,16 @@ static int write_task(struct fix *fix, size_t number, size_t search, FILE *out)
 	write_string(out, type);
 	fputs(", ", out);
 	write_string(out, node->label + node->type + 1);
+	write_properties(json_object_get(fix->drifted, node->label), out);
 	fputs("),\n})\n", out);
 	return 0;
 }
 
 static const char head[] = "workflow.define(\"drift-fix\"):config({ on_failure = \"continue\" })\n"
 			   "\n"
-			   "local function fix(type, name)\n"
+			   "local function fix(type, name, properties)\n"
 			   "\treturn function()\n"
-			   "\t\tlocal res, message = resource.fix(type, name)\n"
+			   "\t\tlocal res, message = resource.fix(type, name, properties)\n"
 			   "\t\tif not res then\n"
 			   "\t\t\treturn false, message\n"
 			   "\t\tend\n"

@@ -75,13 +75,13 @@ static void test_order(void **state)
 	text = tasks(f, &f->alice, stack, NULL);
 	assert_string_equal(text, "task(\"file-first\", {\n"
 				  "\tdescription = \"file/first\",\n"
-				  "\tcommand = fix(\"file\", \"first\"),\n"
+				  "\tcommand = fix(\"file\", \"first\", { \"content\" }),\n"
 				  "})\n"
 				  "\n"
 				  "task(\"file-last\", {\n"
 				  "\tdescription = \"file/last\",\n"
 				  "\tdepends_on = { \"file-first\" },\n"
-				  "\tcommand = fix(\"file\", \"last\"),\n"
+				  "\tcommand = fix(\"file\", \"last\", { \"content\" }),\n"
 				  "})\n");
 }
 
@@ -98,7 +98,7 @@ static void test_one(void **state)
 	text = tasks(f, &f->alice, stack, "last");
 	assert_string_equal(text, "task(\"file-last\", {\n"
 				  "\tdescription = \"file/last\",\n"
-				  "\tcommand = fix(\"file\", \"last\"),\n"
+				  "\tcommand = fix(\"file\", \"last\", { \"content\" }),\n"
 				  "})\n");
 	refused(f, &f->alice, stack, "none", ENOENT, "none");
 }
@@ -137,8 +137,42 @@ static void test_names(void **state)
 	text = tasks(f, &f->alice, stack, NULL);
 	assert_contains(text, "task(\"file-a-b\", {");
 	assert_contains(text, "task(\"file-a-b-3\", {");
-	assert_contains(text, "fix(\"file\", \"\\\"..os.exit()..\\\"\\\\\\0101\")");
+	assert_contains(text, "fix(\"file\", \"\\\"..os.exit()..\\\"\\\\\\0101\", {");
 	assert_null(strstr(text, "\n1"));
+}
+
+/* What is ignored of a resource stays as it is; one that is missing is made whole. */
+static void test_properties(void **state)
+{
+	struct fixture *f = *state;
+	int64_t stack = fixture_stack(f, "a");
+	CLEANUP(cleanup_free) char *text = NULL;
+	struct drift_target mode;
+	static const char *const properties[] = { "content", "mode", "owner" };
+	json_auto_t *rows = json_loads("[{\"type\": \"file\", \"name\": \"x\", \"state\": \"drifted\", "
+				       "\"actual\": {}, \"findings\": []}]",
+		0, NULL);
+	json_t *findings = json_object_get(json_array_get(rows, 0), "findings");
+
+	file_of(f, &f->alice, stack, "x", "[]", "x");
+	file_of(f, &f->alice, stack, "gone", "[]", "x");
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
+		json_array_append_new(
+			findings, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "property", properties[i],
+					  "kind", "configuration", "severity", "low", "expected", "a",
+					  "actual", "b", "cause", "changed"));
+	assert_int_equal(drift_take(f->engine, &f->alice, stack, rows), 0);
+	json_array_clear(findings);
+	json_object_set_new(json_array_get(rows, 0), "name", json_string("gone"));
+	json_array_append_new(findings,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "property", "", "kind", "resource", "severity",
+			"high", "expected", "present", "actual", "absent", "cause", "changed"));
+	assert_int_equal(drift_take(f->engine, &f->alice, stack, rows), 0);
+	assert_int_equal(drift_find_target(f->engine, stack, "x/mode", &f->fault, &mode), 0);
+	assert_int_equal(drift_ignore(f->engine, &f->alice, stack, &mode, "known", 0, &f->fault), 0);
+	text = tasks(f, &f->alice, stack, NULL);
+	assert_contains(text, "fix(\"file\", \"x\", { \"content\", \"owner\" })");
+	assert_contains(text, "fix(\"file\", \"gone\")");
 }
 
 static void test_nothing(void **state)
@@ -185,6 +219,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one, fixture_new, fixture_free),
 		cmocka_unit_test_setup_teardown(test_circle, fixture_new, fixture_free),
 		cmocka_unit_test_setup_teardown(test_names, fixture_new, fixture_free),
+		cmocka_unit_test_setup_teardown(test_properties, fixture_new, fixture_free),
 		cmocka_unit_test_setup_teardown(test_nothing, fixture_new, fixture_free),
 		cmocka_unit_test_setup_teardown(test_whose, fixture_new, fixture_free),
 	};
