@@ -20,16 +20,20 @@ static const char migration_3_sql[] =
 static const char migration_4_sql[] =
 #include "engine/migration-4.inc"
 	;
+static const char migration_5_sql[] =
+#include "engine/migration-5.inc"
+	;
 
 /* A new version is: the change in schema.sql, the same as a file migration-N.sql, and its row here. */
 static const struct migration migrations[] = {
 	{ 2, migration_2_sql },
 	{ 3, migration_3_sql },
 	{ 4, migration_4_sql },
+	{ 5, migration_5_sql },
 };
 
 const struct schema store_schema = {
-	.version = 4,
+	.version = 5,
 	.sql = schema_sql,
 	.migrations = migrations,
 	.migration_count = sizeof(migrations) / sizeof(migrations[0]),

@@ -570,7 +570,8 @@ CREATE TABLE findings (
 		resolution = 'removed'), -- how; removed: its resource is looked after no more
 	times BIGINT NOT NULL,          -- how often this was found, with this time and those in the history
 	run_id BIGINT NOT NULL,         -- the run that fixed it, 0: none
-	uid BIGINT NOT NULL             -- who acknowledged, ignored, adopted or fixed it last, -1: nobody did
+	uid BIGINT NOT NULL,            -- who acknowledged, ignored, adopted or fixed it last, -1: nobody did
+	changed_by TEXT NOT NULL DEFAULT '' -- JSON: the process that made the change, as the kernel told; '': not known
 );
 CREATE UNIQUE INDEX findings_open ON findings (stack_id, type, name, property) WHERE status <> 'resolved';
 CREATE INDEX findings_of_resource ON findings (stack_id, type, name, property);

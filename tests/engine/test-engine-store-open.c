@@ -178,10 +178,14 @@ static const char schema_2[] =
 static const char schema_3[] =
 #include "tests/engine/schema-3.inc"
 	;
+static const char schema_4[] =
+#include "tests/engine/schema-4.inc"
+	;
 static const struct schema older[] = {
 	{ .version = 1, .sql = schema_1 },
 	{ .version = 2, .sql = schema_2 },
 	{ .version = 3, .sql = schema_3 },
+	{ .version = 4, .sql = schema_4 },
 };
 
 static void test_migration_from_older(void **state)
