@@ -13,6 +13,7 @@ local libraries = {
 	directory = "provider_directory",
 	file = "provider_file",
 	group = "provider_group",
+	ini = "provider_ini",
 	line = "provider_line",
 	package = "provider_package",
 	symlink = "provider_symlink",
