@@ -16,6 +16,7 @@ local libraries = {
 	ini = "provider_ini",
 	line = "provider_line",
 	package = "provider_package",
+	ssh_key = "provider_ssh_key",
 	symlink = "provider_symlink",
 	sysctl = "provider_sysctl",
 	user = "provider_user",
