@@ -95,8 +95,8 @@ local function severity(p, change, actual)
 end
 
 local function kind(p, change)
-	local row = p.properties[change.property] or {}
-	return change.property == "" and "resource" or row.state and "state" or "configuration"
+	local row = p.properties[change.property == "" and "ensure" or change.property] or {}
+	return row.state and "state" or change.property == "" and "resource" or "configuration"
 end
 
 local function finding(p, change, desired, actual, applied)

@@ -75,11 +75,13 @@ kinds.size = {
 	end,
 }
 
--- "5m" → milliseconds
+-- "5m"; a number is seconds. It stays a text: core.duration() gives the milliseconds.
 kinds.duration = {
 	normalise = function(value)
-		return core.duration(value), 'a duration ("30s", "5m", or seconds)'
+		local text = type(value) == "number" and value .. "s" or value
+		return core.duration(text) and text, 'a duration ("30s", "5m", or seconds)'
 	end,
+	equal = function(a, b) return core.duration(a) == core.duration(b) end,
 }
 
 -- Absolute, without empty and "." parts; ".." stays, as only the file system knows where it leads.

@@ -26,7 +26,7 @@ end
 local function run(desired, what)
 	local given = desired[what]
 	local list = type(given) == "table"
-	return core.exec({ command = not list and given or nil, arguments = list and given or nil, workdir = desired.workdir, timeout_ms = desired.timeout,
+	return core.exec({ command = not list and given or nil, arguments = list and given or nil, workdir = desired.workdir, timeout_ms = core.duration(desired.timeout),
 		capture = true, quiet = what == "check" })
 end
 

@@ -103,4 +103,24 @@ function contract.check(type_name, example)
 	log.info("contract of " .. type_name .. " kept: " .. (example.name or res.name:match("[^/]*$")))
 end
 
+-- The same of providers that only look. changes: name → { change, mend }: both are done by others.
+function contract.looks(type_name, example)
+	local before = contract.tree()
+	local res = good(type_name, example.properties)
+	assert(not res.changed and row_of(res).status == "applied", "it is as wanted, and was changed")
+	in_sync(res, type_name .. ": after it was looked at")
+	for name, by in pairs(example.changes) do
+		by[1]()
+		local found = report(res)
+		assert(found.state == "drifted" and found.findings[1].kind == "state", type_name .. ": '" .. name .. "' is not seen: " .. json.encode(found))
+		local ok, message = resource.fix(res.type, res.name)
+		assert(ok == false and #tostring(message) > 20, type_name .. ": '" .. name .. "' can't be mended by looking")
+		by[2]()
+		in_sync(res, type_name .. ": after '" .. name .. "' was mended")
+		assert(resource.fix(res.type, res.name).changed == false)
+	end
+	assert(contract.tree() == before, "looking changed something")
+	log.info("contract of " .. type_name .. " kept: " .. (example.name or res.name))
+end
+
 return contract
