@@ -12,6 +12,7 @@ local libraries = {
 	cron = "provider_cron",
 	directory = "provider_directory",
 	file = "provider_file",
+	git = "provider_git",
 	group = "provider_group",
 	http = "provider_http",
 	ini = "provider_ini",

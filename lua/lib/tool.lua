@@ -31,7 +31,8 @@ local function complaint(raw)
 	return table.concat(list, "; ", math.max(1, #list - LINES + 1))
 end
 
--- Runs it. What it gave; or nil, a message, what it gave. options: stdin; ok = set of further exit codes that are none of failure.
+-- Runs it. What it gave; or nil, a message, what it gave. options: stdin; ok = set of further exit codes that are none of failure;
+-- env = list of "NAME=value", beside ours.
 function tool.run(words, options)
 	options = options or {}
 	local path = tool.path(words[1])
@@ -39,7 +40,9 @@ function tool.run(words, options)
 		return nil, words[1] .. " is not installed here"
 	end
 	local arguments = { path, table.unpack(words, 2) }
-	local raw = core.exec({ arguments = arguments, env = ENVIRONMENT, stdin = options.stdin, capture = true, quiet = true })
+	local env = { table.unpack(ENVIRONMENT) }
+	table.move(options.env or {}, 1, #(options.env or {}), #env + 1, env)
+	local raw = core.exec({ arguments = arguments, env = env, stdin = options.stdin, capture = true, quiet = true })
 	if raw.exit_code == 0 or options.ok and options.ok[raw.exit_code] then
 		return raw
 	end
