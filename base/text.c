@@ -352,7 +352,11 @@ int name_unescape(const char *name, char *ret_text, size_t size)
 
 int name_decode(const char *name, char ret_name[NAME_SIZE])
 {
-	return name_unescape(name, ret_name, NAME_SIZE);
+	char encoded[ENCODED_SIZE];
+	int r = name_unescape(name, ret_name, NAME_SIZE);
+
+	/* One thing has one name: "%61" is none for "a". */
+	return r < 0 || !strcmp(name_encode(ret_name, encoded), name) ? r : -ENOENT;
 }
 
 char *name_readable(const char *name)

@@ -22,7 +22,7 @@ int name_unescape(const char *name, char *ret_text, size_t size);
  */
 enum { ENCODED_SIZE = 3 * NAME_SIZE };
 char *name_encode(const char *name, char ret_name[ENCODED_SIZE]);
-/* 0 or -ENOENT. */
+/* 0 or -ENOENT: nothing stands there under this name. */
 int name_decode(const char *name, char ret_name[NAME_SIZE]);
 /* For people: %XX decoded where the whole is a text then, else as it stands. Control characters are as they
  * are: see text_write_safe(). malloc'ed; NULL without memory. */

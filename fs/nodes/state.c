@@ -41,12 +41,7 @@ int key_note_event(struct view *view, const char *type, struct kv_scope scope, c
 
 int key_of_file(const char *file, char ret_key[NAME_SIZE])
 {
-	char again[ENCODED_SIZE];
-
-	if (name_decode(file, ret_key) < 0 || kv_name_check(ret_key, NULL) < 0 ||
-		strcmp(name_encode(ret_key, again), file) != 0)
-		return -ENOENT;
-	return 0;
+	return name_decode(file, ret_key) < 0 || kv_name_check(ret_key, NULL) < 0 ? -ENOENT : 0;
 }
 
 static bool key_takes(const char *file)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/fuzz/home.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tests/fuzz/input.h"
+
+static char model[64]; /* the home that others are copies of */
+
+static void engine_begin(struct home *home)
+{
+	struct fault fault = { 0 };
+
+	home->loop = ev_default_loop(EVFLAG_NOENV);
+	if (engine_new(home->path, home->loop, &fault, &home->engine) < 0) {
+		fprintf(stderr, "%s\n", fault.text);
+		abort();
+	}
+	must(tree_new(home->engine, &home->tree) == 0);
+}
+
+static void write_to(struct home *home, uid_t uid, const char *path, const char *text)
+{
+	struct request request = { .tree = home->tree,
+		.caller = { .uid = uid, .gid = uid, .pid = getpid(), .groups_known = true } };
+	struct handle *handle;
+	struct attr attr;
+	uint64_t parent;
+	const char *name;
+
+	if (tree_walk(home->tree, &request, path, &attr) == 0)
+		must(tree_open(home->tree, &request, attr.number, O_WRONLY | O_TRUNC, &handle) == 0);
+	else
+		must(tree_walk_parent(home->tree, &request, path, &parent, &name) == 0 &&
+			tree_create(home->tree, &request, parent, name, 0644, O_WRONLY, &handle, &attr) == 0);
+	must(tree_write(home->tree, &request, handle, 0, text, strlen(text)) == (ssize_t)strlen(text));
+	must(tree_flush(home->tree, &request, handle) == 0);
+	tree_release(home->tree, &request, handle);
+	caller_done(&request.caller);
+}
+
+static void stack(struct home *home, uid_t uid, const char *path, mode_t mode)
+{
+	struct request request = { .tree = home->tree,
+		.caller = { .uid = uid, .gid = uid, .pid = getpid(), .groups_known = true } };
+	struct attr attr;
+	uint64_t parent;
+	const char *name;
+
+	must(tree_walk_parent(home->tree, &request, path, &parent, &name) == 0);
+	must(tree_mkdir(home->tree, &request, parent, name, mode, &attr) == 0);
+	caller_done(&request.caller);
+}
+
+/* /dev/shm: a commit waits for no disk there. */
+static void folder_new(char ret_path[64])
+{
+	snprintf(ret_path, 64, "%s/sloth-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	must(mkdtemp(ret_path));
+}
+
+static void remove_folder(const char *path)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "rm -rf %s", path);
+	must(system(command) == 0);
+}
+
+static void model_remove(void)
+{
+	remove_folder(model);
+}
+
+static void model_make(void)
+{
+	struct request request = { .caller = { .groups_known = true } };
+	struct home home = { 0 };
+	struct attr stacks;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	folder_new(model);
+	atexit(model_remove);
+	strcpy(home.path, model);
+	engine_begin(&home);
+	must(tree_walk(home.tree, &request, "/stacks", &stacks) == 0);
+	request.tree = home.tree;
+	must(tree_chmod(home.tree, &request, stacks.number, 01777) == 0);
+	caller_done(&request.caller);
+	stack(&home, 1001, "/stacks/prod", 0770);
+	stack(&home, 1002, "/stacks/open", 0777);
+	write_to(&home, 1001, "/stacks/prod/values.yaml", "replicas: 3\nregion: eu\n");
+	write_to(&home, 1001, "/stacks/prod/state/count", "1\n");
+	write_to(&home, 1001, "/stacks/prod/snapshots/new", "first\n");
+	write_to(&home, 1002, "/stacks/open/state/word", "x\n");
+	must(engine_turn_end(home.engine) == 0);
+	tree_free(home.tree);
+	engine_free(home.engine);
+}
+
+void home_copy(struct home *home)
+{
+	char command[256];
+
+	if (!*model)
+		model_make();
+	*home = (struct home){ 0 };
+	folder_new(home->path);
+	snprintf(home->database, sizeof(home->database), "%s/sloth.db", home->path);
+	snprintf(command, sizeof(command), "cp %s/sloth.db %s", model, home->database);
+	must(system(command) == 0);
+}
+
+void home_new(struct home *home)
+{
+	home_copy(home);
+	engine_begin(home);
+}
+
+void home_free(struct home *home)
+{
+	if (home->tree)
+		tree_free(home->tree);
+	if (home->engine)
+		engine_free(home->engine);
+	remove_folder(home->path);
+}
+
+void home_check(struct home *home)
+{
+	static const char *const checks[] = { "PRAGMA quick_check", "PRAGMA foreign_key_check" };
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+
+	must(sqlite3_open_v2(home->database, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
+	for (size_t i = 0; i < 2; i++) {
+		must(sqlite3_prepare_v2(db, checks[i], -1, &stmt, NULL) == SQLITE_OK);
+		while (sqlite3_step(stmt) == SQLITE_ROW)
+			must(!strcmp((const char *)sqlite3_column_text(stmt, 0), "ok"));
+		sqlite3_finalize(stmt);
+	}
+	sqlite3_close(db);
+}
