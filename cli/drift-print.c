@@ -103,7 +103,7 @@ static void print_line(const json_t *finding)
 	print_json_text(json_object_get(finding, "expected"));
 	fputs(", actual: ", stdout);
 	print_json_text(json_object_get(finding, "actual"));
-	puts(")");
+	puts(*print_text(finding, "flapping") ? ", flapping)" : ")");
 }
 
 /* Those that count and have the cause. */

@@ -13,10 +13,22 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "engine/hours.h"
 #include "engine/snapshot.h"
 #include "engine/yaml.h"
 
-enum type { TYPE_LIST, TYPE_BOOL, TYPE_NUMBER, TYPE_DURATION, TYPE_SIZE, TYPE_NAMES };
+enum type {
+	TYPE_LIST,
+	TYPE_BOOL,
+	TYPE_NUMBER,
+	TYPE_DURATION,
+	TYPE_SIZE,
+	TYPE_SEVERITY,
+	/* Texts, or one alone: see texts_of() */
+	TYPE_NAMES,
+	TYPE_PATTERNS,
+	TYPE_HOURS,
+};
 
 /* The words that a list can have: its value is the bits of those that it has. */
 static const char *const list_words[] = {
@@ -26,6 +38,35 @@ static const char *const list_words[] = {
 	[SNAPSHOT_MANUAL] = "manual",
 };
 enum { LIST_WORDS = sizeof(list_words) / sizeof(list_words[0]), LIST_ALL = (1 << LIST_WORDS) - 1 };
+
+/* Up to which one something is done. */
+static const char *const severity_words[] = { "off", "low", "medium", "high", "critical" };
+enum { SEVERITY_WORDS = sizeof(severity_words) / sizeof(severity_words[0]) };
+
+static int pattern_check(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ')
+			return -EINVAL;
+	return *text ? 0 : -EINVAL;
+}
+
+/* How texts of a list are checked, and what stands between them in struct config. */
+static const struct texts {
+	int (*check)(const char *text);
+	char between;
+	bool quoted;
+} texts[] = {
+	[TYPE_NAMES] = { name_check, ' ', false },
+	[TYPE_PATTERNS] = { pattern_check, '\n', true },
+	[TYPE_HOURS] = { hours_check, '\n', true },
+};
+
+/* NULL: it is none of those. */
+static const struct texts *texts_of(enum type type)
+{
+	return type < TYPE_NAMES ? NULL : &texts[type];
+}
 
 static const int64_t second = 1000; /* a bare number is seconds */
 
@@ -41,6 +82,9 @@ static const struct row {
 		INT64_C(3155760000000), true },
 	{ "auto_snapshot", TYPE_BOOL, offsetof(struct config, auto_snapshot), 1, 0, 1, true },
 	{ "auto_drift_detect", TYPE_BOOL, offsetof(struct config, auto_drift_detect), 0, 0, 1, true },
+	{ "flapping_count", TYPE_NUMBER, offsetof(struct config, flapping_count), 5, 2, 1000, true },
+	{ "flapping_window", TYPE_DURATION, offsetof(struct config, flapping_window_ms), 3600000, 1000,
+		INT64_C(3155760000000), true },
 	{ "snapshot_triggers", TYPE_LIST, offsetof(struct config, snapshot_triggers), LIST_ALL, 0, LIST_ALL,
 		true },
 	{ "snapshot_retention", TYPE_DURATION, offsetof(struct config, snapshot_retention_ms),
@@ -90,7 +134,7 @@ static void row_store(const struct row *row, struct config *config, int64_t valu
 
 	if (row->type == TYPE_BOOL)
 		*(bool *)place = value != 0;
-	else if (row->type != TYPE_NAMES)
+	else if (!texts_of(row->type))
 		*(int64_t *)place = value;
 }
 
@@ -183,6 +227,19 @@ static void list_show(int64_t value, FILE *out)
 	fputs(value ? "]" : "[]", out);
 }
 
+/* YAML of before 1.2 has it that "off" is false. */
+static int severity_parse(const json_t *value, int64_t *ret_value)
+{
+	const char *word = json_is_false(value) ? "off" : json_string_value(value);
+
+	for (int i = 0; word && i < SEVERITY_WORDS; i++)
+		if (!strcmp(severity_words[i], word)) {
+			*ret_value = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static int value_parse(const struct row *row, const json_t *value, int64_t *ret_value)
 {
 	int64_t scale = row->type == TYPE_DURATION ? second : 1;
@@ -193,36 +250,51 @@ static int value_parse(const struct row *row, const json_t *value, int64_t *ret_
 		*ret_value = json_is_true(value);
 		return json_is_boolean(value) ? 0 : -EINVAL;
 	}
+	if (row->type == TYPE_SEVERITY)
+		return severity_parse(value, ret_value);
 	if (json_is_integer(value))
 		return __builtin_mul_overflow((int64_t)json_integer_value(value), scale, ret_value) ? -EINVAL
 												    : 0;
 	return json_is_string(value) ? text_parse(json_string_value(value), row->type, ret_value) : -EINVAL;
 }
 
-/* A list of names, or one alone: as text, with blanks between them. */
-static int names_parse(const json_t *value, char ret_names[CONFIG_NAMES_MAX])
+/* A list of texts, or one alone. */
+static int texts_parse(const struct texts *kind, const json_t *value, char ret_texts[CONFIG_NAMES_MAX])
 {
-	char names[CONFIG_NAMES_MAX] = "";
+	char all[CONFIG_NAMES_MAX] = "";
 	size_t i, n = 0, count = json_is_array(value) ? json_array_size(value) : 1;
 
 	for (i = 0; i < count; i++) {
-		const char *name = json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
+		const char *text = json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
 
-		if (!name || name_check(name) < 0 || n + strlen(name) + 2 > sizeof(names))
+		if (!text || kind->check(text) < 0 || n + strlen(text) + 2 > sizeof(all))
 			return -EINVAL;
-		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? " " : "", name);
+		if (n)
+			all[n++] = kind->between;
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s", text);
 	}
-	memcpy(ret_names, names, sizeof(names));
+	memcpy(ret_texts, all, sizeof(all));
 	return 0;
 }
 
-static void names_show(const char *names, FILE *out)
+static void text_show(const struct texts *kind, const char *text, size_t size, FILE *out)
+{
+	if (kind->quoted)
+		fputc('"', out);
+	for (size_t i = 0; i < size; i++)
+		fprintf(out, kind->quoted && strchr("\"\\", text[i]) ? "\\%c" : "%c", text[i]);
+	if (kind->quoted)
+		fputc('"', out);
+}
+
+static void texts_show(const struct texts *kind, const char *all, FILE *out)
 {
 	const char *before = "[";
 
-	for (size_t n; *names; names += n + (names[n] == ' ')) {
-		n = strcspn(names, " ");
-		fprintf(out, "%s%.*s", before, (int)n, names);
+	for (size_t n; *all; all += n + (all[n] == kind->between)) {
+		n = (size_t)(strchrnul(all, kind->between) - all);
+		fputs(before, out);
+		text_show(kind, all, n, out);
 		before = ", ";
 	}
 	fputs(*before == '[' ? "[]" : "]", out);
@@ -238,7 +310,12 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 	size_t i = 0;
 
 	switch (row->type) {
-	case TYPE_NAMES: /* names_show() */
+	case TYPE_NAMES: /* texts_show() */
+	case TYPE_PATTERNS:
+	case TYPE_HOURS:
+		break;
+	case TYPE_SEVERITY:
+		fputs(severity_words[value], out);
 		break;
 	case TYPE_LIST:
 		list_show(value, out);
@@ -269,6 +346,9 @@ static const char *const type_words[] = {
 	[TYPE_DURATION] = "a duration like 30s, 5m, 1h30m",
 	[TYPE_SIZE] = "a size like 500KB, 100MB, 1GB",
 	[TYPE_NAMES] = "a list of names (letters, digits, '.', '_', '-'), of at most 1000 bytes",
+	[TYPE_SEVERITY] = "off, low, medium, high or critical",
+	[TYPE_PATTERNS] = "a list of names like \"file//etc/motd\" or \"package/*\", of at most 1000 bytes",
+	[TYPE_HOURS] = "a list of hours like \"22:00-06:00\", \"Mon-Fri 08:00-18:00\" or \"Sat,Sun\"",
 };
 
 static void range_show(const struct row *row, char *ret_text, size_t size)
@@ -323,8 +403,9 @@ static int key_apply(
 				"%s:%lld: %s is a setting of the daemon (/etc/sloth/config.yaml), not of one "
 				"stack",
 				source->file, line, key);
-		if ((rows[i].type == TYPE_NAMES ? names_parse(value, (char *)config + rows[i].offset)
-						: value_parse(&rows[i], value, &number)) < 0)
+		if ((texts_of(rows[i].type) ? texts_parse(texts_of(rows[i].type), value,
+						      (char *)config + rows[i].offset)
+					    : value_parse(&rows[i], value, &number)) < 0)
 			return fault_set(source->fault, EINVAL, "%s:%lld: %s must be %s", source->file, line,
 				key, type_words[rows[i].type]);
 		range_show(&rows[i], range, sizeof(range));
@@ -462,8 +543,8 @@ void config_show(const struct config *config, FILE *out)
 			fprintf(out, "  %.*s:\n", (int)size - 1, section);
 		}
 		fprintf(out, "%s%s: ", dot ? "    " : "  ", dot ? dot + 1 : rows[i].name);
-		if (rows[i].type == TYPE_NAMES)
-			names_show((const char *)config + rows[i].offset, out);
+		if (texts_of(rows[i].type))
+			texts_show(texts_of(rows[i].type), (const char *)config + rows[i].offset, out);
 		else
 			value_show(&rows[i], row_load(&rows[i], config), out);
 		fputc('\n', out);

@@ -18,6 +18,8 @@ struct config {
 	int64_t lock_timeout_ms;	     /* ttl of a durable lock without ttl= */
 	bool auto_snapshot;		     /* versions are kept on purpose before what is below */
 	bool auto_drift_detect;		     /* drift is looked for after each run */
+	int64_t flapping_count;		     /* a drift that was found so often */
+	int64_t flapping_window_ms;	     /* … in so long is flapping */
 	int64_t snapshot_triggers;	     /* 1 << enum snapshot_trigger */
 	int64_t snapshot_retention_ms;	     /* how long versions stay that nobody has named */
 	int64_t max_concurrent_executions;   /* runs that are running at once */

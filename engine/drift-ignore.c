@@ -254,6 +254,8 @@ int drift_acknowledge(struct engine *engine, struct caller *caller, int64_t stac
 		meant++;
 		r = store_run(engine->store, SQL_FINDING_SET_STATUS, "issii", list[i].id, "acknowledged",
 			reason, INT64_C(0), caller ? (int64_t)caller->uid : INT64_C(0));
+		if (r == 0)
+			r = drift_calm(engine, &list[i]);
 	}
 	if (r == 0 && !meant)
 		r = drift_nothing(&decision.stack, &decision.resource, target, list, count, fault);

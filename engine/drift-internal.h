@@ -20,6 +20,21 @@ void drift_note(struct engine *engine, int64_t stack_id, int64_t resource_id);
 /* Ends a finding. `how`: fixed, adopted, by_itself, removed. In a change. */
 int drift_resolve(
 	struct engine *engine, struct caller *caller, const struct finding *finding, const char *how);
+/* What is known of a property that is found to differ once more. */
+struct drift_past {
+	int64_t times;	     /* how often it was found before */
+	int64_t flapping_ms; /* as of struct finding; a new finding of it inherits that */
+	int64_t calm_ms;     /* when somebody has dealt with that last, 0: nobody */
+};
+
+int drift_past(struct engine *engine, const struct resource *resource, const char *property,
+	struct drift_past *ret_past);
+/* It is found now: whether it comes and goes too often, from now on. */
+int drift_begins_to_flap(struct engine *engine, const struct resource *resource, const char *property,
+	const struct drift_past *past, int64_t now_ms, bool *ret_flaps);
+/* Somebody has dealt with it: what was found before does not count. In a change. */
+int drift_calm(struct engine *engine, const struct finding *finding);
+
 /* Forgets the oldest of the history that are too many. In a change. */
 int drift_trim(struct engine *engine, int64_t stack_id);
 

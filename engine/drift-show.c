@@ -80,6 +80,17 @@ static void write_status(FILE *out, const struct finding *finding)
 	fputc('\n', out);
 }
 
+static void write_flapping(FILE *out, const struct finding *finding)
+{
+	char text[32];
+
+	if (finding->flapping_ms)
+		fprintf(out,
+			"  %-10s since %s: it comes and goes, and is fixed by nobody but people until it is "
+			"acknowledged\n",
+			"Flapping:", time_format(finding->flapping_ms, text));
+}
+
 static void write_finding(FILE *out, const struct finding *finding)
 {
 	fputs("\nAttribute: ", out);
@@ -95,6 +106,7 @@ static void write_finding(FILE *out, const struct finding *finding)
 	write_time(out, "Since:", finding->first_seen_ms);
 	if (finding->times > 1)
 		fprintf(out, "  %-10s %" PRId64 " times\n", "Found:", finding->times);
+	write_flapping(out, finding);
 	write_status(out, finding);
 }
 

@@ -30,6 +30,7 @@ struct taking {
 	json_t *rules;
 	json_t *seen;			  /* set of properties */
 	json_t *detected, *resolved;	  /* lists of properties, for events */
+	json_t *flapping;		  /* … those that began to come and go too often */
 	const char *worst;		  /* severity of those that are detected */
 	bool changed, unapplied, touched; /* causes that count; something was written */
 	int64_t now_ms;
@@ -43,6 +44,7 @@ static void taking_done(struct taking *taking)
 	json_decref(taking->seen);
 	json_decref(taking->detected);
 	json_decref(taking->resolved);
+	json_decref(taking->flapping);
 }
 
 static struct finding *find_open(struct taking *taking, const char *property)
@@ -82,23 +84,30 @@ static int open_finding(struct taking *taking, const struct drift_detail *detail
 {
 	const struct resource *resource = &taking->resource;
 	struct store *store = taking->engine->store;
-	int64_t times = 0, id;
-	int r = store_get_int(store, &times, SQL_FINDING_TIMES, "isss", resource->stack_id, resource->type,
-		resource->name, detail->property);
+	struct drift_past past = { 0 };
+	bool flaps = false;
+	int64_t id;
+	int r = drift_past(taking->engine, resource, detail->property, &past);
 
-	if (r < 0 && r != -ENOENT)
+	/* What is ignored may come and go as it likes, and so may wishes. */
+	if (r == 0 && !rule && !strcmp(detail->cause, "changed"))
+		r = drift_begins_to_flap(
+			taking->engine, resource, detail->property, &past, taking->now_ms, &flaps);
+	if (r < 0)
 		return r;
 	if (!rule)
 		add_detected(taking, detail);
+	if (flaps)
+		json_array_append_new(taking->flapping, json_string(detail->property));
 	taking->touched = true;
 	taking->whole->open++;
-	return store_insert(store, &id, SQL_FINDING_ADD, "issssssssssssiiii", resource->stack_id,
+	return store_insert(store, &id, SQL_FINDING_ADD, "issssssssssssiiiiii", resource->stack_id,
 		resource->type, resource->name, detail->property, detail->kind, detail->severity,
 		detail->expected, detail->actual, detail->cause, detail->impact, detail->fix,
 		rule ? "ignored" : "pending", rule ? json_string_value(json_object_get(rule, "reason")) : "",
 		rule ? (int64_t)json_integer_value(json_object_get(rule, "until")) : 0,
 		rule ? (int64_t)json_integer_value(json_object_get(rule, "uid")) : INT64_C(-1),
-		taking->now_ms, times + 1);
+		taking->now_ms, past.times + 1, flaps ? taking->now_ms : past.flapping_ms, past.calm_ms);
 }
 
 static bool is_same(const struct finding *finding, const struct drift_detail *detail)
@@ -218,6 +227,9 @@ static int tell(struct taking *taking)
 	if (r == 0 && json_array_size(taking->resolved))
 		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
 			fixed ? "drift.fixed" : "drift.resolved", taking->resolved, NULL);
+	if (r == 0 && json_array_size(taking->flapping))
+		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
+			"drift.flapping", taking->flapping, NULL);
 	if (r == 0 && (taking->touched || json_array_size(taking->resolved)))
 		drift_note(taking->engine, taking->stack->id, taking->resource.id);
 	return r;
@@ -234,6 +246,7 @@ static int take_known(struct taking *taking, const struct drift_report *report)
 	taking->seen = json_object();
 	taking->detected = json_array();
 	taking->resolved = json_array();
+	taking->flapping = json_array();
 	if (r == 0 && json_array_size(report->findings))
 		r = drift_rules(
 			taking->engine, resource->stack_id, resource->type, resource->name, &taking->rules);

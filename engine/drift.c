@@ -77,8 +77,10 @@ int drift_resolve(
 	int64_t run_id = caller ? caller->run_id : 0;
 	bool by_somebody = !strcmp(how, "fixed") || !strcmp(how, "adopted");
 
-	return store_run(engine->store, SQL_FINDING_RESOLVE, "isiii", finding->id, how, time_now_ms(),
+	int r = store_run(engine->store, SQL_FINDING_RESOLVE, "isiii", finding->id, how, time_now_ms(),
 		by_somebody ? run_id : 0, caller && by_somebody ? (int64_t)caller->uid : finding->uid);
+
+	return r < 0 || !by_somebody ? r : drift_calm(engine, finding);
 }
 
 int drift_trim(struct engine *engine, int64_t stack_id)

@@ -36,6 +36,7 @@ static void finding_load(struct query *query, struct finding *ret_finding)
 		.times = query_int(query, FIRST_NUMBER + 4),
 		.run_id = query_int(query, FIRST_NUMBER + 5),
 		.uid = query_int(query, FIRST_NUMBER + 6),
+		.flapping_ms = query_int(query, FIRST_NUMBER + 7),
 	};
 	for (size_t i = 0; (text = finding_text(ret_finding, i)); i++)
 		*text = query_text(query, FIRST_TEXT + (int)i);
@@ -196,7 +197,7 @@ json_t *finding_json(const struct finding *finding)
 	resource_entry_name(finding->name, entry);
 	return json_pack(
 		"{s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, "
-		"s:o, s:o, s:I, s:o, s:o}",
+		"s:o, s:o, s:I, s:o, s:o, s:o}",
 		"id", (json_int_t)finding->id, "type", finding->type, "name", finding->name, "path",
 		json_sprintf("%s/%s", finding->type, entry), "property", finding->property, "kind",
 		finding->kind, "severity", finding->severity, "expected", value_or_null(finding->expected),
@@ -206,5 +207,6 @@ json_t *finding_json(const struct finding *finding)
 		time_or_null(finding->first_seen_ms), "last_seen", time_or_null(finding->last_seen_ms),
 		"resolved", time_or_null(finding->resolved_ms), "times", (json_int_t)finding->times, "run",
 		finding->run_id ? json_integer(finding->run_id) : json_null(), "user",
-		finding->uid >= 0 ? json_string(caller_login((uid_t)finding->uid)) : json_null());
+		finding->uid >= 0 ? json_string(caller_login((uid_t)finding->uid)) : json_null(), "flapping",
+		time_or_null(finding->flapping_ms));
 }

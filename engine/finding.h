@@ -41,6 +41,7 @@ struct finding {
 	int64_t times;	      /* how often it was found, with this time */
 	int64_t run_id;	      /* the run that fixed it, 0: none */
 	int64_t uid;	      /* who acknowledged, ignored, adopted or fixed it, -1: nobody */
+	int64_t flapping_ms;  /* since when it comes and goes too often, 0: it does not */
 	struct buffer memory; /* the texts; empty where they are borrowed */
 };
 

@@ -571,7 +571,9 @@ CREATE TABLE findings (
 	times BIGINT NOT NULL,          -- how often this was found, with this time and those in the history
 	run_id BIGINT NOT NULL,         -- the run that fixed it, 0: none
 	uid BIGINT NOT NULL,            -- who acknowledged, ignored, adopted or fixed it last, -1: nobody did
-	changed_by TEXT NOT NULL DEFAULT '' -- JSON: the process that made the change, as the kernel told; '': not known
+	changed_by TEXT NOT NULL DEFAULT '', -- JSON: the process that made the change, as the kernel told; '': not known
+	flapping_ms BIGINT NOT NULL DEFAULT 0, -- since when it comes and goes too often, 0: it does not
+	calm_ms BIGINT NOT NULL DEFAULT 0 -- when somebody has dealt with its coming and going: what was found before does not count; 0: nobody
 );
 CREATE UNIQUE INDEX findings_open ON findings (stack_id, type, name, property) WHERE status <> 'resolved';
 CREATE INDEX findings_of_resource ON findings (stack_id, type, name, property);

@@ -4,7 +4,8 @@
 
 #define FINDING_COLUMNS                                                                                      \
 	"id, stack_id, type, name, property, kind, severity, expected, actual, cause, impact, fix, status, " \
-	"reason, resolution, until_ms, first_seen_ms, last_seen_ms, resolved_ms, times, run_id, uid"
+	"reason, resolution, until_ms, first_seen_ms, last_seen_ms, resolved_ms, times, run_id, uid, "       \
+	"flapping_ms"
 
 #define IGNORE_COLUMNS "type, name, property, reason, until_ms, uid, created_ms"
 
@@ -17,14 +18,20 @@ const char *const statements_of_drift[SQL_COUNT] = {
 				    "AND type = $2 AND name = $3 AND status <> 'resolved' ORDER BY property",
 	[SQL_FINDING_HISTORY] = "SELECT " FINDING_COLUMNS " FROM findings WHERE stack_id = $1 "
 				"AND status = 'resolved' ORDER BY resolved_ms DESC, id DESC",
-	[SQL_FINDING_TIMES] = "SELECT times FROM findings WHERE stack_id = $1 AND type = $2 AND name = $3 "
-			      "AND property = $4 ORDER BY id DESC LIMIT 1",
+	[SQL_FINDING_PAST] = "SELECT times, flapping_ms, calm_ms FROM findings WHERE stack_id = $1 AND type "
+			     "= $2 AND name = $3 "
+			     "AND property = $4 ORDER BY id DESC LIMIT 1",
+	[SQL_FINDING_OPENED] =
+		"SELECT COUNT(*) FROM findings WHERE stack_id = $1 AND type = $2 AND name = $3 "
+		"AND property = $4 AND cause = 'changed' AND first_seen_ms > $5",
+	[SQL_FINDING_CALM] = "UPDATE findings SET flapping_ms = 0, calm_ms = $2 WHERE id = $1",
 	[SQL_FINDING_ADD] =
 		"INSERT INTO findings (stack_id, type, name, property, kind, severity, expected, actual, "
 		"cause, impact, fix, status, reason, until_ms, uid, first_seen_ms, last_seen_ms, "
 		"resolved_ms, "
-		"resolution, times, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-		"$14, $15, $16, $16, 0, '', $17, 0)",
+		"resolution, times, run_id, flapping_ms, calm_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+		"$9, $10, $11, $12, $13, "
+		"$14, $15, $16, $16, 0, '', $17, 0, $18, $19)",
 	[SQL_FINDING_SET] =
 		"UPDATE findings SET kind = $2, severity = $3, expected = $4, actual = $5, cause = $6, "
 		"impact = $7, fix = $8, last_seen_ms = $9 WHERE id = $1",
