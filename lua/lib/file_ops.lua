@@ -421,7 +421,7 @@ function file_ops.unarchive(...)
 	if not ok then
 		return bad(text)
 	end
-	return core.library("unarchive").run(src, dest, args)
+	return core.library("unarchive").run(fn, src, dest, args)
 end
 
 return file_ops

@@ -229,6 +229,26 @@ kinds.attributes = {
 	end,
 }
 
+local function digest_of(map)
+	local list = {}
+	for name, word in pairs(map) do
+		list[#list + 1] = name .. "\0" .. word .. "\0"
+	end
+	table.sort(list)
+	return { count = #list, sha256 = content.digest_of(table.concat(list)).sha256 }
+end
+
+-- What stands in a folder, by names: of what was brought about and seen only its digest is kept.
+kinds.entries = {
+	normalise = kinds.map.normalise,
+	show = function(value)
+		return type(value) == "table" and (value.count or digest_of(value).count) .. " things as they came" or value
+	end,
+	brief = function(value)
+		return type(value) == "table" and not value.sha256 and digest_of(value) or value
+	end,
+}
+
 kinds.any = { normalise = function(value) return value end }
 
 -- Deeply.

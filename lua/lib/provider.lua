@@ -7,6 +7,7 @@ local provider = {}
 
 -- Type → library that has it, compiled when the type is first used.
 local libraries = {
+	archive = "provider_archive",
 	block = "provider_block",
 	command = "provider_command",
 	cron = "provider_cron",

@@ -34,7 +34,7 @@ local function forget_others(type_name, path)
 end
 
 -- What stands in the run's own folder goes with the run: it would be missed for ever.
-local function outlives_run(path)
+function recorded.outlives_run(path)
 	local work = core.real_path(core.run().work) .. "/"
 	local folder = core.library("property").path(path):match("^(.*)/")
 	return ((core.real_path(folder) or folder) .. "/"):sub(1, #work) ~= work
@@ -43,7 +43,7 @@ end
 -- as(type, properties, keep, what the function gives): that again, or the failure to register.
 function recorded.as(type_name, properties, keep, ok, message, res)
 	local nameable = utf8.len(properties.path) and utf8.len(properties.target or "")
-	if not ok or not nameable or core.run().stack == nil or not outlives_run(properties.path) then
+	if not ok or not nameable or core.run().stack == nil or not recorded.outlives_run(properties.path) then
 		return ok, message, res
 	end
 	local done, text = true, nil
