@@ -200,6 +200,61 @@ static int list_resources(struct call *call)
 	return call->value ? 0 : -ENOMEM;
 }
 
+/* Who looks after things. */
+
+struct managers {
+	struct call *call;
+	json_t *list; /* names of stacks; "" for one that the caller may not read */
+};
+
+static int add_manager(void *userdata, int64_t stack_id)
+{
+	struct managers *managers = userdata;
+	struct stack stack;
+	int r = stack_get(managers->call->engine, stack_id, &stack);
+
+	if (r < 0)
+		return r;
+	return json_array_append_new(managers->list,
+		json_string(stack_access(&managers->call->caller, &stack, MAY_READ) == 0 ? stack.name : ""));
+}
+
+/* "TYPE/NAME" */
+static int add_managers(struct call *call, const char *label, json_t *found)
+{
+	const char *slash = strchr(label, '/');
+	CLEANUP(cleanup_free) char *type = slash ? strndup(label, (size_t)(slash - label)) : NULL;
+	json_auto_t *list = json_array();
+	int r;
+
+	if (!slash)
+		return fault_set(&call->fault, EINVAL, "\"%.200s\" is not TYPE/NAME", label);
+	r = type && list ? resource_manager_each(call->engine, type, slash + 1, add_manager,
+				   &(struct managers){ call, list })
+			 : -ENOMEM;
+	if (r == 0 && json_array_size(list))
+		r = json_object_set(found, label, list);
+	return r;
+}
+
+static int resource_managers(struct call *call)
+{
+	enum { LABELS_MAX = 1000 };
+	const json_t *labels = argument(call, "resources"), *label;
+	json_auto_t *found = json_object();
+	size_t i;
+	int r = found ? 0 : -ENOMEM;
+
+	if (json_array_size(labels) > LABELS_MAX)
+		return fault_set(&call->fault, EINVAL, "%d resources at once, and no more", LABELS_MAX);
+	json_array_foreach (labels, i, label)
+		if (r == 0)
+			r = add_managers(call, json_is_string(label) ? json_string_value(label) : "", found);
+	if (r == 0)
+		call->value = json_incref(found);
+	return r;
+}
+
 const struct call_row resource_calls[] = {
 	{ "resource.register", resource_register, true },
 	{ "resource.update", resource_update, true },
@@ -207,5 +262,6 @@ const struct call_row resource_calls[] = {
 	{ "resource.exists", resource_exists, false },
 	{ "resource.delete", delete_resource, true },
 	{ "resource.list", list_resources, false },
+	{ "resource.managers", resource_managers, false },
 	{ NULL },
 };

@@ -158,6 +158,21 @@ int resource_each(struct engine *engine, int64_t stack_id, const char *type,
 	return query_each(query, each, userdata);
 }
 
+int resource_manager_each(struct engine *engine, const char *type, const char *name,
+	int (*each)(void *userdata, int64_t stack_id), void *userdata)
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_RESOURCE_MANAGERS, "ss", type, name);
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		r = each(userdata, query_int(query, 0));
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
 int resource_count(struct engine *engine, int64_t stack_id, int64_t *ret_count)
 {
 	return store_get_int(engine->store, ret_count, SQL_RESOURCE_COUNT, "i", stack_id);

@@ -99,6 +99,10 @@ int resource_find_entry(
  * with the owner's rights. Everybody who may change the stack may put resources into it. */
 bool resource_is_trusted(const struct resource *resource, const struct stack *stack);
 
+/* All stacks that have one of this type and name. */
+int resource_manager_each(struct engine *engine, const char *type, const char *name,
+	int (*each)(void *userdata, int64_t stack_id), void *userdata);
+
 /* By type and name; the texts are borrowed. Until `each` returns non-zero, which is returned. type NULL: all.
  */
 int resource_each(struct engine *engine, int64_t stack_id, const char *type,

@@ -483,6 +483,7 @@ CREATE TABLE resources (
 	UNIQUE (stack_id, type_id, entry)
 );
 CREATE INDEX resources_protected ON resources (stack_id) WHERE protect = 1;
+CREATE INDEX resources_named ON resources (type_id, name);
 
 -- What resources need of one another, by name: the other one may be registered later, or never.
 CREATE TABLE resource_dependencies (

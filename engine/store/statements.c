@@ -394,6 +394,9 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_RESOURCE_ENTRIES] =
 		"SELECT id, entry FROM resources WHERE stack_id = $1 AND type_id = $2 ORDER BY entry",
 	[SQL_RESOURCE_IDS] = "SELECT id FROM resources WHERE stack_id = $1 ORDER BY id",
+	[SQL_RESOURCE_MANAGERS] = "SELECT stack_id FROM resources JOIN resource_types "
+				  "ON resource_types.id = type_id "
+				  "WHERE resource_types.name = $1 AND resources.name = $2 ORDER BY stack_id",
 	[SQL_RESOURCE_COUNT] = "SELECT resource_count FROM stacks WHERE id = $1",
 	[SQL_RESOURCE_COUNT_ADD] =
 		"UPDATE stacks SET resource_count = resource_count + $2 WHERE id = $1 RETURNING "

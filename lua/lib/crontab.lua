@@ -176,6 +176,18 @@ function crontab.entries(text, has_user)
 	return list
 end
 
+-- How many entries have no name.
+function crontab.unnamed(text, has_user)
+	local lines, count = lines_of(text), 0
+	for i, line in ipairs(lines) do
+		local named = i > 1 and lines[i - 1]:sub(1, #crontab.MARK) == crontab.MARK
+		if not named and not line:find("^%s*#") and parse(line, has_user) then
+			count = count + 1
+		end
+	end
+	return count
+end
+
 -- The text with this entry (nil: without it) in the place of all of the name.
 function crontab.with(text, name, entry, has_user)
 	local lines, kept, at, i = lines_of(text), {}, nil, 1

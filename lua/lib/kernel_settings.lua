@@ -78,6 +78,19 @@ function kernel.kept(path, name)
 	return found, message
 end
 
+-- Names of the settings in a file, with dots, each once; or nil and a message.
+function kernel.kept_names(path)
+	local text, message = managed_text.read(path)
+	local seen, list = {}, {}
+	for line in each_line(text or "") do
+		local name = line_of(line)
+		if name and not seen[name] then
+			seen[name], list[#list + 1] = true, name:gsub("[./]", { ["."] = "/", ["/"] = "." })
+		end
+	end
+	return not message and list or nil, message
+end
+
 -- The text of such a file with this value, or with nil without it.
 function kernel.with(text, name, value)
 	local wanted, kept, at = table.concat(parts_of(name), "/"), {}, nil

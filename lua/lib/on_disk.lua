@@ -8,6 +8,9 @@ local on_disk = {}
 -- Images of files with more than that are not taken.
 local IMAGE_MAX = 1 << 20
 
+-- Paths that are looked at when things are listed: a stack has no more resources.
+local LIST_MAX = 10000
+
 local articles = { directory = "a directory", link = "a symbolic link" }
 
 -- fn(path to work at, anchor) with the folder held. Where the folder is missing: nil, nil, and what is missing.
@@ -276,6 +279,57 @@ function on_disk.undo(desired, before)
 		folders_back(before)
 	end
 	return ok, message
+end
+
+-- What a selector means, relative to the task's folder; a name that is there as it stands is no pattern.
+local function paths_of(selector)
+	local path, what = property.path(selector)
+	if not path then
+		return nil, "'" .. selector .. "' is not " .. what
+	elseif on_disk.at(path, false, function(at) return core.look(at) end) then
+		return { path }
+	elseif not path:find("[*?[{]") then
+		return nil, "there is no " .. path
+	end
+	local paths, message = fs.glob(path)
+	if paths and #paths > LIST_MAX then
+		return nil, "it means " .. #paths .. " paths, and up to " .. LIST_MAX .. " can be looked at: name less"
+	end
+	return paths, message
+end
+
+local function listed(path, type_name, given, more)
+	return on_disk.at(path, false, function(at)
+		local st, message = core.look(at, true)
+		if not st or st.type ~= type_name then
+			return nil, message
+		end
+		local found = { path = path, mode = st.mode, owner = st.owner or tostring(st.uid), group = st.group or tostring(st.gid) }
+		if more then
+			found, message = more(path, at, found, st)
+		end
+		for name, value in pairs(found and given or {}) do
+			found[name] = value
+		end
+		return found, message
+	end)
+end
+
+-- For a provider's list(): those of a type that a selector means, with their properties. more(path, path to work at, properties, stat)
+-- gives those that are kept, or nil and a message. Beside it why some can't be.
+function on_disk.list(selector, type_name, given, more)
+	local paths, message = paths_of(selector)
+	if not paths then
+		return nil, message
+	end
+	local list, notes = {}, {}
+	for _, path in ipairs(paths) do
+		local found
+		found, message = listed(property.path(path), type_name, given, more)
+		list[#list + 1], notes[#notes + 1] = found, message
+		core.sleep(0)
+	end
+	return list, notes
 end
 
 -- Folder, owner and group. `actual`: of what is there the folder is, too, and the owner whom it has.

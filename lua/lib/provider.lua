@@ -29,7 +29,7 @@ local libraries = {
 local defined = {} -- by the workflow
 local ready = {} -- type → a provider that was checked
 
-local functions = { "validate", "prepare", "read", "diff", "apply", "image", "undo", "watch", "deps", "suggest" }
+local functions = { "validate", "prepare", "read", "diff", "apply", "image", "undo", "watch", "deps", "suggest", "list" }
 local needed = { "read", "apply" }
 local fields = { "type", "module", "key", "properties", "impact", "irreversible" }
 local row_fields = { "kind", "required", "default", "words", "severity", "shown", "min", "max", "state", "equal", "input", "compare", "description" }

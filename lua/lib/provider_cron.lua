@@ -90,6 +90,27 @@ function cron.undo(desired, before)
 	return crontab.undo(place, before, change_of(desired, place))
 end
 
+-- Entries without a name can't be told from one another: they are counted only.
+function cron.list(pattern, given)
+	local place = crontab.place(given)
+	local text, message = crontab.read(place)
+	if message then
+		return nil, message
+	end
+	local meant, list, notes = core.library("selector").names(pattern), {}, {}
+	for _, entry in ipairs(crontab.entries(text or "", place.has_user)) do
+		if entry.schedule and meant(entry.name) then
+			list[#list + 1] = { name = entry.name, schedule = entry.schedule, command = entry.command, disabled = entry.disabled,
+				user = place.has_user and (given.user or entry.user) or given.user, file = given.file, root = given.root }
+		end
+	end
+	local unnamed = crontab.unnamed(text or "", place.has_user)
+	if unnamed > 0 then
+		notes[1] = unnamed .. (unnamed == 1 and " entry has" or " entries have") .. " no name: a line '" .. crontab.MARK .. " NAME' above gives one"
+	end
+	return list, notes
+end
+
 function cron.watch(desired)
 	local path = crontab.place(desired).path
 	return path and { path } or nil

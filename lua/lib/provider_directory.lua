@@ -195,6 +195,10 @@ function directory.suggest(desired, actual, name)
 	return on_disk.suggest(desired, name)
 end
 
+function directory.list(selector, given)
+	return on_disk.list(selector, "directory", given)
+end
+
 directory.undo, directory.deps = on_disk.undo, on_disk.deps
 
 -- What comes and goes in it is seen, too.

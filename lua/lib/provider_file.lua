@@ -147,6 +147,25 @@ function file.suggest(desired, actual, name)
 	return on_disk.suggest(desired, name)
 end
 
+-- Content that not everybody may read is kept as its digest.
+local function with_content(path, at, found, st)
+	local bytes, digest, message
+	if st.size <= content.KEPT_MAX and content.is_public(path) then
+		bytes, message = core.read_file(at, content.KEPT_MAX)
+	else
+		digest, message = content.read(at)
+	end
+	if not bytes and not digest then
+		return nil, message
+	end
+	found.content = bytes and content.form(bytes) or digest
+	return found
+end
+
+function file.list(selector, given)
+	return on_disk.list(selector, "file", given, with_content)
+end
+
 file.image, file.undo, file.deps, file.watch = on_disk.image, on_disk.undo, on_disk.deps, on_disk.watch
 
 return file

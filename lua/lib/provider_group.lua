@@ -137,6 +137,21 @@ function group.undo(desired, before)
 	return ok, message
 end
 
+function group.list(pattern, given)
+	local lines, message = accounts.lines(given.root, "group")
+	if not lines then
+		return nil, message
+	end
+	local meant, list = core.library("selector").accounts(pattern), {}
+	for _, fields in ipairs(lines) do
+		local gid = math.tointeger(tonumber(fields[3]))
+		if meant(fields[1], gid) then
+			list[#list + 1] = { name = fields[1], root = given.root, gid = gid, members = members_of(fields) }
+		end
+	end
+	return list
+end
+
 function group.watch(desired)
 	return { (desired.root or "") .. "/etc/group" }
 end

@@ -124,6 +124,26 @@ function package.undo(desired, before)
 	return done and true or nil, message
 end
 
+-- Without versions, unless `exact`: an update would be drift.
+function package.list(pattern, given, exact)
+	local row, message = packages.manager(given.manager)
+	local installed
+	if row then
+		installed, message = packages.list(row, given.root)
+	end
+	if not installed then
+		return nil, message
+	end
+	local meant, list = core.library("selector").names(pattern), {}
+	for _, one in ipairs(installed) do
+		local plain = one.name:match("^[^:]*")
+		if meant(one.name) or meant(plain) then
+			list[#list + 1] = { name = one.name, version = exact and one.version or nil, root = given.root, manager = given.manager }
+		end
+	end
+	return list
+end
+
 local FOLDERS = { apt = "/var/lib/dpkg/status", dnf = "/var/lib/rpm", yum = "/var/lib/rpm", zypper = "/var/lib/rpm",
 	pacman = "/var/lib/pacman/local", apk = "/lib/apk/db/installed" }
 

@@ -71,6 +71,15 @@ function symlink.suggest(desired, actual, name)
 	return on_disk.suggest(desired, name)
 end
 
+-- Whose a link is, is its target's business mostly, and not kept.
+local function with_target(_, _, found, st)
+	return { path = found.path, target = st.target }
+end
+
+function symlink.list(selector, given)
+	return on_disk.list(selector, "link", given, with_target)
+end
+
 symlink.image, symlink.undo, symlink.deps, symlink.watch = on_disk.image, on_disk.undo, on_disk.deps, on_disk.watch
 
 return symlink

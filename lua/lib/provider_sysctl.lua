@@ -90,6 +90,37 @@ function sysctl.undo(desired, before)
 	return ok, message
 end
 
+-- Files that say what is set at the start, the one that counts last.
+local function files_of(given)
+	local root = given.root or ""
+	local list = given.file and { given.file } or fs.glob(root .. "/etc/sysctl.d/*.conf")
+	list[#list + 1] = not given.file and core.exists(root .. "/etc/sysctl.conf") and root .. "/etc/sysctl.conf" or nil
+	return list
+end
+
+-- Those that a file sets at the start.
+function sysctl.list(pattern, given)
+	local meant, found, notes = core.library("selector").names(pattern), {}, {}
+	for _, path in ipairs(files_of(given)) do
+		local names, message = kernel.kept_names(path)
+		notes[#notes + 1] = message
+		for _, name in ipairs(names or {}) do
+			if meant(name) then
+				found[name] = path
+			end
+		end
+	end
+	local list = {}
+	for _, name in ipairs(core.library("provider").keys(found)) do
+		local desired = { name = name, file = found[name], root = given.root }
+		local actual, message = sysctl.read(desired)
+		desired.value = actual and actual.value
+		desired.persistent = actual and kernel.plain(kernel.kept(found[name], name)) == kernel.plain(actual.value)
+		list[#list + 1], notes[#notes + 1] = actual and desired or nil, message
+	end
+	return list, notes
+end
+
 function sysctl.watch(desired)
 	return { kernel.path(desired.name, desired.root), file_of(desired) }
 end

@@ -194,6 +194,26 @@ function user.undo(desired, before)
 	return modify({ name = desired.name, root = desired.root }, values)
 end
 
+function user.list(pattern, given)
+	local lines, message = accounts.lines(given.root, "passwd")
+	if not lines then
+		return nil, message
+	end
+	local meant, list = core.library("selector").accounts(pattern), {}
+	for _, fields in ipairs(lines) do
+		if meant(fields[1], tonumber(fields[3])) then
+			local actual
+			actual, message = user.read({ name = fields[1], root = given.root })
+			if not actual then
+				return nil, message
+			end
+			list[#list + 1] = { name = fields[1], root = given.root, uid = actual.uid, group = actual.group, groups = actual.groups,
+				home = actual.home ~= "" and actual.home or nil, shell = actual.shell ~= "" and actual.shell or nil, comment = actual.comment }
+		end
+	end
+	return list
+end
+
 function user.watch(desired)
 	local etc = (desired.root or "") .. "/etc/"
 	return { etc .. "passwd", etc .. "group", (desired.locked ~= nil or desired.expires) and etc .. "shadow" or nil }

@@ -307,6 +307,20 @@ function resource.inspect(row)
 	return drift.inspect(row)
 end
 
+-- What there is of a type; see adopt.lua.
+function resource.find(...)
+	return core.library("adopt").find(...)
+end
+
+function resource.adopt(...)
+	return core.library("adopt").adopt(...)
+end
+
+-- A workflow that declares what find() and adopt() give.
+function resource.declarations(...)
+	return core.library("declarations").text(...)
+end
+
 -- Puts back what was there before the call that gave `res`.
 function resource.undo(res)
 	local where = "resource.undo"

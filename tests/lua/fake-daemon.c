@@ -218,6 +218,23 @@ static json_t *stack_call(const char *fn, json_t *call)
 	return NULL;
 }
 
+/* What has "theirs" in its name is another stack's. */
+static json_t *managers_call(json_t *call)
+{
+	json_t *value = json_object(), *label;
+	size_t i;
+
+	json_array_foreach (json_object_get(call, "resources"), i, label) {
+		const char *text = json_string_value(label);
+
+		if (json_object_get(resources, text))
+			json_object_set_new(value, text, json_pack("[s]", "prod"));
+		else if (strstr(text, "theirs"))
+			json_object_set_new(value, text, json_pack("[ss]", "web", ""));
+	}
+	return value;
+}
+
 /* Registering merges what is said into what was. */
 static json_t *resource_call(const char *fn, json_t *call)
 {
@@ -225,6 +242,8 @@ static json_t *resource_call(const char *fn, json_t *call)
 	json_t *resource, *member;
 	const char *name;
 
+	if (!strcmp(fn, "resource.managers"))
+		return managers_call(call);
 	if (asprintf(&key, "%s/%s", json_string_value(json_object_get(call, "type")),
 		    json_string_value(json_object_get(call, "name"))) < 0)
 		die("memory");
