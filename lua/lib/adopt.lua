@@ -234,6 +234,7 @@ end
 -- find(types, selector [, options]): what there is, as a list of { type, name, properties }; beside it what else is to be said, a list.
 function adopt.find(types, text, options)
 	local where = "resource.find"
+	core.acts(where) -- a list of packages comes from a command
 	local list
 	list, options = read(where, types, text, options)
 	local rows, notes = all_candidates(where, list, text, options)
@@ -250,9 +251,9 @@ end
 -- adopt(types, selector [, { dry_run, force, exact, and properties }])
 function adopt.adopt(types, text, options)
 	local where = "resource.adopt"
+	core.acts(where)
 	local list
 	list, options = read(where, types, text, options)
-	core.acts(where)
 	local rows, notes = all_candidates(where, list, text, options)
 	if not rows then
 		return result.bad(notes)
