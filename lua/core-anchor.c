@@ -103,7 +103,8 @@ static int core_anchor(lua_State *L)
 }
 
 /* look(path [, names]) → as fs.stat's (owner and group if their names are wanted), of the thing itself, with
- * a link's `target`; nil: there is nothing; or nil and a message */
+ * a link's `target`, and `changed_ms`, the instant of its last change; nil: there is nothing; or nil and a
+ * message */
 static int core_look(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
@@ -118,6 +119,8 @@ static int core_look(lua_State *L)
 	if (size < 0)
 		return done_or(L, path, -errno);
 	files_push_stat(L, &st, lua_toboolean(L, 2));
+	lua_pushinteger(L, (lua_Integer)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000);
+	lua_setfield(L, -2, "changed_ms");
 	if (S_ISLNK(st.st_mode)) {
 		lua_pushlstring(L, target, (size_t)size);
 		lua_setfield(L, -2, "target");

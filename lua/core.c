@@ -419,6 +419,7 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_artifacts, 0);
 	luaL_setfuncs(L, core_words, 0);
 	luaL_setfuncs(L, core_anchors, 0);
+	luaL_setfuncs(L, core_supervision, 0);
 	coroutines_push(L);
 	lua_setfield(L, -2, "coroutine");
 	lua_pushlightuserdata(L, NULL); /* see value.h */

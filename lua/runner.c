@@ -25,6 +25,7 @@
 #include "lua/exec.h"
 #include "lua/scope.h"
 #include "lua/spawn.h"
+#include "lua/supervise.h"
 #include "lua/value.h"
 #include "lua/web.h"
 #include "lua/workflow.h"
@@ -400,6 +401,8 @@ int main(int argc, char **argv)
 		puts("sloth-runner " SLOTH_VERSION);
 		return 0;
 	}
+	if (argc == 3 && !strcmp(argv[1], "--supervise"))
+		return supervise(argv[2]);
 	if (getsockopt(DAEMON_FD, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
 		fprintf(stderr, "sloth-runner is started by slothd. To run a workflow: sloth run FILE\n");
 		return 2;
