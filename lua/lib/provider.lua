@@ -23,6 +23,7 @@ local libraries = {
 	process = "provider_process",
 	service = "provider_service",
 	ssh_key = "provider_ssh_key",
+	stow = "provider_stow",
 	symlink = "provider_symlink",
 	sysctl = "provider_sysctl",
 	user = "provider_user",
