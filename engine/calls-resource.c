@@ -62,6 +62,7 @@ static int put(struct call *call, bool update)
 		.actual = argument(call, "actual"),
 		.applied = argument(call, "applied"),
 		.update = update,
+		.settled = json_is_true(argument(call, "settled")),
 	};
 	enum resource_result result = RESOURCE_UNCHANGED;
 	int64_t id = 0;

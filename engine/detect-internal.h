@@ -29,9 +29,13 @@ struct detection {
 	char mark[RUNNER_MARK_SIZE];
 	int pidfd;
 	ev_timer deadline;
-	/* detect-rows.c's */
-	int64_t *ids; /* of the resources, those from `next` on were not asked for yet */
-	size_t count, next;
+	/* detect-rows.c's. Of the resources' ids, those from `next` on were not asked for yet; the first
+	 * `rows` are those that providers look at, asked for as far as `at`. */
+	int64_t *ids;
+	size_t count, next, rows, at;
+	bool last;		       /* it was said that there are no more */
+	STAILQ_HEAD(, glance) glances; /* detect-glance.c's: under way */
+	size_t glance_count;
 	json_t *asked; /* id, as text → when its row was read: what the process has not told of yet */
 };
 
@@ -41,9 +45,13 @@ void detect_rows_done(struct detection *detection);
 /* The frame `detect`, and its body: the workflow that the owner or root ran last. */
 int detect_rows_order(
 	struct detection *detection, const char *work, json_t **ret_head, struct buffer *ret_text);
-/* Sends the next ones, as long as few are under way. */
+/* Sends the next ones, as long as few are under way: first those that a short look is enough for. */
 int detect_rows_send(struct detection *detection);
 /* A frame `detected`. */
 int detect_rows_take(struct detection *detection, const json_t *head, struct fault *fault);
+/* Those that were settled (resource.h), and a frame `glanced`. */
+int detect_glances_send(struct detection *detection);
+int detect_glances_take(struct detection *detection, const json_t *head, struct fault *fault);
+void detect_glances_done(struct detection *detection);
 /* Whether all have been told of. */
 bool detect_rows_over(const struct detection *detection);

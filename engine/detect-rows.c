@@ -39,6 +39,7 @@ int detect_rows_begin(struct detection *detection)
 	CLEANUP(query_endp) struct query *query = NULL;
 	int r;
 
+	STAILQ_INIT(&detection->glances);
 	detection->asked = json_object();
 	if (!detection->asked)
 		return -ENOMEM;
@@ -55,6 +56,7 @@ int detect_rows_begin(struct detection *detection)
 
 void detect_rows_done(struct detection *detection)
 {
+	detect_glances_done(detection);
 	free(detection->ids);
 	json_decref(detection->asked);
 }
@@ -160,6 +162,13 @@ static int add_row(struct detection *detection, int64_t id, json_t *rows, size_t
 	return json_array_append_new(rows, row) < 0 ? -ENOMEM : 0;
 }
 
+/* Whether there are no more. */
+static bool all_sent(const struct detection *detection)
+{
+	return detection->next == detection->count && detection->glance_count == 0 &&
+	       detection->at == detection->rows;
+}
+
 static int send_part(struct detection *detection)
 {
 	json_auto_t *rows = json_array();
@@ -168,29 +177,30 @@ static int send_part(struct detection *detection)
 	size_t size = 0;
 	int r = rows ? 0 : -ENOMEM;
 
-	while (r == 0 && detection->next < detection->count && json_array_size(rows) < PART_ROWS &&
+	while (r == 0 && detection->at < detection->rows && json_array_size(rows) < PART_ROWS &&
 		size < PART_BYTES)
-		r = add_row(detection, detection->ids[detection->next++], rows, &size);
+		r = add_row(detection, detection->ids[detection->at++], rows, &size);
 	if (r < 0)
 		return r;
-	head = json_pack("{s:s, s:O, s:b}", "op", "resources", "resources", rows, "last",
-		detection->next == detection->count);
+	detection->last = all_sent(detection);
+	head = json_pack("{s:s, s:O, s:b}", "op", "resources", "resources", rows, "last", detection->last);
 	text = head ? json_dumps(head, JSON_COMPACT) : NULL;
 	return text ? conn_send(&detection->conn, text, strlen(text), NULL, 0) : -ENOMEM;
 }
 
 int detect_rows_send(struct detection *detection)
 {
-	int r = 0;
+	int r = detect_glances_send(detection);
 
-	while (r == 0 && detection->next < detection->count && json_object_size(detection->asked) < PART_ROWS)
+	while (r == 0 && json_object_size(detection->asked) < PART_ROWS &&
+		(detection->at < detection->rows || (!detection->last && all_sent(detection))))
 		r = send_part(detection);
 	return r;
 }
 
 bool detect_rows_over(const struct detection *detection)
 {
-	return detection->next == detection->count && json_object_size(detection->asked) == 0;
+	return all_sent(detection) && json_object_size(detection->asked) == 0;
 }
 
 /* What is told. */

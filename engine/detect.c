@@ -132,9 +132,14 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	int r;
 
 	acknowledge(detection, head);
-	if (detection->over || !op || strcmp(op, "detected") != 0)
+	if (detection->over || !op)
+		return;
+	if (!strcmp(op, "glanced"))
+		r = detect_glances_take(detection, head, &fault);
+	else if (!strcmp(op, "detected"))
+		r = detect_rows_take(detection, head, &fault);
+	else
 		return; /* what its commands say is nobody's */
-	r = detect_rows_take(detection, head, &fault);
 	if (r == 0)
 		r = detect_rows_send(detection);
 	if (r < 0) {

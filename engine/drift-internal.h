@@ -8,6 +8,7 @@
 struct drift_sight {
 	const char *status, *error;
 	const char *actual, *applied; /* canonical JSON */
+	bool settled;		      /* resource.h; not as it was, but as it is said here */
 };
 
 /* Puts it into the resource's row, if something of it is new. In a change. */

@@ -101,6 +101,7 @@ int drift_report_parse(const json_t *row, struct drift_report *report)
 		/* A language whose empty table may be either sends an empty list. */
 		.actual = json_is_array(actual) && !json_array_size(actual) ? NULL : actual,
 		.findings = json_object_get(row, "findings"),
+		.settled = json_is_true(json_object_get(row, "settled")),
 	};
 	if (!report->type || !report->name)
 		return -EINVAL;

@@ -12,6 +12,7 @@ struct drift_report {
 	const char *type, *name, *state, *error;
 	const json_t *actual, *findings;
 	char *seen; /* actual as it is stored */
+	bool settled;
 	bool wrong; /* what the provider said is no report; `error` says why */
 };
 

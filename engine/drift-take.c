@@ -206,6 +206,7 @@ static int see_resource(struct taking *taking, const struct drift_report *report
 		.error = "",
 		.actual = report->seen,
 		.applied = applied,
+		.settled = applied && report->settled,
 	};
 
 	/* What a run could not bring about stays so until it is there. */

@@ -33,11 +33,11 @@ int drift_see(struct engine *engine, const struct resource *resource, const stru
 	int64_t now = time_now_ms();
 	int r;
 
-	if (!renewed && !strcmp(status, resource->status) && !strcmp(error, resource->error) &&
-		!strcmp(actual, resource->actual))
+	if (!renewed && sight->settled == resource->settled && !strcmp(status, resource->status) &&
+		!strcmp(error, resource->error) && !strcmp(actual, resource->actual))
 		return 0;
-	r = store_run(engine->store, SQL_RESOURCE_SEEN, "issssii", resource->id, applied, actual, status,
-		error, renewed ? now : resource->applied_ms, now);
+	r = store_run(engine->store, SQL_RESOURCE_SEEN, "issssiii", resource->id, applied, actual, status,
+		error, renewed ? now : resource->applied_ms, now, (int64_t)sight->settled);
 	if (r == 0)
 		r = store_run(engine->store, SQL_STACK_TOUCH, "ii", resource->stack_id, now);
 	if (r == 0)

@@ -218,6 +218,15 @@ static void put_uid(struct put *put, const struct resource_draft *draft)
 		put->now.uid = asked.uid;
 }
 
+/* Whoever changes anything has to say it again. */
+static void put_settled(struct put *put, const struct resource_draft *draft)
+{
+	struct resource said = { .uid = put->caller ? (int64_t)put->caller->uid : -1 };
+
+	put->now.settled =
+		draft->settled && put->done && draft->actual && resource_is_trusted(&said, &put->stack);
+}
+
 static int put_draft(struct put *put, const struct resource_draft *draft)
 {
 	int r;
@@ -232,6 +241,7 @@ static int put_draft(struct put *put, const struct resource_draft *draft)
 	put_checksum(put);
 	put_uid(put, draft);
 	put_status(put, draft);
+	put_settled(put, draft);
 	if (!draft->dependencies) {
 		put->needs = json_incref(put->needs_old);
 		return 0;
@@ -331,10 +341,10 @@ static int row_add(struct put *put, int64_t time_ms)
 	if (r < 0)
 		return r;
 	now->entry = put->entry;
-	return store_insert(put->engine->store, &now->id, SQL_RESOURCE_ADD, "iisssssssssiiiii", now->stack_id,
-		(int64_t)now->type_id, now->name, now->entry, now->module, now->desired, now->applied,
-		now->actual, now->checksum, now->status, now->error, (int64_t)now->protect, time_ms,
-		now->applied_ms, now->run_id, now->uid);
+	return store_insert(put->engine->store, &now->id, SQL_RESOURCE_ADD, "iisssssssssiiiiii",
+		now->stack_id, (int64_t)now->type_id, now->name, now->entry, now->module, now->desired,
+		now->applied, now->actual, now->checksum, now->status, now->error, (int64_t)now->protect,
+		time_ms, now->applied_ms, now->run_id, now->uid, (int64_t)now->settled);
 }
 
 static int row_set(struct put *put, bool desired, int64_t time_ms)
@@ -342,9 +352,10 @@ static int row_set(struct put *put, bool desired, int64_t time_ms)
 	struct resource *now = &put->now;
 	const char *action = desired ? "update" : now->action;
 
-	return store_run(put->engine->store, SQL_RESOURCE_SET, "issssssssiiiii", now->id, now->module,
+	return store_run(put->engine->store, SQL_RESOURCE_SET, "issssssssiiiiii", now->id, now->module,
 		now->desired, now->applied, now->actual, now->checksum, now->status, action, now->error,
-		(int64_t)now->protect, time_ms, now->applied_ms, now->run_id, now->uid);
+		(int64_t)now->protect, time_ms, now->applied_ms, now->run_id, now->uid,
+		(int64_t)now->settled);
 }
 
 static int by_text(const void *a, const void *b)

@@ -71,6 +71,7 @@ static void resource_load(struct query *query, struct resource *ret_resource)
 		.applied_ms = query_int(query, 17),
 		.run_id = query_int(query, 18),
 		.uid = query_int(query, 19),
+		.settled = query_int(query, 20) != 0,
 	};
 	for (size_t i = 0; (text = resource_text(ret_resource, i)); i++)
 		*text = query_text(query, 4 + (int)i);

@@ -43,8 +43,9 @@ struct resource {
 	const char *checksum;			/* SHA-256 of desired, hex */
 	const char *status, *action, *error;
 	int64_t created_ms, updated_ms, applied_ms;
-	int64_t run_id;	      /* that changed it last, 0: none */
-	int64_t uid;	      /* who asked for what is desired: see resource_is_trusted(); -1: not known */
+	int64_t run_id; /* that changed it last, 0: none */
+	int64_t uid;	/* who asked for what is desired: see resource_is_trusted(); -1: not known */
+	bool settled;	/* `actual` is as it is asked for, and lua/glance.h can say whether it stays so */
 	struct buffer memory; /* the texts; empty where they are borrowed */
 };
 
@@ -65,6 +66,7 @@ struct resource_draft {
 	json_t *actual, *applied; /* JSON null: not known any more */
 	int64_t applied_ms;	  /* when that was; 0: now */
 	bool update;		  /* -ENOENT when it is not registered */
+	bool settled;		  /* applied, and `actual` was seen so: it is believed of whom is trusted */
 	enum resource_whose whose;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "lua/detect-glance.h"
 #include "lua/runner.h"
 #include "lua/scope.h"
 #include "lua/value.h"
@@ -29,6 +30,7 @@ static const char too_slow[] = "it could not be read within a minute", given_up[
 struct detect {
 	struct runner *runner;
 	struct scope scope;
+	struct glances glances;
 	struct buffer text; /* of the workflow, until it is loaded */
 	char *not_loaded;   /* why it could not be; NULL: it was not tried, or is */
 	json_t *rows;	    /* to be looked at, from `at` on */
@@ -227,6 +229,8 @@ bool detect_turn(struct detect *detect)
 
 	if (detect->over)
 		return false;
+	if (glances_turn(&detect->glances))
+		return true;
 	while (detect->running < AT_ONCE && detect->at < json_array_size(detect->rows)) {
 		look_start(detect, json_array_get(detect->rows, detect->at++));
 		started = true;
@@ -253,6 +257,7 @@ static int detect_new(struct runner *runner, const struct frame *frame)
 	detect->runner = runner;
 	detect->rows = json_array();
 	detect->report = json_array();
+	glances_init(&detect->glances, &runner->link);
 	scope_init(&detect->scope, runner, NULL, 0, detect);
 	detect->scope.workdir = runner->workdir;
 	return detect->rows && detect->report &&
@@ -266,6 +271,7 @@ void detect_free(struct detect *detect)
 	if (!detect)
 		return;
 	scope_done(&detect->scope);
+	glances_done(&detect->glances);
 	buffer_done(&detect->text);
 	free(detect->not_loaded);
 	json_decref(detect->rows);
@@ -294,4 +300,12 @@ void detect_resources_frame(struct runner *runner, json_t *head, const struct fr
 		return;
 	json_array_extend(runner->detect->rows, json_object_get(head, "resources"));
 	runner->detect->last = json_is_true(json_object_get(head, "last"));
+}
+
+void detect_glance_frame(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	struct detect *detect = runner->detect;
+
+	if (detect && !detect->over && glances_add(&detect->glances, frame) < 0)
+		end(detect, "not enough memory");
 }

@@ -16,6 +16,8 @@ struct frame;
 struct runner;
 
 void detect_frame(struct runner *runner, json_t *head, const struct frame *frame);
+/* What was as it is asked for when it was seen last; comes before the others. */
+void detect_glance_frame(struct runner *runner, json_t *head, const struct frame *frame);
 /* What is to be looked at, in parts; `last` is true in the last one. */
 void detect_resources_frame(struct runner *runner, json_t *head, const struct frame *frame);
 

@@ -224,6 +224,7 @@ static const struct {
 	{ "run", on_run },
 	{ "check", check_frame },
 	{ "detect", detect_frame },
+	{ "glance", detect_glance_frame },
 	{ "resources", detect_resources_frame },
 	{ "start", on_start },
 	{ "cancel", on_cancel },

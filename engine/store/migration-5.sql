@@ -5,3 +5,4 @@ ALTER TABLE findings ADD COLUMN changed_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE findings ADD COLUMN flapping_ms BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE findings ADD COLUMN calm_ms BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX resources_named ON resources (type_id, name);
+ALTER TABLE resources ADD COLUMN settled BIGINT NOT NULL DEFAULT 0;

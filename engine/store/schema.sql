@@ -479,6 +479,7 @@ CREATE TABLE resources (
 	applied_ms BIGINT NOT NULL,     -- when `applied` was brought about
 	run_id BIGINT NOT NULL,         -- the run that changed this row last, 0: none
 	uid BIGINT NOT NULL DEFAULT -1, -- who asked for what is desired, -1: not known
+	settled BIGINT NOT NULL DEFAULT 0, -- 1: `actual` was seen as it is asked for, and in a form that is compared without a provider
 	UNIQUE (stack_id, type_id, name),
 	UNIQUE (stack_id, type_id, entry)
 );

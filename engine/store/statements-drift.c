@@ -84,5 +84,9 @@ const char *const statements_of_drift[SQL_COUNT] = {
 			       "JOIN resource_types ON resource_types.id = type_id "
 			       "WHERE stack_id = $1 AND resources.name = $2 ORDER BY resource_types.name",
 	[SQL_RESOURCE_SEEN] = "UPDATE resources SET applied = $2, actual = $3, status = $4, error = $5, "
-			      "applied_ms = $6, updated_ms = $7 WHERE id = $1",
+			      "applied_ms = $6, updated_ms = $7, settled = $8 WHERE id = $1",
+	/* The settled ones alone: what else there is of a row is not needed to look whether it stays so. */
+	[SQL_RESOURCE_SETTLED] = "SELECT resource_types.name, resources.name, actual, resources.uid "
+				 "FROM resources JOIN resource_types ON resource_types.id = type_id "
+				 "WHERE resources.id = $1 AND settled = 1",
 };

@@ -62,7 +62,8 @@
 #define RESOURCE_SELECT                                                                                      \
 	"SELECT resources.id, stack_id, type_id, protect, resource_types.name, resources.name, entry, "      \
 	"module, desired, applied, actual, checksum, status, last_action, error, created_ms, updated_ms, "   \
-	"applied_ms, run_id, resources.uid FROM resources JOIN resource_types ON resource_types.id = "       \
+	"applied_ms, run_id, resources.uid, settled FROM resources JOIN resource_types ON "                  \
+	"resource_types.id = "                                                                               \
 	"type_id "
 
 static const char *const others[SQL_COUNT] = {
@@ -406,13 +407,13 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_RESOURCE_ADD] =
 		"INSERT INTO resources (stack_id, type_id, name, entry, module, desired, applied, actual, "
 		"checksum, status, last_action, error, protect, created_ms, updated_ms, applied_ms, run_id, "
-		"uid) "
+		"uid, settled) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'create', $11, $12, $13, $13, $14, $15, "
-		"$16)",
+		"$16, $17)",
 	[SQL_RESOURCE_SET] =
 		"UPDATE resources SET module = $2, desired = $3, applied = $4, actual = $5, checksum = $6, "
 		"status = $7, last_action = $8, error = $9, protect = $10, updated_ms = $11, "
-		"applied_ms = $12, run_id = $13, uid = $14 WHERE id = $1",
+		"applied_ms = $12, run_id = $13, uid = $14, settled = $15 WHERE id = $1",
 	[SQL_RESOURCE_DELETE] = "DELETE FROM resources WHERE id = $1",
 	[SQL_RESOURCE_NEEDS] =
 		"SELECT type, name FROM resource_dependencies WHERE resource_id = $1 AND kind = 'explicit' "

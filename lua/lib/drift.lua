@@ -138,6 +138,19 @@ local function state_of(findings)
 	return findings[1] and "unapplied" or "in_sync"
 end
 
+local short_looks = { file = true, directory = true, symlink = true }
+
+local function same_name(desired, actual)
+	return desired == nil or desired == actual
+end
+
+-- Whether a short look without its provider (lua/glance.h) can say later that it still is as it is now. What has one name today and
+-- another tomorrow is left to the provider.
+function drift.settled(p, name, desired, actual)
+	return short_looks[p.type] and desired.path == name and not (desired.attributes or desired.entries or desired.recurse) and
+		same_name(desired.owner, actual.owner) and same_name(desired.group, actual.group) or false
+end
+
 -- What detection says of a registered resource { id, type, name, desired (or properties), applied }.
 function drift.inspect(row)
 	local report = { id = row.id, type = row.type, name = row.name, state = "unknown", findings = core.mark_list({}) }
@@ -162,6 +175,7 @@ function drift.inspect(row)
 	missing_needs(p, desired, actual, row.applied, report.findings)
 	report.state = state_of(report.findings)
 	report.actual = provider.brief(p, actual)
+	report.settled = report.state == "in_sync" and drift.settled(p, row.name, desired, actual)
 	return report
 end
 

@@ -31,7 +31,7 @@ end
 local function teller(p, name, desired, options)
 	return function(fields)
 		local args = { type = p.type, name = name, actual = fields.actual, status = fields.status, error = fields.error, applied = fields.applied,
-			intact = true }
+			settled = fields.settled, intact = true }
 		if options.fix then
 			return tell("resource.update", args)
 		end
@@ -162,6 +162,7 @@ local function converge(p, name, desired, options)
 		status = others[1] and "drifted" or "applied",
 		applied = applied_now(p, desired, others, options.fix and options.fix.applied),
 		actual = provider.brief(p, now),
+		settled = not others[1] and drift.settled(p, name, desired, now),
 	})
 	if not told then
 		return result.bad(text, { type = p.type, name = name, changed = changes[1] ~= nil })

@@ -70,6 +70,98 @@ two_files()
 	[ "$(number drifted)" = 2 ]
 }
 
+# What there is to be looked at: kinds of things, each with everything that can happen to one of them.
+kinds='file bare owned directory symlink absent'
+mutations='none content same_size chmod chown remove directory link fifo folder_away folder_link'
+
+declare_all()
+{
+	local kind mutation
+
+	for kind in $kinds; do
+		for mutation in $mutations; do
+			echo "declare('$kind', '$T/$kind-$mutation/x')"
+		done
+	done
+}
+
+# mutate NAME: what happens in a folder to the thing x. Some of it can't be done to some: then it stays.
+mutate_none() { :; }
+mutate_content() { echo other, and longer >x; }
+mutate_same_size() { printf 'Hello\n' >x; }
+mutate_chmod() { chmod 711 x; }
+mutate_chown() { chown -h 12345:12345 x; }
+mutate_remove() { rm -rf x; }
+mutate_directory() { rm -rf x; mkdir x; }
+mutate_link() { rm -rf x; ln -s /etc/motd x; }
+mutate_fifo() { rm -rf x; mkfifo x; }
+mutate_folder_away() { mv "$PWD" "$PWD.away"; }
+mutate_folder_link() { mv "$PWD" "$PWD.away"; ln -s "$PWD.away" "$PWD"; }
+
+# said STACK: "PATH STATUS FINDINGS" of each resource, whatever it is called.
+said()
+{
+	python3 - "$M/stacks/$1" <<-'EOF'
+		import json, sys
+		stack = sys.argv[1]
+		findings = {}
+		for one in json.load(open(stack + '/drift.json'))['findings']:
+		    about = {key: one[key] for key in ('property', 'kind', 'severity', 'expected', 'actual', 'cause', 'impact', 'fix')}
+		    findings.setdefault(one['type'] + ' ' + one['name'], []).append(about)
+		for one in json.load(open(stack + '/resources.json')):
+		    found = findings.get(one['type'] + ' ' + one['name'], [])
+		    actual = one.get('actual') or json.load(open(f"{stack}/resources/{one['type']}/{one['name'].replace('/', '%2F')}/actual.json"))
+		    print(one['properties']['path'], one['status'], json.dumps([actual, sorted(found, key=lambda f: f['property'])], sort_keys=True))
+	EOF
+}
+
+@test "the short look says what the providers say, whatever happens" {
+	local kind mutation
+	local declare="local of = {
+			file = { 'file', { content = 'hello\n', mode = '0644' } }, bare = { 'file', { mode = '0600' } },
+			owned = { 'file', { content = 'hello\n', owner = '$(id -un)', group = '$(id -gn)' } },
+			directory = { 'directory', { mode = '0755' } }, symlink = { 'symlink', { target = '/etc/hello' } },
+			absent = { 'file', { ensure = 'absent' } },
+		}"
+
+	for kind in $kinds; do
+		for mutation in $mutations; do
+			mkdir "$kind-$mutation"
+		done
+	done
+	mkdir "$M/stacks/prod" "$M/stacks/whole"
+	# A name that is not the path: then there is no short look.
+	printf '%s\n' "task('all'):command(function()" "$declare" "local function declare(kind, path)
+			local args = { path = path }
+			for key, value in pairs(of[kind][2]) do args[key] = value end
+			assert(resource[of[kind][1]](NAME, args))
+		end" "$(declare_all)" 'end)' >all.text
+	sed 's/NAME, //' all.text >quick.sloth
+	sed "s/NAME, /('of' .. path), /" all.text >whole.sloth
+	cp quick.sloth "$M/stacks/prod/runs/"
+	finished "$M/stacks/prod/runs/quick"
+	cp whole.sloth "$M/stacks/whole/runs/"
+	finished "$M/stacks/whole/runs/whole"
+	[ "$(cat "$M/stacks/prod/runs/quick/status")" = success ]
+	[ "$(cat "$M/stacks/whole/runs/whole/status")" = success ]
+	echo detect | tee "$M/stacks/prod/drift" >"$M/stacks/whole/drift"
+	[ "$(number in_sync)" = 66 ]
+	sqlite3 "$SLOTH_HOME/sloth.db" "SELECT stacks.name, SUM(settled) FROM stacks JOIN resources ON stack_id = stacks.id GROUP BY 1" | sort >settled
+	diff settled <(printf 'prod|66\nwhole|0\n')
+	for kind in $kinds; do
+		for mutation in $mutations; do
+			(cd "$kind-$mutation" && "mutate_$mutation" 2>/dev/null) || true
+		done
+	done
+	echo detect | tee "$M/stacks/prod/drift" >"$M/stacks/whole/drift"
+	said prod | sort >quick.said
+	said whole | sort >whole.said
+	diff quick.said whole.said
+	[ "$(wc -l <quick.said)" = 66 ]
+	[ "$(grep -c ' drifted ' quick.said)" -gt 30 ]
+	[ "$(grep -c ' applied ' quick.said)" -gt 8 ]
+}
+
 @test "several ask at once, and all are answered" {
 	two_files
 	rm one
