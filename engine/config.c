@@ -43,6 +43,11 @@ enum { LIST_WORDS = sizeof(list_words) / sizeof(list_words[0]), LIST_ALL = (1 <<
 static const char *const severity_words[] = { "off", "low", "medium", "high", "critical" };
 enum { SEVERITY_WORDS = sizeof(severity_words) / sizeof(severity_words[0]) };
 
+const char *config_severity(int64_t severity)
+{
+	return severity_words[severity];
+}
+
 static int pattern_check(const char *text)
 {
 	for (const char *p = text; *p; p++)
@@ -82,6 +87,13 @@ static const struct row {
 		INT64_C(3155760000000), true },
 	{ "auto_snapshot", TYPE_BOOL, offsetof(struct config, auto_snapshot), 1, 0, 1, true },
 	{ "auto_drift_detect", TYPE_BOOL, offsetof(struct config, auto_drift_detect), 0, 0, 1, true },
+	{ "auto_fix", TYPE_SEVERITY, offsetof(struct config, auto_fix), 0, 0, SEVERITY_WORDS - 1, true },
+	{ "auto_fix_only", TYPE_PATTERNS, offsetof(struct config, auto_fix_only), .of_stack = true },
+	{ "auto_fix_except", TYPE_PATTERNS, offsetof(struct config, auto_fix_except), .of_stack = true },
+	{ "auto_fix_delay", TYPE_DURATION, offsetof(struct config, auto_fix_delay_ms), 30000, 0,
+		INT64_C(3155760000000), true },
+	{ "auto_fix_budget", TYPE_NUMBER, offsetof(struct config, auto_fix_budget), 24, 1, 10000, true },
+	{ "auto_fix_quiet", TYPE_HOURS, offsetof(struct config, auto_fix_quiet), .of_stack = true },
 	{ "flapping_count", TYPE_NUMBER, offsetof(struct config, flapping_count), 5, 2, 1000, true },
 	{ "flapping_window", TYPE_DURATION, offsetof(struct config, flapping_window_ms), 3600000, 1000,
 		INT64_C(3155760000000), true },

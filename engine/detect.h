@@ -35,6 +35,11 @@ void drift_forget(struct runners *runners, const void *userdata);
 int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource,
 	bool dry, struct fault *fault, int64_t *ret_run);
 
+/* The same for what was chosen ("TYPE/NAME" → properties, a set; "" among them: the whole), without anybody
+ * having asked: `reason` says why. It waits for the lock where somebody was faster. */
+int drift_fix_chosen(struct runners *runners, struct caller *caller, int64_t stack_id, json_t *chosen,
+	const char *reason, struct fault *fault, int64_t *ret_run);
+
 /* The workflow of such a run. */
 int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
 	struct fault *fault, struct buffer *ret_text);

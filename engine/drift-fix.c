@@ -317,7 +317,7 @@ static int write_task(struct fix *fix, size_t number, size_t search, FILE *out)
 	return 0;
 }
 
-static const char head[] = "workflow.define(\"drift-fix\"):config({ on_failure = \"continue\" })\n"
+static const char head[] = ":config({ on_failure = \"continue\" })\n"
 			   "\n"
 			   "local function fix(type, name, properties)\n"
 			   "\treturn function()\n"
@@ -331,27 +331,38 @@ static const char head[] = "workflow.define(\"drift-fix\"):config({ on_failure =
 			   "end\n";
 
 /* By hand it could be written just so. */
-static int write_workflow(struct fix *fix, const char *stack, struct buffer *ret_text)
+static int write_workflow(struct fix *fix, const char *stack, const char *reason, struct buffer *ret_text)
 {
 	FILE *out = buffer_stream_open(ret_text);
 	int r = 0;
 
 	if (!out)
 		return -ENOMEM;
-	fprintf(out, "-- What had drifted in the stack %s.\n%s", stack, head);
+	fprintf(out, "-- What had drifted in the stack %s.\nworkflow.define(\"drift-fix\")", stack);
+	if (reason) {
+		fputs(":description(", out);
+		write_string(out, reason);
+		fputc(')', out);
+	}
+	fputs(head, out);
 	for (size_t i = 0; r == 0 && i < fix->count; i++)
 		if (fix->nodes[i].task)
 			r = write_task(fix, i, i + 2, out);
 	return buffer_stream_close(out, ret_text) < 0 ? -ENOMEM : r;
 }
 
+/* `chosen`: NULL: all that was found. */
 static int make_workflow(struct fix *fix, struct caller *caller, const struct stack *stack, int64_t only,
-	struct fault *fault, struct buffer *ret_text)
+	json_t *chosen, const char *reason, struct fault *fault, struct buffer *ret_text)
 {
 	int r = load_nodes(fix, stack->id);
 
-	if (r == 0)
+	if (r == 0 && chosen) {
+		json_decref(fix->drifted);
+		fix->drifted = json_incref(chosen);
+	} else if (r == 0) {
 		r = finding_each(fix->engine, stack->id, NULL, NULL, add_finding, fix);
+	}
 	if (r == 0)
 		r = choose_tasks(fix, caller, only, fault);
 	if (r < 0 || !fix->tasks)
@@ -359,7 +370,7 @@ static int make_workflow(struct fix *fix, struct caller *caller, const struct st
 	r = load_needs(fix);
 	if (r == 0)
 		r = find_order(fix);
-	return r < 0 ? r : write_workflow(fix, stack->name, ret_text);
+	return r < 0 ? r : write_workflow(fix, stack->name, reason, ret_text);
 }
 
 int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
@@ -377,7 +388,7 @@ int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t sta
 	if (r == 0 && resource)
 		r = drift_find_resource(engine, stack.id, resource, fault, &only);
 	if (r == 0)
-		r = make_workflow(&fix, caller, &stack, only, fault, ret_text);
+		r = make_workflow(&fix, caller, &stack, only, NULL, NULL, fault, ret_text);
 	if (r == 0 && !fix.tasks)
 		return fault_set(fault, ENOENT,
 			"stack %s: nothing %s%s%sthat can be fixed: \"echo detect > drift\" looks",
@@ -386,18 +397,39 @@ int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t sta
 	return r;
 }
 
+static int submit(struct runners *runners, struct caller *caller, int64_t stack_id, const struct buffer *text,
+	json_t *options, struct fault *fault, int64_t *ret_run)
+{
+	return runner_submit(runners, caller,
+		&(struct submission){ .file = DRIFT_FIX_FILE,
+			.stack_id = stack_id,
+			.text = text->data,
+			.size = text->size,
+			.options = options },
+		fault, ret_run);
+}
+
 int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource,
 	bool dry, struct fault *fault, int64_t *ret_run)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	int r = drift_fix_workflow(runners_engine(runners), caller, stack_id, resource, fault, &text);
 
-	if (r < 0 || dry)
-		return r;
-	return runner_submit(runners, caller,
-		&(struct submission){ .file = DRIFT_FIX_FILE,
-			.stack_id = stack_id,
-			.text = buffer_text(&text),
-			.size = text.size },
-		fault, ret_run);
+	return r < 0 || dry ? r : submit(runners, caller, stack_id, &text, NULL, fault, ret_run);
+}
+
+int drift_fix_chosen(struct runners *runners, struct caller *caller, int64_t stack_id, json_t *chosen,
+	const char *reason, struct fault *fault, int64_t *ret_run)
+{
+	CLEANUP(fix_done) struct fix fix = { .engine = runners_engine(runners) };
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	json_auto_t *options = json_pack("{s:s}", "wait", "10m");
+	struct stack stack;
+	int r = stack_get(fix.engine, stack_id, &stack);
+
+	if (r == 0)
+		r = make_workflow(&fix, caller, &stack, 0, chosen, reason, fault, &text);
+	if (r == 0 && !fix.tasks)
+		r = -ENOENT;
+	return r < 0 ? r : submit(runners, caller, stack_id, &text, options, fault, ret_run);
 }

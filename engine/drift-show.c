@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "engine/auto-fix.h"
 #include "engine/drift-internal.h"
 #include "engine/drift-report.h"
 
@@ -279,9 +280,10 @@ int drift_show(struct engine *engine, int64_t stack_id, FILE *out)
 	if (r < 0)
 		return r;
 	write_head(out, stack.name, &summary);
+	r = auto_fix_show(engine, &stack, out);
 	write_blocks(out, list, count);
 	finding_list_free(list, count);
-	if (summary.unknown || summary.failed)
+	if (r == 0 && (summary.unknown || summary.failed))
 		r = resource_each(engine, stack_id, NULL, write_trouble, out);
 	return r < 0 ? r
 		     : drift_ignored_each(engine, stack_id, write_ignored, &(struct rules_out){ out, false });
@@ -415,7 +417,7 @@ json_t *drift_summary_json(const struct drift_summary *summary)
 int drift_json(struct engine *engine, int64_t stack_id, json_t **ret_value)
 {
 	json_auto_t *value = json_pack("{s:[], s:[]}", "unknown", "failed");
-	json_t *findings = json_array(), *ignored = json_array();
+	json_t *findings = json_array(), *ignored = json_array(), *fixes;
 	struct drift_summary summary;
 	struct stack stack;
 	char text[32];
@@ -433,6 +435,10 @@ int drift_json(struct engine *engine, int64_t stack_id, json_t **ret_value)
 		r = drift_ignored_each(engine, stack_id, add_ignored, ignored);
 	if (r < 0)
 		return r;
+	r = auto_fix_json(engine, &stack, &fixes);
+	if (r < 0)
+		return r;
+	json_object_set_new(value, "auto_fix", fixes);
 	json_object_set_new(value, "stack", json_string(stack.name));
 	json_object_set_new(value, "checked",
 		summary.checked_ms ? json_string(time_format(summary.checked_ms, text)) : json_null());

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "engine/auto-fix.h"
 #include "engine/drift-internal.h"
 #include "engine/event.h"
 
@@ -80,7 +81,7 @@ int drift_resolve(
 	int r = store_run(engine->store, SQL_FINDING_RESOLVE, "isiii", finding->id, how, time_now_ms(),
 		by_somebody ? run_id : 0, caller && by_somebody ? (int64_t)caller->uid : finding->uid);
 
-	return r < 0 || !by_somebody ? r : drift_calm(engine, finding);
+	return r < 0 || !by_somebody || auto_fix_is_run(engine, run_id) ? r : drift_calm(engine, finding);
 }
 
 int drift_trim(struct engine *engine, int64_t stack_id)
@@ -145,6 +146,8 @@ int drift_removed(struct engine *engine, struct caller *caller, const struct sta
 	json_auto_t *properties = NULL;
 	int r = resolve_all(engine, caller, resource, "removed", &properties);
 
+	if (r == 0)
+		r = auto_fix_forget(engine, stack->id, resource->type, resource->name);
 	return r < 0 ? r
 		     : store_run(engine->store, SQL_DRIFT_IGNORE_FORGET, "iss", stack->id, resource->type,
 			       resource->name);

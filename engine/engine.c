@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "engine/audit.h"
+#include "engine/auto-fixer.h"
 #include "base/log.h"
 #include "engine/backup.h"
 #include "engine/backup-restore.h"
@@ -181,10 +182,12 @@ static void changes_tell(struct engine *engine)
 {
 	size_t count = engine->change_count;
 
-	for (size_t i = 0; i < count && engine->changed; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct change change = engine->changes[i];
 
-		engine->changed(engine->userdata, &change);
+		if (engine->changed)
+			engine->changed(engine->userdata, &change);
+		auto_fixer_note(engine->fixer, &change);
 	}
 	/* What the listener noted meanwhile is for the next turn. */
 	engine->change_count -= count;

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "build.h"
+#include "engine/auto-fixer.h"
 #include "engine/job-child.h"
 #include "engine/lock.h"
 #include "engine/runner.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct turn turn;
 	struct tree *tree;
 	struct runners *runners;
+	struct auto_fixer *fixer;
 	struct upkeep *upkeep;
 	struct mount_context mounts;
 	struct door *door;
@@ -302,6 +304,8 @@ static int start(struct daemon *daemon, struct fault *fault)
 	mount_context_init(&daemon->mounts, daemon->tree, &daemon->turn, daemon->loop);
 	r = runners_recover(daemon->runners);
 	if (r == 0)
+		r = auto_fixer_new(daemon->runners, &daemon->fixer);
+	if (r == 0)
 		turn_end(&daemon->turn);
 	if (r == 0)
 		r = door_open(daemon->place.socket, daemon->tree, &daemon->turn, &daemon->mounts,
@@ -316,6 +320,7 @@ static void stop(struct daemon *daemon)
 		mount_close_all(&daemon->mounts);
 	door_free(daemon->door);
 	upkeep_free(daemon->upkeep);
+	auto_fixer_free(daemon->fixer);
 	runners_free(daemon->runners);
 	if (daemon->engine)
 		turn_done(&daemon->turn);

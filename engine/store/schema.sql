@@ -594,3 +594,26 @@ CREATE TABLE drift_ignores (
 	created_ms BIGINT NOT NULL,     -- since when
 	UNIQUE (stack_id, type, name, property)
 );
+
+-- Runs that fix drift without anybody having asked for them, for some days: auto_fix in sloth.yaml(5).
+CREATE TABLE auto_fixes (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	run_id BIGINT NOT NULL,         -- 0: none could be started
+	begun_ms BIGINT NOT NULL,       -- when it was submitted
+	told_ms BIGINT NOT NULL,        -- when an event has told of its end, 0: not yet
+	resources TEXT NOT NULL         -- JSON: "TYPE/NAME" → the properties that it is to fix, each true
+);
+CREATE INDEX auto_fixes_of_stack ON auto_fixes (stack_id, begun_ms);
+CREATE INDEX auto_fixes_of_run ON auto_fixes (run_id);
+
+-- How often resources were fixed so: each time the next one waits longer.
+CREATE TABLE auto_fix_tries (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack_id BIGINT NOT NULL REFERENCES stacks (id) ON DELETE CASCADE,
+	type TEXT NOT NULL,             -- of the resource
+	name TEXT NOT NULL,             -- its name
+	tries BIGINT NOT NULL,          -- in a row, without a day between two
+	last_ms BIGINT NOT NULL,        -- when the last one was begun
+	UNIQUE (stack_id, type, name)
+);

@@ -61,6 +61,28 @@ const char *const statements_of_drift[SQL_COUNT] = {
 		"$2)) "
 		"AND r.status IN ('pending', 'failed')) AS undone",
 
+	[SQL_AUTO_FIX_ADD] = "INSERT INTO auto_fixes (stack_id, run_id, begun_ms, told_ms, resources) "
+			     "VALUES ($1, $2, $3, $4, $5)",
+	[SQL_AUTO_FIX_TRIM] = "DELETE FROM auto_fixes WHERE stack_id = $1 AND begun_ms < $2 AND told_ms > 0",
+	[SQL_AUTO_FIX_COUNT] = "SELECT COUNT(*) FROM auto_fixes WHERE stack_id = $1 AND begun_ms > $2",
+	/* The $2th newest, from 0. */
+	[SQL_AUTO_FIX_NTH] = "SELECT begun_ms FROM auto_fixes WHERE stack_id = $1 ORDER BY begun_ms DESC, "
+			     "id DESC LIMIT 1 OFFSET $2",
+	[SQL_AUTO_FIX_OF_RUN] = "SELECT id FROM auto_fixes WHERE run_id = $1",
+	[SQL_AUTO_FIX_UNTOLD] = "SELECT run_id, resources FROM auto_fixes WHERE stack_id = $1 "
+				"AND told_ms = 0 AND run_id > $2 ORDER BY run_id LIMIT 1",
+	[SQL_AUTO_FIX_TOLD] = "UPDATE auto_fixes SET told_ms = $2 WHERE run_id = $1",
+	[SQL_AUTO_FIX_STACKS] = "SELECT stack_id FROM findings WHERE status <> 'resolved' "
+				"UNION SELECT stack_id FROM auto_fixes WHERE told_ms = 0",
+	[SQL_AUTO_FIX_TRIES] = "SELECT tries, last_ms FROM auto_fix_tries WHERE stack_id = $1 AND type = $2 "
+			       "AND name = $3",
+	[SQL_AUTO_FIX_TRY] =
+		"INSERT INTO auto_fix_tries (stack_id, type, name, tries, last_ms) VALUES ($1, $2, $3, 1, "
+		"$4) "
+		"ON CONFLICT (stack_id, type, name) DO UPDATE SET last_ms = $4, "
+		"tries = CASE WHEN auto_fix_tries.last_ms > $5 THEN auto_fix_tries.tries + 1 ELSE 1 END",
+	[SQL_AUTO_FIX_FORGET] = "DELETE FROM auto_fix_tries WHERE stack_id = $1 AND type = $2 AND name = $3",
+
 	[SQL_DRIFT_IGNORE_SET] =
 		"INSERT INTO drift_ignores (stack_id, type, name, property, reason, until_ms, uid, "
 		"created_ms) "

@@ -215,8 +215,16 @@ static void test_config(void **state)
 	assert_int_equal(config.lock_timeout_ms, 90000);
 	assert_int_equal(config.max_log_size, 1 << 20);
 	assert_int_equal(config.max_concurrent_executions, 3);
+	assert_int_equal(config.auto_fix, 0);
+	assert_int_equal(
+		parse(&config, "auto_fix: high\nauto_fix_only: [file/*, 'a \"b\"\\c']\n", &fault), 0);
+	assert_int_equal(config.auto_fix, 3);
+	assert_string_equal(config.auto_fix_only, "file/*\na \"b\"\\c");
+	assert_int_equal(parse(&config, "auto_fix_quiet: ['22:00-06:00', 'Sat,Sun']\n", &fault), 0);
 	text = SHOWN(config_show(&config, out));
 	assert_contains(text, "lock_timeout: 90s\n");
+	assert_contains(text, "auto_fix: high\n  auto_fix_only: [\"file/*\", \"a \\\"b\\\"\\\\c\"]\n");
+	assert_contains(text, "auto_fix_quiet: [\"22:00-06:00\", \"Sat,Sun\"]\n");
 	assert_contains(text, "local_agents: [web-1, db.example]\n");
 	config_init(&again);
 	assert_int_equal(parse(&again, text, &fault), 0);
@@ -250,6 +258,12 @@ static void test_config_refusals(void **state)
 		{ "max_concurrent_executions: 2.5\n", "must be a whole number" },
 		{ "local_agents: [web 1]\n", "c.yaml:1: local_agents must be a list of names" },
 		{ "local_agents: [1]\n", "local_agents must be a list of names" },
+		{ "auto_fix: some\n", "auto_fix must be off, low, medium, high or critical" },
+		{ "auto_fix: true\n", "auto_fix must be off, low" },
+		{ "auto_fix_only: ['']\n", "auto_fix_only must be a list of names like" },
+		{ "auto_fix_only: [\"a\\nb\"]\n", "auto_fix_only must be a list of names like" },
+		{ "auto_fix_quiet: [at night]\n", "auto_fix_quiet must be a list of hours like" },
+		{ "auto_fix_budget: 0\n", "must be within 1 to 10000" },
 		{ "- a\n", "name: value" },
 	};
 	struct config config, before;
