@@ -17,6 +17,7 @@ static const struct module modules[] = {
 	{ "cron", NULL, true },
 	{ "crypto", module_crypto, true },
 	{ "data", module_data, true },
+	{ "docker", NULL, true },
 	{ "event", NULL, true },
 	{ "exec", NULL, true },
 	{ "facts", NULL, true },

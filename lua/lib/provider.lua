@@ -12,6 +12,7 @@ local libraries = {
 	command = "provider_command",
 	cron = "provider_cron",
 	directory = "provider_directory",
+	docker = "provider_docker",
 	file = "provider_file",
 	git = "provider_git",
 	group = "provider_group",

@@ -1,0 +1,385 @@
+-- SPDX-License-Identifier: MIT
+-- Provider: containers of Docker. Most of one can't be changed while it is there: another one takes its place, and its name, when it runs.
+local core = ...
+local engine = core.library("docker_engine")
+
+local STOP_S = 10
+
+local container = {
+	type = "docker",
+	module = "docker",
+	key = "name",
+	properties = {
+		name = { kind = "line", required = true },
+		ensure = { kind = "word", words = { "present", "absent" }, default = "present" },
+		image = { kind = "line", severity = "high" },
+		command = { kind = "command" },
+		entrypoint = { kind = "command" },
+		env = { kind = "map", severity = "high" },
+		ports = { kind = "set", severity = "high" },
+		volumes = { kind = "set", severity = "high" },
+		labels = { kind = "attributes", severity = "low" },
+		user = { kind = "line" },
+		workdir = { kind = "line" },
+		hostname = { kind = "line" },
+		network = { kind = "line" },
+		restart = { kind = "word", words = { "no", "always", "unless-stopped", "on-failure" } },
+		memory = { kind = "size" },
+		running = { kind = "boolean", default = true, state = true, severity = "high" },
+		pull = { kind = "word", words = { "missing", "always", "never" }, default = "missing", compare = false },
+		socket = { kind = "path", compare = false },
+	},
+	impact = {
+		[""] = "what this container does is not done any more, or is done though it should not be",
+		image = "another version of it runs than was meant",
+		running = "what this container does is not done, or is done though it should not be",
+		env = "it works with other settings than were meant",
+		ports = "it is not reached where it was meant to be, or where it was not",
+		volumes = "it keeps its data somewhere else than was meant",
+	},
+}
+
+-- "8080:80" → "8080:80/tcp"; "0.0.0.0" is everywhere, which need not be said. nil: it is no port.
+local function port_of(text)
+	local rest, protocol = text:match("^([^/]+)/(%a+)$")
+	rest, protocol = rest or text, protocol or "tcp"
+	local address, host, inner = rest:match("^(.+):(%d*):(%d+)$")
+	if not address then
+		host, inner = rest:match("^(%d+):(%d+)$")
+	end
+	if not inner then
+		host, inner = "", rest:match("^(%d+)$")
+	end
+	if not inner or protocol ~= "tcp" and protocol ~= "udp" and protocol ~= "sctp" then
+		return nil
+	end
+	return { address = address ~= "0.0.0.0" and address or nil, host = host, inner = inner .. "/" .. protocol }
+end
+
+local function port_text(port)
+	return (port.address and port.address .. ":" or "") .. (port.host ~= "" and port.host .. ":" or port.address and ":" or "") .. port.inner
+end
+
+local function as_words(command)
+	return type(command) == "string" and core.mark_list({ "/bin/sh", "-c", command }) or command
+end
+
+local function each_as(list, fn)
+	local set = {}
+	for i, item in ipairs(list) do
+		set[i] = fn(item)
+	end
+	table.sort(set)
+	return core.mark_list(set)
+end
+
+-- As the engine tells of it.
+local function canonical(desired)
+	desired.image = desired.image and engine.image(desired.image)
+	desired.command, desired.entrypoint = as_words(desired.command), as_words(desired.entrypoint)
+	desired.ports = desired.ports and each_as(desired.ports, function(text) return port_text(port_of(text)) end)
+	desired.volumes = desired.volumes and each_as(desired.volumes, function(text) return (text:gsub(":rw$", "")) end)
+end
+
+function container.validate(desired)
+	if not desired.name:find("^[%w][%w_.-]+$") then
+		return "'" .. desired.name .. "' is not the name of a container: two or more letters, digits, '_', '.' and '-'"
+	elseif desired.ensure ~= "absent" and not desired.image then
+		return "'image' is missing"
+	end
+	for _, text in ipairs(desired.ports or {}) do
+		if not port_of(text) then
+			return "'" .. text .. "' is no port (\"8080:80\", \"127.0.0.1:8080:80/tcp\", \"80\")"
+		end
+	end
+	for _, text in ipairs(desired.volumes or {}) do
+		if not text:find("^[^:]+:/[^:]*$") and not text:find("^[^:]+:/[^:]*:[%w,]+$") then
+			return "'" .. text .. "' is no volume (\"/srv/data:/data\", \"name:/data:ro\")"
+		end
+	end
+	canonical(desired)
+end
+
+local function path_of(name, rest)
+	return "/containers/" .. engine.part(name) .. (rest or "")
+end
+
+-- { "A=b", … } as names with texts.
+local function env_of(list)
+	local map = {}
+	for _, item in ipairs(list or {}) do
+		local name, value = item:match("^([^=]*)=?(.*)$")
+		map[name] = value
+	end
+	return map
+end
+
+-- What the image brings is none of the container's, unless it was asked for.
+local function without(map, brought, desired)
+	local rest = {}
+	for name, value in pairs(map or {}) do
+		if desired and desired[name] ~= nil or brought[name] ~= value then
+			rest[name] = value
+		end
+	end
+	return rest
+end
+
+local function ports_of(bindings)
+	local set = {}
+	for inner, list in pairs(bindings or {}) do
+		for _, one in ipairs(list) do
+			local address = one.HostIp ~= "" and one.HostIp ~= "0.0.0.0" and one.HostIp or nil
+			set[#set + 1] = port_text({ address = address, host = one.HostPort or "", inner = inner })
+		end
+	end
+	table.sort(set)
+	return core.mark_list(set)
+end
+
+local function volumes_of(binds)
+	return each_as(binds or {}, function(text) return (text:gsub(":rw$", "")) end)
+end
+
+-- Its name; of a container of another version of this image, and which.
+local function image_of(found, desired, socket)
+	local name = engine.image(found.Config.Image)
+	if name ~= desired.image then
+		return name
+	end
+	local here, message = engine.call(socket, "GET", "/images/" .. engine.part(name) .. "/json", { missing = true })
+	if here == nil then
+		return nil, message
+	end
+	return here and here.Id ~= found.Image and name .. " (" .. found.Image:sub(1, 19) .. ", which it was before)" or name
+end
+
+local function config_of_image(socket, found)
+	local image, message = engine.call(socket, "GET", "/images/" .. engine.part(found.Image) .. "/json", { missing = true })
+	if image == nil then
+		return nil, message
+	end
+	return image and image.Config or {}
+end
+
+local function properties_of(found, desired, socket)
+	local image, message = image_of(found, desired, socket)
+	local brought
+	if image then
+		brought, message = config_of_image(socket, found)
+	end
+	if not brought then
+		return nil, message
+	end
+	local config, host = found.Config, found.HostConfig
+	return {
+		ensure = "present", image = image, command = config.Cmd, entrypoint = config.Entrypoint, user = config.User, workdir = config.WorkingDir,
+		hostname = config.Hostname, network = host.NetworkMode, memory = host.Memory, running = found.State.Running,
+		env = without(env_of(config.Env), env_of(brought.Env), desired.env), labels = without(config.Labels, brought.Labels or {}, desired.labels),
+		ports = ports_of(host.PortBindings), volumes = volumes_of(host.Binds), restart = host.RestartPolicy and host.RestartPolicy.Name ~= "" and
+			host.RestartPolicy.Name or "no",
+	}
+end
+
+function container.read(desired)
+	local socket = engine.socket(desired.socket)
+	local found, message = engine.call(socket, "GET", path_of(desired.name, "/json"), { missing = true })
+	if found == nil then
+		return nil, message
+	elseif not found then
+		return { ensure = "absent" }
+	elseif desired.ensure == "absent" then
+		return { ensure = "present", running = found.State.Running }
+	end
+	return properties_of(found, desired, socket)
+end
+
+local function get_image(socket, desired)
+	if desired.pull ~= "always" then
+		local here, message = engine.call(socket, "GET", "/images/" .. engine.part(desired.image) .. "/json", { missing = true })
+		if here or here == nil then
+			return here and true or nil, message
+		elseif desired.pull == "never" then
+			return nil, "there is no image " .. desired.image .. " here (pull = \"missing\" gets it)"
+		end
+	end
+	return engine.pull(socket, desired.image)
+end
+
+-- The body of a request to make one.
+local function body_of(desired)
+	local env, exposed, bindings = core.mark_list({}), {}, {}
+	for name, value in pairs(desired.env or {}) do
+		env[#env + 1] = name .. "=" .. value
+	end
+	table.sort(env)
+	for _, text in ipairs(desired.ports or {}) do
+		local port = port_of(text)
+		exposed[port.inner] = {}
+		bindings[port.inner] = bindings[port.inner] or core.mark_list({})
+		table.insert(bindings[port.inner], { HostIp = port.address or "", HostPort = port.host })
+	end
+	return {
+		Image = desired.image, Cmd = desired.command, Entrypoint = desired.entrypoint, Env = env, Labels = desired.labels, User = desired.user,
+		WorkingDir = desired.workdir, Hostname = desired.hostname, ExposedPorts = exposed,
+		HostConfig = { PortBindings = bindings, Binds = desired.volumes, NetworkMode = desired.network, Memory = desired.memory,
+			RestartPolicy = { Name = desired.restart or "no" } },
+	}
+end
+
+local function post(socket, name, rest, query)
+	local ok, message = engine.call(socket, "POST", path_of(name, rest), { query = query, long = true })
+	return ok and true or nil, message
+end
+
+local function remove(socket, name)
+	local ok, message = engine.call(socket, "DELETE", path_of(name), { query = { force = true }, missing = true })
+	return ok ~= nil and true or nil, message
+end
+
+local function stop(socket, name)
+	return post(socket, name, "/stop", { t = STOP_S })
+end
+
+local function make(socket, name, desired)
+	local ok, message = engine.call(socket, "POST", "/containers/create", { query = { name = name }, body = body_of(desired) })
+	return ok and true or nil, message
+end
+
+-- Made and started under its own name, the one before put aside; when that fails, the one before is there as it was.
+local function replace(socket, desired, was_running)
+	local new, old = desired.name .. ".sloth-new", desired.name .. ".sloth-old"
+	local ok, message = remove(socket, new)
+	if ok then
+		ok, message = make(socket, new, desired)
+	end
+	if ok and was_running then
+		ok, message = stop(socket, desired.name)
+	end
+	if ok then
+		ok, message = post(socket, desired.name, "/rename", { name = old })
+	end
+	local aside = ok
+	if ok then
+		ok, message = post(socket, new, "/rename", { name = desired.name })
+	end
+	local named = ok
+	if ok and desired.running then
+		ok, message = post(socket, desired.name, "/start")
+	end
+	if ok then
+		return remove(socket, old)
+	end
+	remove(socket, named and desired.name or new)
+	local back, problem = true, nil
+	if aside then
+		back, problem = post(socket, old, "/rename", { name = desired.name })
+	end
+	if back and was_running then
+		back, problem = post(socket, desired.name, "/start")
+	end
+	return nil, message .. (back and "; the container that was there is there again" or "; the container that was there is now " .. old .. ": " .. problem)
+end
+
+-- What can be changed while it is there: property → how.
+local in_place = {}
+
+function in_place.running(socket, desired)
+	return desired.running and post(socket, desired.name, "/start") or stop(socket, desired.name)
+end
+
+function in_place.restart(socket, desired)
+	local ok, message = engine.call(socket, "POST", path_of(desired.name, "/update"), { body = { RestartPolicy = { Name = desired.restart } } })
+	return ok and true or nil, message
+end
+
+local function changed_in_place(changes)
+	for _, change in ipairs(changes) do
+		if not in_place[change.property] then
+			return false
+		end
+	end
+	return true
+end
+
+local function change(socket, desired, changes)
+	for _, one in ipairs(changes) do
+		local ok, message = in_place[one.property](socket, desired)
+		if not ok then
+			return nil, message
+		end
+	end
+	return true
+end
+
+local function start_new(socket, desired)
+	local ok, message = make(socket, desired.name, desired)
+	if ok and desired.running then
+		ok, message = post(socket, desired.name, "/start")
+		if not ok then
+			remove(socket, desired.name)
+		end
+	end
+	return ok, message
+end
+
+function container.apply(desired, actual, changes)
+	local socket = engine.socket(desired.socket)
+	if desired.ensure == "absent" then
+		local ok, message = true, nil
+		if actual.running then
+			ok, message = stop(socket, desired.name)
+		end
+		if ok then
+			ok, message = remove(socket, desired.name)
+		end
+		return ok, message
+	elseif actual.ensure == "present" and changed_in_place(changes) then
+		return change(socket, desired, changes)
+	end
+	local ok, message = get_image(socket, desired)
+	if not ok then
+		return nil, message
+	elseif actual.ensure == "absent" then
+		return start_new(socket, desired)
+	end
+	return replace(socket, desired, actual.running)
+end
+
+-- What a container wrote goes with it.
+function container.image(desired, actual)
+	if actual.ensure == "absent" then
+		return { ensure = "absent" }
+	elseif desired.ensure == "absent" then
+		return nil, "what was in the container is not kept"
+	end
+	for _, name in ipairs({ "image", "command", "entrypoint", "env", "ports", "volumes", "labels", "user", "workdir", "hostname", "network", "memory" }) do
+		local row = container.properties[name]
+		if desired[name] ~= nil and not core.library("property").equal(row, desired[name], actual[name]) then
+			return nil, "another container took its place, and what was in the one before is not kept"
+		end
+	end
+	return { ensure = "present", running = actual.running, restart = actual.restart }
+end
+
+function container.undo(desired, before)
+	local socket = engine.socket(desired.socket)
+	if before.ensure == "absent" then
+		return remove(socket, desired.name)
+	end
+	local ok, message = in_place.restart(socket, { name = desired.name, restart = before.restart })
+	if ok then
+		ok, message = in_place.running(socket, { name = desired.name, running = before.running })
+	end
+	return ok, message
+end
+
+function container.watch()
+	return { { poll = 30 } }
+end
+
+function container.suggest(desired, actual, name)
+	return name == "running" and "docker " .. (desired.running and "start " or "stop ") .. desired.name or nil
+end
+
+return container
