@@ -19,6 +19,7 @@ static const struct {
 } options[] = {
 	{ "ca", CURLOPT_CAINFO },
 	{ "cert", CURLOPT_SSLCERT },
+	{ "connect_only", CURLOPT_CONNECT_ONLY, .number = true },
 	{ "connect_timeout_ms", CURLOPT_CONNECTTIMEOUT_MS, .number = true },
 	{ "custom", CURLOPT_CUSTOMREQUEST },
 	{ "follow", CURLOPT_FOLLOWLOCATION, .number = true },

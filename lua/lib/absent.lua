@@ -7,8 +7,8 @@ local absent = {}
 local names = {}
 for name in ([[
 ai async aws azure circuit data_processor database digitalocean event facts firewall frp gcp github gitlab gitops
-go_bridge helm hook http incus infra_test k8s kubernetes lvm math_ext metrics monitoring net network nfs nixos notification notifications
-perf pulumi python queue raid redis reliability saga salt security session smb ssh system systemd
+go_bridge helm hook http incus k8s kubernetes lvm math_ext metrics monitoring net network nfs nixos notification notifications
+perf pulumi python queue raid redis reliability saga salt security session smb ssh system
 terraform testing utils validate watcher workdir]]):gmatch("%S+") do
 	names[name] = true
 end

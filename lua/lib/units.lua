@@ -28,7 +28,11 @@ end
 
 -- systemctl with these words. What it gave; or nil, a message, what it gave.
 function units.call(root, ...)
-	return tool.run({ "systemctl", "--no-ask-password", "--no-pager", root and "--root=" .. root or nil, ... }, { ok = { [1] = true, [3] = true, [4] = true } })
+	local words = { "systemctl", "--no-ask-password", "--no-pager", ... }
+	if root then
+		table.insert(words, 2, "--root=" .. root)
+	end
+	return tool.run(words, { ok = { [1] = true, [3] = true, [4] = true } })
 end
 
 local function failed(raw)
@@ -44,6 +48,19 @@ function units.act(root, verb, name)
 	local raw, message = units.call(root, verb, name and units.full_name(name))
 	if raw and raw.exit_code == 0 then
 		return true
+	end
+	return nil, raw and failed(raw) or message
+end
+
+-- What systemctl says, for people; or nil and a message.
+function units.text_of(...)
+	local words = {}
+	for i = 1, select("#", ...) do
+		words[#words + 1] = (select(i, ...)) or nil
+	end
+	local raw, message = units.call(nil, table.unpack(words))
+	if raw and (raw.exit_code == 0 or raw.stdout ~= "") then
+		return raw.stdout
 	end
 	return nil, raw and failed(raw) or message
 end

@@ -133,6 +133,7 @@ def module_functions():
             functions.update(re.findall(rf"^\t?function {module}[.:](\w+)", text, re.M))
             for names in re.findall(rf"^\t?({module}\.\w+(?:, {module}\.\w+)*) = ", text, re.M):
                 functions.update(re.findall(rf"{module}\.(\w+)", names))
+            functions.update(re.findall(r'^(?:actor|command|define|setter|switch)\("(\w+)"', text, re.M))
             levels = re.search(r"^local levels = {\n(.*?)^}", text, re.M | re.S)
             if module == "log" and levels:
                 functions.update(re.findall(r"(\w+) = ", levels.group(1)))
