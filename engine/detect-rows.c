@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/detect-given.h"
 #include "engine/detect-internal.h"
 #include "engine/resource.h"
 
@@ -116,6 +117,16 @@ static json_t *row_json(const struct resource *resource)
 		*resource->applied ? json_loads(resource->applied, 0, NULL) : json_null());
 }
 
+/* Whom the daemon looks for what it gives with a row: the owner, of whom the groups are known only when it
+ * was he who asked. */
+static json_t *given(struct detection *detection, const struct resource *resource)
+{
+	struct caller owner = { .uid = detection->uid, .gid = (gid_t)-1, .groups_known = true };
+
+	return detect_given(detection->of->engine,
+		detection->caller.uid == detection->uid ? &detection->caller : &owner, resource);
+}
+
 static const char *id_text(int64_t id, char ret_text[24])
 {
 	snprintf(ret_text, 24, "%" PRId64, id);
@@ -148,7 +159,7 @@ static int add_row(struct detection *detection, int64_t id, json_t *rows, size_t
 	const struct stack stack = { .uid = detection->uid };
 	char text[24];
 	int r = resource_get(detection->of->engine, id, &resource);
-	json_t *row;
+	json_t *row, *more;
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -157,6 +168,9 @@ static int add_row(struct detection *detection, int64_t id, json_t *rows, size_t
 	row = row_json(&resource);
 	if (!row)
 		return -EBADMSG;
+	more = given(detection, &resource);
+	if (more)
+		json_object_set_new(row, "given", more);
 	*ret_size += strlen(resource.desired) + strlen(resource.applied);
 	json_object_set_new(detection->asked, id_text(id, text), json_integer(time_now_ms()));
 	return json_array_append_new(rows, row) < 0 ? -ENOMEM : 0;

@@ -50,9 +50,9 @@ local function guarded(fn, ...)
 end
 drift.guarded = guarded
 
--- What there is, or nil and a message.
-function drift.read(p, desired)
-	local actual, message = guarded(p.read, desired)
+-- What there is, or nil and a message. `given`: what detection was given with the resource, as nobody can be asked then.
+function drift.read(p, desired, given)
+	local actual, message = guarded(p.read, desired, given)
 	if type(actual) ~= "table" then
 		return nil, message or "the provider of " .. p.type .. " can't say what there is"
 	end
@@ -151,7 +151,7 @@ function drift.settled(p, name, desired, actual)
 		same_name(desired.owner, actual.owner) and same_name(desired.group, actual.group) or false
 end
 
--- What detection says of a registered resource { id, type, name, desired (or properties), applied }.
+-- What detection says of a registered resource { id, type, name, desired (or properties), applied, given }.
 function drift.inspect(row)
 	local report = { id = row.id, type = row.type, name = row.name, state = "unknown", findings = core.mark_list({}) }
 	local p, message = provider.find(row.type)
@@ -160,7 +160,7 @@ function drift.inspect(row)
 		desired, message = guarded(provider.registered, p, row.name, row.desired or row.properties)
 	end
 	if desired then
-		actual, message = drift.read(p, desired)
+		actual, message = drift.read(p, desired, row.given)
 	end
 	if actual then
 		changes, message = guarded(drift.changes, p, desired, actual)

@@ -216,3 +216,27 @@ meddle()
 	[[ $(sloth complete -- stack drift fix --) == *--auto-approve*--dry-run* || $(sloth complete -- stack drift fix --) == *--dry-run*--auto-approve* ]]
 	[ "$(sloth complete -- stack drift fix none '')" = '' ]
 }
+
+@test "an output of another stack that was used, and is another one by now" {
+	cat >net.sloth <<-'END'
+		task("n"):command(function() stack.set_output("vpc", values.vpc) end)
+	END
+	cat >app.sloth <<-'END'
+		task("a"):command(function() assert(resource.output{ name = "vpc", stack = "network", output = "vpc" }) end)
+	END
+	sloth run net.sloth --stack network --set vpc=v-1
+	sloth run app.sloth --stack app
+	run -0 sloth stack drift detect app
+	sloth run net.sloth --stack network --set vpc=v-2
+	run -2 sloth stack drift detect app
+	[[ $output == *'  • vpc: value (expected: v-1, actual: v-2)'* ]] || { echo "$output"; false; }
+	run -2 sloth stack drift show app
+	[[ $output == *'Type: Dependency Drift'* ]]
+	run -1 sloth stack drift fix app --auto-approve
+	[[ $output == *'which has to come from elsewhere'* ]]
+	sloth run app.sloth --stack app
+	run -0 sloth stack drift detect app
+	sloth stack delete network --force
+	run -2 sloth stack drift detect app
+	[[ $output == *'  • vpc (expected: present, actual: absent)'* ]] || { echo "$output"; false; }
+}

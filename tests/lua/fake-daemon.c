@@ -210,8 +210,10 @@ static json_t *stack_call(const char *fn, json_t *call)
 
 	if (!strcmp(fn, "stack.set_output"))
 		return json_object_set(outputs, name, json_object_get(call, "value")), json_true();
+	if (!strcmp(fn, "stack.get_output") && name && !json_object_get(outputs, name))
+		return json_null();
 	if (!strcmp(fn, "stack.get_output"))
-		return name ? json_incref(json_object_get(outputs, name)) : json_incref(outputs);
+		return json_incref(name ? json_object_get(outputs, name) : outputs);
 	if (!strcmp(fn, "stack.info"))
 		return json_pack("{si ss ss ss ss}", "id", 7, "name", "prod", "status", "running", "version",
 			"v1", "description", "");
