@@ -314,8 +314,8 @@ function file_ops.chown(...)
 	return set_attributes(fn, args)
 end
 
--- Edits the file at `path`; one that is missing is made unless create = false.
-local function edited(fn, args, change)
+-- Edits the file at `path`; one that is missing is made unless create = false. `part`: what it is as a resource, or nil.
+local function edited(fn, args, part, change)
 	local path = put.target(args, args.path)
 	if args.create ~= false and args.state ~= "absent" then
 		local ok, text = put.make_parent(path)
@@ -323,7 +323,7 @@ local function edited(fn, args, change)
 			return bad(text)
 		end
 	end
-	return recorded.edited(path, put.edit(fn, path, args, function(old)
+	return recorded.edited(path, part, put.edit(fn, path, args, function(old)
 		if not old and (args.create == false or args.state == "absent") then
 			return nil, path .. ": No such file or directory"
 		end
@@ -338,6 +338,23 @@ end
 -- Where there is no file, there is nothing of it.
 local function is_absent(args)
 	return args.state == "absent" and not core.stat(put.target(args, args.path), true)
+end
+
+-- Such a part of a file, with its place in it.
+local function part_of(type_name, args, words, properties)
+	local path = put.target(args, args.path)
+	if not utf8.len(path) or not utf8.len(words) then
+		return nil
+	end
+	properties.name, properties.path, properties.ensure = recorded.part_name(path, words), path, args.state or "present"
+	properties.insertafter, properties.insertbefore, properties.mode = args.insertafter, args.insertbefore, args.mode
+	for key, value in pairs(properties) do
+		-- What is no line can't be kept as one.
+		if type(value) == "string" and key ~= "content" and (value == "" or value:find("[\n\r%z]") or not utf8.len(value)) then
+			return nil
+		end
+	end
+	return { type = type_name, properties = properties }
 end
 
 local line_names, line_kinds = writing({ "path", "line", "regexp", "state", "insertafter", "insertbefore", "backrefs", "firstmatch", "create" }, {
@@ -355,11 +372,15 @@ function file_ops.lineinfile(...)
 		core.fail(fn .. ": 'line' is missing")
 	elseif args.backrefs and not args.regexp then
 		core.fail(fn .. ": 'backrefs' needs 'regexp'")
-	elseif is_absent(args) then
-		return good(false, args.path .. " is not there", { path = args.path })
+	end
+	-- What `backrefs` puts there depends on what was there.
+	local part = not args.backrefs and not args.firstmatch and args.line ~= "" and
+		part_of("line", args, args.regexp or args.line, { line = args.line, regexp = args.regexp }) or nil
+	if is_absent(args) then
+		return recorded.edited(args.path, part, good(false, args.path .. " is not there", { path = args.path }))
 	end
 	local change = args.state == "absent" and edit.without_line or edit.line
-	return edited(fn, args, function(old) return change(fn, old, args) end)
+	return edited(fn, args, part, function(old) return change(fn, old, args) end)
 end
 
 local block_names, block_kinds = writing({ "path", "content", "marker", "state", "insertafter", "insertbefore", "create", "marker_begin", "marker_end" }, {
@@ -373,26 +394,31 @@ local function marks(args)
 	if not marker:find("{mark}", 1, true) then
 		marker = marker .. " {mark}"
 	end
-	return args.marker_begin or (marker:gsub("{mark}", "BEGIN")), args.marker_end or (marker:gsub("{mark}", "END"))
+	return args.marker_begin or (marker:gsub("{mark}", "BEGIN")), args.marker_end or (marker:gsub("{mark}", "END")), marker
 end
 
 function file_ops.blockinfile(...)
 	local args, fn = acting("blockinfile", block_names, block_kinds, aliases, ...)
 	one_of(fn, args, "state", "present", "absent")
-	local first, last = marks(args)
+	local first, last, marker = marks(args)
 	if args.state ~= "absent" and not args.content then
 		core.fail(fn .. ": 'content' is missing")
 	elseif first == last or (first .. last):find("\n", 1, true) then
 		core.fail(fn .. ": the marks must be two different lines")
-	elseif is_absent(args) then
-		return good(false, args.path .. " is not there", { path = args.path })
 	end
 	for line in ((args.content or "") .. "\n"):gmatch("(.-)\n") do
 		if line == first or line == last then
 			core.fail(fn .. ": 'content' has the mark '" .. line .. "' in it")
 		end
 	end
-	return edited(fn, args, function(old) return edit.block(fn, old, args, first, last) end)
+	local part = not args.marker_begin and not args.marker_end and part_of("block", args, marker, { content = args.content, marker = marker }) or nil
+	if part and (args.content or "") == "" then
+		part.properties.ensure = "absent" -- no lines, no block
+	end
+	if is_absent(args) then
+		return recorded.edited(args.path, part, good(false, args.path .. " is not there", { path = args.path }))
+	end
+	return edited(fn, args, part, function(old) return edit.block(fn, old, args, first, last) end)
 end
 
 local replace_names, replace_kinds = writing({ "path", "pattern", "replacement", "after", "before" },
@@ -402,7 +428,7 @@ function file_ops.replace(...)
 	local args, fn = acting("replace", replace_names, replace_kinds, replace_aliases, ...)
 	args.replacement = args.replacement or ""
 	args.create = false
-	return edited(fn, args, function(old) return edit.replace(fn, old, args) end)
+	return edited(fn, args, nil, function(old) return edit.replace(fn, old, args) end)
 end
 
 function file_ops.unarchive(...)

@@ -68,18 +68,42 @@ function recorded.by_kind(stat, properties, keep, ok, message, res)
 	return recorded.as(type_name, properties, keep, ok, message, res)
 end
 
--- What another call put there as a whole, and this one edited: it shall be as it is now.
-function recorded.edited(path, ok, message, res)
-	if not ok or not res.changed or not utf8.len(path) or core.run().stack == nil then
+-- A part of a file of which the rest is others'. part: { type, properties }; nil: it can't be said what it is.
+local function record_part(path, part, ok, message, res)
+	local properties = part and part.properties
+	if not part or not utf8.len(properties.line or properties.content or "") or not recorded.outlives_run(path) then
+		return ok, message, res
+	end
+	local done, text = core.library("resource").record(part.type, properties)
+	if not done then
+		return result.bad(text, { changed = res.changed })
+	end
+	return ok, message, res
+end
+
+-- What another call put there as a whole, and this one edited: it shall be as it is now. Of all other files only the part is meant.
+function recorded.edited(path, part, ok, message, res)
+	if not ok or not utf8.len(path) or core.run().stack == nil then
 		return ok, message, res
 	end
 	local row = core.call("resource.get", { type = "file", name = core.library("property").path(path) })
-	local bytes = row and row.properties.content and core.read(path)
+	if not row or not row.properties.content then
+		return record_part(path, part, ok, message, res)
+	end
+	local bytes = res.changed and core.read(path)
 	if not bytes then
 		return ok, message, res
 	end
 	local form = content.form(bytes, not content.is_public(path))
 	return recorded.as("file", { path = path, content = form }, recorded.attributes, ok, message, res)
+end
+
+local NAME_MAX = 300
+
+-- The name of a part: the same for the same words, however long they are.
+function recorded.part_name(path, words)
+	local name = core.library("property").path(path) .. ": " .. words
+	return #name <= NAME_MAX and name or name:sub(1, utf8.offset(name, 0, NAME_MAX - 20) - 1) .. "… " .. content.digest_of(name).sha256:sub(1, 16)
 end
 
 return recorded

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- user: users of this host (or of another root). Those that change something give what result.lua says, and register the user.
 local core = ...
+local account_functions = core.library("account_functions")
 local accounts = core.library("accounts")
 local declared = core.library("declared")
 local result = core.library("result")
@@ -13,19 +14,9 @@ local aliases = { username = "name", user = "name", gid = "group", primary_group
 local kinds = {
 	uid = "any?", group = "any?", groups = "any?", append = "boolean?", home = "string?", shell = "string?", comment = "string?", locked = "boolean?",
 	expires = "string?", system = "boolean?", create_home = "boolean?", move_home = "boolean?", root = "string?", password = "string?",
+	remove_home = "boolean?",
 }
 local described = { "uid", "group", "groups", "append", "home", "shell", "comment", "locked", "expires", "system", "create_home", "move_home", "root" }
-
-local function read(fn, names, more, ...)
-	fn = "user." .. fn
-	local all, known = { "name" }, { name = "string" }
-	for _, name in ipairs(names) do
-		all[#all + 1], known[name] = name, more[name] or kinds[name]
-	end
-	local args = declared.read(fn, all, known, aliases, ...)
-	args.root = args.root and core.path(args.root)
-	return args, fn
-end
 
 local function given(args)
 	local properties = {}
@@ -35,13 +26,18 @@ local function given(args)
 	return properties
 end
 
-local function there(args)
-	return accounts.find(args.root, "passwd", args.name)
+local function info_of(args, fields)
+	local gid = fields[4]
+	return {
+		name = fields[1], username = fields[1], uid = math.tointeger(tonumber(fields[3])), gid = math.tointeger(tonumber(gid)), comment = fields[5],
+		home = fields[6], shell = fields[7], group = accounts.group_name(args.root, gid), groups = accounts.groups_of(args.root, fields[1]),
+	}
 end
 
-local function missing(args, message)
-	return result.bad(message or "there is no user '" .. args.name .. "'", { name = args.name })
-end
+local base = account_functions.add(user, {
+	noun = "user", file = "passwd", aliases = aliases, kinds = kinds, deletes = { "remove_home" }, info = info_of,
+	getters = { get_uid = "uid", get_gid = "gid", get_home = "home", get_shell = "shell", get_comment = "comment", get_groups = "groups" },
+})
 
 -- A password goes to chpasswd(8) by its input: nobody sees it in a list of processes, and it is kept nowhere.
 local function set_password(fn, args)
@@ -61,7 +57,7 @@ local CREATE = { "password", table.unpack(described) }
 
 -- create(name [, { uid, group, groups, home, shell, comment, system, create_home, password … }])
 function user.create(...)
-	local args, fn = read("create", CREATE, {}, ...)
+	local args, fn = base.read("create", CREATE, {}, ...)
 	core.acts(fn)
 	local ok, message, res = core.library("resource").user(args.name, given(args))
 	if not ok or not args.password or has_password(args) then
@@ -76,11 +72,9 @@ end
 
 -- modify(name, { … }): what is not said stays as it is, and as it is registered.
 function user.modify(...)
-	local args, fn = read("modify", CREATE, {}, ...)
-	core.acts(fn)
-	local fields, message = there(args)
-	if not fields then
-		return missing(args, message)
+	local args, failure = base.acting("modify", CREATE, {}, ...)
+	if not args then
+		return table.unpack(failure, 1, 3)
 	end
 	local ok, text, res = declared.amend("user", args.name, given(args))
 	if ok and args.password then
@@ -88,16 +82,6 @@ function user.modify(...)
 	end
 	return ok, text, res
 end
-
--- delete(name [, remove_home])
-local function delete(fn_name)
-	return function(...)
-		local args, fn = read(fn_name, { "remove_home", "root" }, { remove_home = "boolean?" }, ...)
-		core.acts(fn)
-		return core.library("resource").user(args.name, { ensure = "absent", remove_home = args.remove_home, root = args.root })
-	end
-end
-user.delete, user.remove = delete("delete"), delete("remove")
 
 -- One property each.
 local function setter(fn_name, property, kind, value, others)
@@ -107,11 +91,9 @@ local function setter(fn_name, property, kind, value, others)
 			table.insert(names, 1, property)
 			more[property] = kind
 		end
-		local args, fn = read(fn_name, names, more, ...)
-		core.acts(fn)
-		local fields, message = there(args)
-		if not fields then
-			return missing(args, message)
+		local args, failure = base.acting(fn_name, names, more, ...)
+		if not args then
+			return table.unpack(failure, 1, 3)
 		end
 		local changes = given(args)
 		if not kind then
@@ -129,14 +111,11 @@ setter("set_expiry", "expires", "string")
 setter("set_primary_group", "group", "any")
 
 function user.set_password(...)
-	local args, fn = read("set_password", { "password", "root" }, { password = "string" }, ...)
-	core.acts(fn)
-	local fields, message = there(args)
-	if not fields then
-		return missing(args, message)
+	local args, fn = base.acting("set_password", { "password", "root" }, { password = "string" }, ...)
+	if not args then
+		return table.unpack(fn, 1, 3)
 	end
-	local done
-	done, message = set_password(fn, args)
+	local done, message = set_password(fn, args)
 	if not done then
 		return result.bad(message, { name = args.name })
 	end
@@ -157,11 +136,9 @@ end
 
 -- add_to_group(name, group or list)
 function user.add_to_group(...)
-	local args, fn = read("add_to_group", { "groups", "root" }, { groups = "any" }, ...)
-	core.acts(fn)
-	local fields, message = there(args)
-	if not fields then
-		return missing(args, message)
+	local args, failure = base.acting("add_to_group", { "groups", "root" }, { groups = "any" }, ...)
+	if not args then
+		return table.unpack(failure, 1, 3)
 	end
 	local before = declared.properties("user", args.name, args.root)
 	local groups = { table.unpack(before.groups or {}) }
@@ -173,11 +150,9 @@ end
 
 -- remove_from_group(name, group)
 function user.remove_from_group(...)
-	local args, fn = read("remove_from_group", { "group", "root" }, { group = "string" }, ...)
-	core.acts(fn)
-	local fields, message = there(args)
-	if not fields then
-		return missing(args, message)
+	local args, failure = base.acting("remove_from_group", { "group", "root" }, { group = "string" }, ...)
+	if not args then
+		return table.unpack(failure, 1, 3)
 	end
 	local before = declared.properties("user", args.name, args.root)
 	local groups = accounts.groups_of(args.root, args.name)
@@ -198,44 +173,8 @@ end
 
 -- What asks: a value, or nil and a message.
 
-local function info_of(args, fields)
-	local gid = fields[4]
-	return {
-		name = fields[1], username = fields[1], uid = math.tointeger(tonumber(fields[3])), gid = math.tointeger(tonumber(gid)), comment = fields[5],
-		home = fields[6], shell = fields[7], group = accounts.group_name(args.root, gid), groups = accounts.groups_of(args.root, fields[1]),
-	}
-end
-
-function user.exists(...)
-	local fields, message = there((read("exists", { "root" }, {}, ...)))
-	if not fields and message then
-		return nil, message
-	end
-	return fields ~= nil
-end
-
-local function info(fn, ...)
-	local args = read(fn, { "root" }, {}, ...)
-	local fields, message = there(args)
-	if not fields then
-		return nil, message or "there is no user '" .. args.name .. "'"
-	end
-	return info_of(args, fields)
-end
-
-function user.get_info(...)
-	return info("get_info", ...)
-end
-
-for fn, field in pairs({ get_uid = "uid", get_gid = "gid", get_home = "home", get_shell = "shell", get_comment = "comment", get_groups = "groups" }) do
-	user[fn] = function(...)
-		local found, message = info(fn, ...)
-		return found and found[field], message
-	end
-end
-
 function user.is_locked(...)
-	local args = read("is_locked", { "root" }, {}, ...)
+	local args = base.read("is_locked", { "root" }, {}, ...)
 	local fields, message = accounts.find(args.root, "shadow", args.name)
 	if not fields then
 		return nil, message or "there is no user '" .. args.name .. "'"
@@ -245,21 +184,12 @@ end
 
 -- All users; { system = true }: those that are none of people, or with false, the others.
 function user.list(...)
-	local args = core.library("arguments").read("user.list", { "system", "root" }, { system = "boolean?", root = "string?" }, ...)
-	local lines, message = accounts.lines(args.root and core.path(args.root), "passwd")
-	if not lines then
-		return nil, message
-	end
-	local list = {}
-	for _, fields in ipairs(lines) do
+	return account_functions.list("user.list", "passwd", { "system" }, { system = "boolean?" }, function(args, fields)
 		local uid = tonumber(fields[3]) or 0
 		local system = uid < 1000 or uid == 65534
-		if args.system == nil or args.system == system then
-			list[#list + 1] = { name = fields[1], username = fields[1], uid = math.tointeger(uid), gid = math.tointeger(tonumber(fields[4])),
-				comment = fields[5], home = fields[6], shell = fields[7], system = system }
-		end
-	end
-	return core.mark_list(list)
+		return (args.system == nil or args.system == system) and { name = fields[1], username = fields[1], uid = math.tointeger(uid),
+			gid = math.tointeger(tonumber(fields[4])), comment = fields[5], home = fields[6], shell = fields[7], system = system } or nil
+	end, ...)
 end
 
 return user

@@ -166,6 +166,13 @@ static void react(const char *line)
 		take_up(true);
 }
 
+static const char *text_of(json_t *head, const char *name)
+{
+	const char *text = json_string_value(json_object_get(head, name));
+
+	return text ? text : "-";
+}
+
 /* Calls. */
 
 static json_t *state_call(const char *fn, json_t *call)
@@ -237,6 +244,18 @@ static json_t *managers_call(json_t *call)
 	return value;
 }
 
+/* All of a type, at once. */
+static json_t *resource_list(const char *type)
+{
+	json_t *list = json_array(), *resource;
+	const char *key;
+
+	json_object_foreach (resources, key, resource)
+		if (!type || !strcmp(type, text_of(resource, "type")))
+			json_array_append(list, resource);
+	return json_pack("{so}", "list", list);
+}
+
 /* Registering merges what is said into what was. */
 static json_t *resource_call(const char *fn, json_t *call)
 {
@@ -246,6 +265,8 @@ static json_t *resource_call(const char *fn, json_t *call)
 
 	if (!strcmp(fn, "resource.managers"))
 		return managers_call(call);
+	if (!strcmp(fn, "resource.list"))
+		return resource_list(json_string_value(json_object_get(call, "type")));
 	if (asprintf(&key, "%s/%s", json_string_value(json_object_get(call, "type")),
 		    json_string_value(json_object_get(call, "name"))) < 0)
 		die("memory");
@@ -324,13 +345,6 @@ static void print_field(FILE *out, json_t *head, const char *name)
 	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
 	fprintf(out, " %s=%s", name, text);
 	free(text);
-}
-
-static const char *text_of(json_t *head, const char *name)
-{
-	const char *text = json_string_value(json_object_get(head, name));
-
-	return text ? text : "-";
 }
 
 static void print_log(json_t *head, const struct frame *frame)
