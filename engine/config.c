@@ -97,6 +97,7 @@ static const struct row {
 	{ "flapping_count", TYPE_NUMBER, offsetof(struct config, flapping_count), 5, 2, 1000, true },
 	{ "flapping_window", TYPE_DURATION, offsetof(struct config, flapping_window_ms), 3600000, 1000,
 		INT64_C(3155760000000), true },
+	{ "watch", TYPE_BOOL, offsetof(struct config, watch), 1, 0, 1, true },
 	{ "snapshot_triggers", TYPE_LIST, offsetof(struct config, snapshot_triggers), LIST_ALL, 0, LIST_ALL,
 		true },
 	{ "snapshot_retention", TYPE_DURATION, offsetof(struct config, snapshot_retention_ms),

@@ -6,6 +6,7 @@
 
 #include "base/conn.h"
 #include "engine/detect.h"
+#include "engine/resource.h"
 #include "engine/runner-internal.h"
 
 struct waiter {
@@ -55,3 +56,9 @@ int detect_glances_take(struct detection *detection, const json_t *head, struct 
 void detect_glances_done(struct detection *detection);
 /* Whether all have been told of. */
 bool detect_rows_over(const struct detection *detection);
+
+/* What a process is told of a resource that it shall look at. New reference; NULL: what is stored is no JSON.
+ */
+json_t *detect_row_json(const struct resource *resource);
+/* An id as the key of an object. */
+const char *detect_id_text(int64_t id, char ret_text[24]);

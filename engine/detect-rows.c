@@ -109,7 +109,7 @@ int detect_rows_order(
 	return *ret_head ? 0 : -ENOMEM;
 }
 
-static json_t *row_json(const struct resource *resource)
+json_t *detect_row_json(const struct resource *resource)
 {
 	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o}", "id", (json_int_t)resource->id, "type",
 		resource->type, "name", resource->name, "module", resource->module, "desired",
@@ -127,7 +127,7 @@ static json_t *given(struct detection *detection, const struct resource *resourc
 		detection->caller.uid == detection->uid ? &detection->caller : &owner, resource);
 }
 
-static const char *id_text(int64_t id, char ret_text[24])
+const char *detect_id_text(int64_t id, char ret_text[24])
 {
 	snprintf(ret_text, 24, "%" PRId64, id);
 	return ret_text;
@@ -165,14 +165,14 @@ static int add_row(struct detection *detection, int64_t id, json_t *rows, size_t
 		return r == -ENOENT ? 0 : r;
 	if (!resource_is_trusted(&resource, &stack))
 		return refuse_row(detection, &resource);
-	row = row_json(&resource);
+	row = detect_row_json(&resource);
 	if (!row)
 		return -EBADMSG;
 	more = given(detection, &resource);
 	if (more)
 		json_object_set_new(row, "given", more);
 	*ret_size += strlen(resource.desired) + strlen(resource.applied);
-	json_object_set_new(detection->asked, id_text(id, text), json_integer(time_now_ms()));
+	json_object_set_new(detection->asked, detect_id_text(id, text), json_integer(time_now_ms()));
 	return json_array_append_new(rows, row) < 0 ? -ENOMEM : 0;
 }
 
@@ -228,7 +228,7 @@ static json_t *asked_rows(struct detection *detection, const json_t *told)
 	size_t i;
 
 	json_array_foreach (told, i, row) {
-		id_text(json_integer_value(json_object_get(row, "id")), text);
+		detect_id_text(json_integer_value(json_object_get(row, "id")), text);
 		read_ms = json_object_get(detection->asked, text);
 		if (!read_ms)
 			continue;

@@ -9,6 +9,7 @@
 #include "engine/auto-fix.h"
 #include "engine/drift-internal.h"
 #include "engine/drift-report.h"
+#include "engine/watch.h"
 
 static const char rule[] = "━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━";
 
@@ -202,8 +203,10 @@ static void write_summary(FILE *out, const struct drift_summary *summary)
 			fprintf(out, "  %-21s %" PRId64 "\n", rows[i].title, rows[i].count);
 }
 
-static void write_head(FILE *out, const char *stack, const struct drift_summary *summary)
+static void write_head(
+	FILE *out, struct engine *engine, const struct stack *row, const struct drift_summary *summary)
 {
+	const char *stack = row->name;
 	char text[32];
 
 	fprintf(out, "Drift Report for: %s\n", stack);
@@ -211,6 +214,7 @@ static void write_head(FILE *out, const char *stack, const struct drift_summary 
 		fprintf(out, "Generated: %s\n", time_format(summary->checked_ms, text));
 	else
 		fprintf(out, "Generated: never (echo detect > stacks/%s/drift looks)\n", stack);
+	watch_show(engine, row->id, summary, out);
 	write_summary(out, summary);
 }
 
@@ -279,7 +283,7 @@ int drift_show(struct engine *engine, int64_t stack_id, FILE *out)
 		r = finding_list(engine, stack_id, NULL, NULL, &list, &count);
 	if (r < 0)
 		return r;
-	write_head(out, stack.name, &summary);
+	write_head(out, engine, &stack, &summary);
 	r = auto_fix_show(engine, &stack, out);
 	write_blocks(out, list, count);
 	finding_list_free(list, count);
@@ -443,6 +447,7 @@ int drift_json(struct engine *engine, int64_t stack_id, json_t **ret_value)
 	json_object_set_new(value, "checked",
 		summary.checked_ms ? json_string(time_format(summary.checked_ms, text)) : json_null());
 	json_object_set_new(value, "summary", drift_summary_json(&summary));
+	json_object_set_new(value, "watching", watch_json(engine, stack_id, &summary));
 	*ret_value = json_incref(value);
 	return 0;
 }

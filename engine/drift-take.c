@@ -8,6 +8,7 @@
 #include "engine/drift-internal.h"
 #include "engine/drift-report.h"
 #include "engine/resource-internal.h"
+#include "engine/run.h"
 
 enum { TOUCH_MS = 60000 };
 
@@ -281,6 +282,17 @@ static int take_unknown(struct taking *taking, const struct drift_report *report
 			       NULL, json_pack("{s:s}", "error", error));
 }
 
+/* A run has said that it is about to change it, and has not said more: what it was in between is no drift. */
+static bool is_being_changed(struct taking *taking)
+{
+	const struct resource *resource = &taking->resource;
+	struct run run;
+
+	return !strcmp(resource->status, "pending") && resource->run_id &&
+	       (!taking->caller || taking->caller->run_id != resource->run_id) &&
+	       run_get(taking->engine, resource->run_id, &run) == 0 && !run_status_final(run.status);
+}
+
 static int take_row(struct taking *taking, const json_t *row)
 {
 	CLEANUP(drift_report_done) struct drift_report report = { 0 };
@@ -295,7 +307,7 @@ static int take_row(struct taking *taking, const json_t *row)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	if ((report.id && report.id != id) ||
-		(report.read_ms && report.read_ms < taking->resource.updated_ms))
+		(report.read_ms && report.read_ms < taking->resource.updated_ms) || is_being_changed(taking))
 		return 0;
 	return !strcmp(report.state, "unknown") ? take_unknown(taking, &report) : take_known(taking, &report);
 }

@@ -188,6 +188,8 @@ static void changes_tell(struct engine *engine)
 		if (engine->changed)
 			engine->changed(engine->userdata, &change);
 		auto_fixer_note(engine->fixer, &change);
+		if (engine->resources_changed)
+			engine->resources_changed(engine->watches, &change);
 	}
 	/* What the listener noted meanwhile is for the next turn. */
 	engine->change_count -= count;

@@ -23,6 +23,7 @@ struct collector;
 struct kv_expiry;
 struct keyring;
 struct auto_fixer;
+struct watches;
 
 /* What a change was about; files of the tree name the aspects that they show. */
 enum aspect {
@@ -41,8 +42,9 @@ enum aspect {
 	ASPECT_DEPS = 1 << 12, /* dependencies, in both directions */
 	ASPECT_RESOURCES = 1 << 13,
 	ASPECT_VERSIONS = 1 << 14,
-	ASPECT_DRIFT = 1 << 15, /* findings */
-	ASPECT_ALL = (1 << 16) - 1,
+	ASPECT_DRIFT = 1 << 15,	 /* findings */
+	ASPECT_WISHES = 1 << 16, /* what somebody asks for of a resource, and whether it was brought about */
+	ASPECT_ALL = (1 << 17) - 1,
 };
 
 enum subject {
@@ -132,6 +134,9 @@ struct engine {
 	size_t change_count, change_capacity;
 	void (*changed)(void *userdata, const struct change *change);
 	void *userdata;
+	/* The same for who watches what stacks look after; NULL: nobody. It notes nothing. */
+	void (*resources_changed)(struct watches *watches, const struct change *change);
+	struct watches *watches; /* watch.h; NULL: nothing is watched */
 	/* Called by engine_turn_end() before the commit: what has to go with the turn, whoever ends it. NULL:
 	 * none. */
 	void (*turn_ends)(void *userdata);

@@ -434,7 +434,7 @@ static int resource_changed(struct engine *engine, struct caller *caller, const 
 			engine, caller, type, stack->id, stack->name, caller ? caller->run_id : 0, data);
 	if (r < 0)
 		return r;
-	engine_note(engine, SUBJECT_RESOURCE, resource->id, ASPECT_RESOURCES);
+	engine_note(engine, SUBJECT_RESOURCE, resource->id, ASPECT_RESOURCES | ASPECT_WISHES);
 	engine_note(engine, SUBJECT_STACK, stack->id, ASPECT_RESOURCES | aspects);
 	return 0;
 }

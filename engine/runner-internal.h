@@ -32,6 +32,7 @@ struct validation;
 struct held;
 struct lock_wait;
 struct group;
+struct watches;
 
 enum { RUNNER_MARK_SIZE = 64 };
 
@@ -100,6 +101,7 @@ struct runners {
 	TAILQ_HEAD(, runner) list;
 	TAILQ_HEAD(, check) checks;	    /* check.c's */
 	TAILQ_HEAD(, detection) detections; /* detect.c's */
+	struct watches *watches;
 	json_t *removed;    /* ids of runs that were deleted in this turn: their artifacts go after it */
 	int64_t last_check; /* below 0 */
 	char base[CGROUP_PATH_SIZE]; /* where groups are made; "": nowhere */

@@ -16,6 +16,7 @@
 #include "engine/detect.h"
 #include "engine/lock.h"
 #include "engine/spawner.h"
+#include "engine/watch.h"
 
 enum {
 	LOADING_MAX = 8, /* processes that read workflows at once */
@@ -198,6 +199,7 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	if (run_id < 0) {
 		checks_started(runners, run_id, pid);
 		detections_started(runners, run_id, pid);
+		watches_started(runners->watches, run_id, pid);
 	}
 	if (!runner)
 		return;

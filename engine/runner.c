@@ -28,6 +28,7 @@
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
 #include "engine/validate.h"
+#include "engine/watch.h"
 
 enum { UNSENT_MAX = 64 << 20 }; /* bytes for a process that does not read */
 
@@ -494,6 +495,11 @@ int runners_new(
 	ev_set_priority(&runners->after, -1);
 	ev_prepare_start(engine->loop, &runners->after);
 	ev_unref(engine->loop);
+	runners->watches = watches_new(runners);
+	if (!runners->watches) {
+		runners_free(runners);
+		return -ENOMEM;
+	}
 	*ret_runners = runners;
 	return 0;
 }
@@ -510,6 +516,7 @@ void runners_free(struct runners *runners)
 		runner_free(TAILQ_FIRST(&runners->list));
 	checks_free(runners);
 	detections_free(runners);
+	watches_free(runners->watches);
 	runners_tidy_end(runners);
 	json_decref(runners->removed);
 	ev_ref(runners->engine->loop);

@@ -20,8 +20,16 @@ struct walk {
 	char *rest; /* malloc'ed: what is still to go, without slashes before it */
 	int links;
 	bool make;
+	anchor_visit visit; /* NULL: nobody wants to know */
+	void *userdata;
 	struct fault *fault;
 };
+
+static void walk_tell(const struct walk *walk, enum anchor_step step, int fd, const char *name)
+{
+	if (walk->visit)
+		walk->visit(walk->userdata, step, fd, name);
+}
 
 static int walk_fault(const struct walk *walk, const char *component, int error)
 {
@@ -74,6 +82,7 @@ static int walk_other(struct walk *walk, const char *component)
 
 	if (fstatat(walk->fd, component, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return walk_fault(walk, component, errno);
+	walk_tell(walk, S_ISLNK(st.st_mode) ? ANCHOR_LINK : ANCHOR_MISSING, walk->fd, component);
 	if (!S_ISLNK(st.st_mode))
 		return walk_fault(walk, component, ENOTDIR);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
@@ -92,11 +101,16 @@ static int walk_step(struct walk *walk, const char *component)
 			return walk_fault(walk, component, errno);
 		fd = openat(walk->fd, component, FOLDER);
 	}
-	if (fd >= 0)
+	if (fd >= 0) {
+		walk_tell(walk, ANCHOR_FOLDER, fd, component);
 		return walk_to(walk, fd);
+	}
 	if (errno == ENOTDIR || errno == ELOOP)
 		return walk_other(walk, component);
-	return walk_fault(walk, component, errno);
+	fd = errno;
+	if (fd == ENOENT)
+		walk_tell(walk, ANCHOR_MISSING, walk->fd, component);
+	return walk_fault(walk, component, fd);
 }
 
 /* Takes the first component of what is still to go. */
@@ -138,6 +152,30 @@ static int split(const char *path, char **ret_folder, char ret_name[NAME_MAX + 1
 	return 0;
 }
 
+/* To the end of what is still to go. The descriptor, or -errno. */
+static int walk_all(struct walk *walk, const char *folder)
+{
+	int r = 0;
+
+	walk->rest = without_slashes(folder);
+	walk->fd = open("/", FOLDER);
+	if (!walk->rest || walk->fd < 0)
+		r = walk_fault(walk, "/", walk->rest ? errno : ENOMEM);
+	while (r == 0 && *walk->rest)
+		r = walk_next(walk);
+	free(walk->rest);
+	if (r < 0 && walk->fd >= 0)
+		close(walk->fd);
+	return r < 0 ? r : walk->fd;
+}
+
+int anchor_folder(const char *folder, anchor_visit visit, void *userdata, struct fault *fault)
+{
+	struct walk walk = { .path = folder, .fd = -1, .visit = visit, .userdata = userdata, .fault = fault };
+
+	return walk_all(&walk, folder);
+}
+
 int anchor_open(const char *path, bool make, char ret_name[NAME_MAX + 1], struct fault *fault)
 {
 	struct walk walk = { .path = path, .fd = -1, .make = make, .fault = fault };
@@ -145,20 +183,9 @@ int anchor_open(const char *path, bool make, char ret_name[NAME_MAX + 1], struct
 	char name[NAME_MAX + 1];
 	int r = split(path, &folder, name, fault);
 
-	if (r < 0)
-		return r;
-	walk.rest = without_slashes(folder);
-	walk.fd = open("/", FOLDER);
-	if (!walk.rest || walk.fd < 0)
-		r = walk_fault(&walk, "/", walk.rest ? errno : ENOMEM);
-	while (r == 0 && *walk.rest)
-		r = walk_next(&walk);
-	free(walk.rest);
-	if (r < 0) {
-		if (walk.fd >= 0)
-			close(walk.fd);
-		return r;
-	}
-	memcpy(ret_name, name, sizeof(name));
-	return walk.fd;
+	if (r == 0)
+		r = walk_all(&walk, folder);
+	if (r >= 0)
+		memcpy(ret_name, name, sizeof(name));
+	return r;
 }

@@ -21,6 +21,7 @@
 #include "lua/task-after.h"
 #include "lua/value.h"
 #include "lua/vm.h"
+#include "lua/watch.h"
 
 /* About the program text. */
 
@@ -420,6 +421,7 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_words, 0);
 	luaL_setfuncs(L, core_anchors, 0);
 	luaL_setfuncs(L, core_supervision, 0);
+	luaL_setfuncs(L, core_watch, 0);
 	coroutines_push(L);
 	lua_setfield(L, -2, "coroutine");
 	lua_pushlightuserdata(L, NULL); /* see value.h */

@@ -13,6 +13,7 @@
 #include "lua/runner.h"
 #include "lua/scope.h"
 #include "lua/value.h"
+#include "lua/watch.h"
 
 enum {
 	LIFE_SECONDS = 700, /* the daemon has given up before */
@@ -108,14 +109,14 @@ static void look_done(struct fiber *fiber, lua_State *L, int status, int results
 	free(look);
 }
 
-/* drift.inspect(row) in a fiber. */
+/* drift.inspect(row) in a fiber, or watching.inspect(row). */
 static int start_look(lua_State *L)
 {
 	struct look *look = lua_touserdata(L, 1);
 	struct detect *detect = look->detect;
 	struct fiber *fiber;
 
-	vm_push_library(L, "drift");
+	vm_push_library(L, detect->runner->watch ? "watching" : "drift");
 	lua_getfield(L, -1, "inspect");
 	value_push(L, look->row);
 	fiber = fiber_start(&detect->runner->sched, &detect->scope, L, 1, look_done, look);
@@ -235,6 +236,8 @@ bool detect_turn(struct detect *detect)
 		look_start(detect, json_array_get(detect->rows, detect->at++));
 		started = true;
 	}
+	if (detect->runner->watch)
+		watch_turn(detect->runner->watch, detect->running > 0);
 	if (detect->running || detect->at < json_array_size(detect->rows))
 		return started;
 	json_array_clear(detect->rows);
@@ -247,7 +250,7 @@ bool detect_turn(struct detect *detect)
 
 /* Frames. */
 
-static int detect_new(struct runner *runner, const struct frame *frame)
+int detect_begin(struct runner *runner)
 {
 	struct detect *detect = calloc(1, sizeof(*detect));
 
@@ -260,10 +263,7 @@ static int detect_new(struct runner *runner, const struct frame *frame)
 	glances_init(&detect->glances, &runner->link);
 	scope_init(&detect->scope, runner, NULL, 0, detect);
 	detect->scope.workdir = runner->workdir;
-	return detect->rows && detect->report &&
-			       buffer_append(&detect->text, frame->body, frame->body_size) == 0
-		       ? 0
-		       : -1;
+	return detect->rows && detect->report ? 0 : -1;
 }
 
 void detect_free(struct detect *detect)
@@ -286,7 +286,8 @@ void detect_frame(struct runner *runner, json_t *head, const struct frame *frame
 	if (runner->begun)
 		return;
 	alarm(LIFE_SECONDS); /* what a provider computes may never come back to the loop */
-	if (runner_prepare(runner, head, &fault) == 0 && detect_new(runner, frame) == 0)
+	if (runner_prepare(runner, head, &fault) == 0 && detect_begin(runner) == 0 &&
+		buffer_append(&runner->detect->text, frame->body, frame->body_size) == 0)
 		return;
 	link_send(&runner->link, json_pack("{ss s[] sb so}", "op", "detected", "resources", "done", 1, "text",
 					 value_text(fault.code ? fault.text : "not enough memory",

@@ -18,6 +18,8 @@ struct runner;
 void detect_frame(struct runner *runner, json_t *head, const struct frame *frame);
 /* What was as it is asked for when it was seen last; comes before the others. */
 void detect_glance_frame(struct runner *runner, json_t *head, const struct frame *frame);
+/* The same for a process that goes on for ever (lua/watch.h). 0 or -1. */
+int detect_begin(struct runner *runner);
 /* What is to be looked at, in parts; `last` is true in the last one. */
 void detect_resources_frame(struct runner *runner, json_t *head, const struct frame *frame);
 

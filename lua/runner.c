@@ -27,6 +27,7 @@
 #include "lua/spawn.h"
 #include "lua/supervise.h"
 #include "lua/value.h"
+#include "lua/watch.h"
 #include "lua/web.h"
 #include "lua/workflow.h"
 
@@ -226,6 +227,8 @@ static const struct {
 	{ "detect", detect_frame },
 	{ "glance", detect_glance_frame },
 	{ "resources", detect_resources_frame },
+	{ "watch", watch_frame },
+	{ "forget", watch_forget_frame },
 	{ "start", on_start },
 	{ "cancel", on_cancel },
 	{ "ping", on_ping },
@@ -248,7 +251,9 @@ static void runner_lost(struct link *link, const char *text)
 {
 	struct runner *runner = link->userdata;
 
-	log_error("run %lld is given up: %s", (long long)runner->id, text ? text : "the daemon refused it");
+	if (!runner->watch)
+		log_error("run %lld is given up: %s", (long long)runner->id,
+			text ? text : "the daemon refused it");
 	runner->abandoned = true;
 	if (runner->last_seq)
 		ev_break(runner->loop, EVBREAK_ALL);
@@ -335,6 +340,7 @@ static int runner_init(struct runner *runner)
 
 static void runner_done(struct runner *runner)
 {
+	watch_free(runner->watch);
 	detect_free(runner->detect);
 	workflow_free(runner->workflow);
 	sched_done(&runner->sched);

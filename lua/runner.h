@@ -24,6 +24,7 @@
 struct detect;
 struct fault;
 struct scope;
+struct watch;
 struct web;
 struct workflow;
 
@@ -49,6 +50,7 @@ struct runner {
 	int64_t loading_ms; /* that loading the workflow may take */
 	struct workflow *workflow;
 	struct detect *detect; /* this process looks for drift; NULL: it runs something */
+	struct watch *watch;   /* … whenever something changes; NULL: once */
 	LIST_HEAD(, scope) scopes;
 	struct left *left;
 	size_t left_count;

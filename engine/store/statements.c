@@ -398,6 +398,9 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_RESOURCE_MANAGERS] = "SELECT stack_id FROM resources JOIN resource_types "
 				  "ON resource_types.id = type_id "
 				  "WHERE resource_types.name = $1 AND resources.name = $2 ORDER BY stack_id",
+	[SQL_RESOURCE_AFTER] =
+		"SELECT id FROM resources WHERE stack_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+	[SQL_RESOURCE_STACK] = "SELECT stack_id FROM resources WHERE id = $1",
 	[SQL_RESOURCE_COUNT] = "SELECT resource_count FROM stacks WHERE id = $1",
 	[SQL_RESOURCE_COUNT_ADD] =
 		"UPDATE stacks SET resource_count = resource_count + $2 WHERE id = $1 RETURNING "

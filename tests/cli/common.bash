@@ -8,6 +8,15 @@ setup()
 	export PATH=$SLOTH_BUILD/cli:$PATH
 	unset NO_COLOR XDG_RUNTIME_DIR
 	cd "$BATS_TEST_TMPDIR" || return
+	! type before_start &>/dev/null || before_start
+}
+
+# For before_start(): what stacks look after is looked at when somebody asks, and not whenever it changes.
+unwatched()
+{
+	mkdir -p config/sloth
+	export XDG_CONFIG_HOME=$PWD/config
+	echo 'watch: false' >config/sloth/config.yaml
 }
 
 daemon_pid()

@@ -4,6 +4,11 @@
 bats_require_minimum_version 1.5.0
 load common
 
+before_start()
+{
+	unwatched
+}
+
 R=$BATS_TEST_TMPDIR/host
 
 # The example, on the stack host; its files are below $R.

@@ -4,6 +4,11 @@
 bats_require_minimum_version 1.5.0
 load common
 
+before_start()
+{
+	unwatched
+}
+
 # task LUA: runs a workflow with this body on the stack web.
 task()
 {

@@ -4,6 +4,11 @@
 bats_require_minimum_version 1.5.0
 load lib
 
+before_start()
+{
+	unwatched
+}
+
 # host STACK ROOT [COMMAND…]: the example, as somebody.
 host()
 {

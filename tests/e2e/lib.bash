@@ -20,6 +20,14 @@ setup()
 	start_daemon
 }
 
+# For before_start(): what stacks look after is looked at when somebody asks, and not whenever it changes.
+unwatched()
+{
+	mkdir -p config/sloth
+	export XDG_CONFIG_HOME=$PWD/config
+	echo 'watch: false' >config/sloth/config.yaml
+}
+
 # In CI, as root, a test that can't run has failed.
 need_fuse()
 {
