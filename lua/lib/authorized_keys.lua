@@ -88,12 +88,19 @@ local function lines_of(text)
 	return text == "" and {} or lines
 end
 
+function keys.all(text)
+	local list = {}
+	for _, line in ipairs(lines_of(text)) do
+		list[#list + 1] = keys.parse(line)
+	end
+	return list
+end
+
 -- All lines with this key.
 function keys.found(text, key)
 	local list = {}
-	for _, line in ipairs(lines_of(text)) do
-		local one = keys.parse(line)
-		list[#list + 1] = one and one.type == key.type and one.blob == key.blob and one or nil
+	for _, one in ipairs(keys.all(text)) do
+		list[#list + 1] = one.type == key.type and one.blob == key.blob and one or nil
 	end
 	return list
 end

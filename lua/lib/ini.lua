@@ -74,6 +74,24 @@ function ini.find(text, section, key)
 	return (select(2, key_of(lines[at[#at]])))
 end
 
+-- All keys that have a value of one line: a list of { section, key, value }, each once.
+function ini.all(text)
+	local lines, section, seen, list = split(text), nil, {}, {}
+	for _, line in ipairs(lines) do
+		section = section_of(line) or section
+		-- What stands indented and alone belongs to the line above.
+		local is_key = not section_of(line) and line:find("%S") and not line:find("^%s*[#;]") and (line:find("[=:]") or not line:find("^%s"))
+		local key = is_key and key_of(line)
+		local name = key and (section or "") .. "\0" .. key
+		if key and not seen[name] then
+			local value = ini.find(text, section, key)
+			seen[name] = true
+			list[#list + 1] = value and { section = section, key = key, value = value } or nil
+		end
+	end
+	return list
+end
+
 -- How the file spells "key = value".
 local function spelling(lines, place)
 	local found

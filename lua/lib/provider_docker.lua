@@ -374,6 +374,46 @@ function container.undo(desired, before)
 	return ok, message
 end
 
+-- What the image says itself is not said again.
+local function listed(found, socket)
+	local brought = config_of_image(socket, found)
+	local desired = { image = engine.image(found.Config.Image) }
+	local actual, message = properties_of(found, desired, socket)
+	if not actual or not brought then
+		return nil, message
+	elseif actual.image ~= desired.image then
+		return nil, "it has " .. actual.image
+	end
+	local same = core.library("property").same
+	return { name = found.Name:gsub("^/", ""), image = actual.image, env = actual.env, ports = actual.ports, volumes = actual.volumes, labels = actual.labels,
+		network = actual.network, restart = actual.restart, running = actual.running,
+		command = not same(actual.command, brought.Cmd) and actual.command or nil,
+		entrypoint = not same(actual.entrypoint, brought.Entrypoint) and actual.entrypoint or nil }
+end
+
+function container.list(pattern, given)
+	local socket = engine.socket(given.socket)
+	local all, message = engine.call(socket, "GET", "/containers/json", { query = { all = true } })
+	if not all then
+		return nil, message
+	end
+	local meant, list, notes = core.library("selector").names(pattern), {}, {}
+	for _, one in ipairs(all) do
+		local name = ((one.Names or {})[1] or ""):gsub("^/", "")
+		local found = meant(name) and engine.call(socket, "GET", path_of(name, "/json"), { missing = true })
+		local properties, why
+		if found then
+			properties, why = listed(found, socket)
+			notes[#notes + 1] = why and "container " .. name .. ": " .. why or nil
+		end
+		if properties then
+			properties.socket = given.socket
+			list[#list + 1] = properties
+		end
+	end
+	return list, notes
+end
+
 function container.watch()
 	return { { poll = 30 } }
 end

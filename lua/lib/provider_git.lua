@@ -252,6 +252,26 @@ function checkout.undo(desired, before)
 	end)
 end
 
+-- Checkouts that are as somebody else has them, too.
+local function listed(path, at, found)
+	if not core.look(at .. "/.git") then
+		return nil
+	end
+	local actual, message = present(at)
+	if not actual then
+		return nil, path .. ": " .. message
+	elseif not actual.url or not actual.commit then
+		return nil, path .. (actual.url and " has no commits" or " has no remote 'origin'")
+	elseif actual.clean ~= true then
+		return nil, path .. " has local changes (" .. actual.clean .. ")"
+	end
+	return { path = found.path, url = actual.url, commit = actual.commit, branch = actual.branch }
+end
+
+function checkout.list(selector, given)
+	return on_disk.list(selector, "directory", given, listed)
+end
+
 -- Which files of a checkout are changed only git finds out.
 function checkout.watch(desired)
 	local own = desired.path .. "/.git/"

@@ -2,6 +2,8 @@
 -- Provider: a key in a section of a file of which the rest is others'.
 local core = ...
 local ini = core.library("ini")
+local managed_text = core.library("managed_text")
+local on_disk = core.library("on_disk")
 
 local function outer_blanks(value)
 	return value:match("^%s*(.-)%s*$")
@@ -45,6 +47,25 @@ function key.found(text, desired)
 		return nil, desired.path .. ": " .. message
 	end
 	return { ensure = value and "present" or "absent", value = value }
+end
+
+-- All keys of the files that a selector means. The same name twice in a section is a list, and none of ours.
+function key.list(selector)
+	local files, message = on_disk.list(selector, "file", {})
+	if not files then
+		return nil, message
+	end
+	local list, notes = {}, message
+	for _, file in ipairs(files) do
+		local text
+		text, message = managed_text.read(file.path)
+		notes[#notes + 1] = not text and message or nil
+		for _, one in ipairs(text and ini.all(text) or {}) do
+			one.path, one.name = file.path, file.path .. ": " .. (one.section and "[" .. one.section .. "] " or "") .. one.key
+			list[#list + 1] = one
+		end
+	end
+	return list, notes
 end
 
 return core.library("text_part").provider(key)

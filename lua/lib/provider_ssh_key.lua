@@ -203,6 +203,30 @@ function ssh_key.undo(desired, before)
 	return ok, message
 end
 
+-- Keys of a user (or of a file) whose comment a selector means.
+function ssh_key.list(pattern, given)
+	if not given.user and not given.path then
+		return nil, "whose keys? user = \"NAME\""
+	end
+	local place, message = place_of({ user = given.user, path = given.path and core.path(given.path), root = given.root })
+	local text
+	if place then
+		text, message = managed_text.read(place.path)
+	end
+	if message then
+		return nil, message
+	end
+	local meant, list, notes = core.library("selector").names(pattern), {}, {}
+	for _, key in ipairs(authorized_keys.all(text or "")) do
+		local name = key.comment ~= "" and key.comment or key.blob:sub(-20)
+		if meant(name) then
+			list[#list + 1] = { name = (given.user and given.user .. ": " or "") .. name, key = key.type .. " " .. key.blob, comment = key.comment, options = key.options,
+				user = given.user, path = given.path, root = given.root }
+		end
+	end
+	return list, notes
+end
+
 function ssh_key.watch(desired)
 	local place = place_of(desired)
 	return place and { place.path, place.folder } or nil
