@@ -19,6 +19,7 @@ local libraries = {
 	http = "provider_http",
 	ini = "provider_ini",
 	line = "provider_line",
+	mount = "provider_mount",
 	output = "provider_output",
 	package = "provider_package",
 	port = "provider_port",
