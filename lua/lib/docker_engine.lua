@@ -23,7 +23,9 @@ local function ask(socket, method, path, query, body, long)
 	})
 	local raw, message, kind = requests.send("docker", request)
 	if not raw then
-		return nil, (kind == "connect" and "Docker does not answer at " or "Docker at ") .. socket .. ": " .. message:gsub("^http://docker[^%s]*: ", "")
+		-- What libcurl says of a socket that it can't reach is of hosts and ports.
+		return nil, kind == "connect" and "Docker does not answer at " .. socket .. ": it does not run, or you may not use the socket" or
+			"Docker at " .. socket .. ": " .. message:gsub("^http://docker[^%s]*: ", "")
 	end
 	return raw
 end

@@ -2,6 +2,7 @@
 -- Provider: containers of Docker. Most of one can't be changed while it is there: another one takes its place, and its name, when it runs.
 local core = ...
 local engine = core.library("docker_engine")
+local form = core.library("docker_form")
 
 local STOP_S = 10
 
@@ -39,48 +40,6 @@ local container = {
 	},
 }
 
--- "8080:80" → "8080:80/tcp"; "0.0.0.0" is everywhere, which need not be said. nil: it is no port.
-local function port_of(text)
-	local rest, protocol = text:match("^([^/]+)/(%a+)$")
-	rest, protocol = rest or text, protocol or "tcp"
-	local address, host, inner = rest:match("^(.+):(%d*):(%d+)$")
-	if not address then
-		host, inner = rest:match("^(%d+):(%d+)$")
-	end
-	if not inner then
-		host, inner = "", rest:match("^(%d+)$")
-	end
-	if not inner or protocol ~= "tcp" and protocol ~= "udp" and protocol ~= "sctp" then
-		return nil
-	end
-	return { address = address ~= "0.0.0.0" and address or nil, host = host, inner = inner .. "/" .. protocol }
-end
-
-local function port_text(port)
-	return (port.address and port.address .. ":" or "") .. (port.host ~= "" and port.host .. ":" or port.address and ":" or "") .. port.inner
-end
-
-local function as_words(command)
-	return type(command) == "string" and core.mark_list({ "/bin/sh", "-c", command }) or command
-end
-
-local function each_as(list, fn)
-	local set = {}
-	for i, item in ipairs(list) do
-		set[i] = fn(item)
-	end
-	table.sort(set)
-	return core.mark_list(set)
-end
-
--- As the engine tells of it.
-local function canonical(desired)
-	desired.image = desired.image and engine.image(desired.image)
-	desired.command, desired.entrypoint = as_words(desired.command), as_words(desired.entrypoint)
-	desired.ports = desired.ports and each_as(desired.ports, function(text) return port_text(port_of(text)) end)
-	desired.volumes = desired.volumes and each_as(desired.volumes, function(text) return (text:gsub(":rw$", "")) end)
-end
-
 function container.validate(desired)
 	if not desired.name:find("^[%w][%w_.-]+$") then
 		return "'" .. desired.name .. "' is not the name of a container: two or more letters, digits, '_', '.' and '-'"
@@ -88,7 +47,7 @@ function container.validate(desired)
 		return "'image' is missing"
 	end
 	for _, text in ipairs(desired.ports or {}) do
-		if not port_of(text) then
+		if not form.port_of(text) then
 			return "'" .. text .. "' is no port (\"8080:80\", \"127.0.0.1:8080:80/tcp\", \"80\")"
 		end
 	end
@@ -97,48 +56,11 @@ function container.validate(desired)
 			return "'" .. text .. "' is no volume (\"/srv/data:/data\", \"name:/data:ro\")"
 		end
 	end
-	canonical(desired)
+	form.canonical(desired)
 end
 
 local function path_of(name, rest)
 	return "/containers/" .. engine.part(name) .. (rest or "")
-end
-
--- { "A=b", … } as names with texts.
-local function env_of(list)
-	local map = {}
-	for _, item in ipairs(list or {}) do
-		local name, value = item:match("^([^=]*)=?(.*)$")
-		map[name] = value
-	end
-	return map
-end
-
--- What the image brings is none of the container's, unless it was asked for.
-local function without(map, brought, desired)
-	local rest = {}
-	for name, value in pairs(map or {}) do
-		if desired and desired[name] ~= nil or brought[name] ~= value then
-			rest[name] = value
-		end
-	end
-	return rest
-end
-
-local function ports_of(bindings)
-	local set = {}
-	for inner, list in pairs(bindings or {}) do
-		for _, one in ipairs(list) do
-			local address = one.HostIp ~= "" and one.HostIp ~= "0.0.0.0" and one.HostIp or nil
-			set[#set + 1] = port_text({ address = address, host = one.HostPort or "", inner = inner })
-		end
-	end
-	table.sort(set)
-	return core.mark_list(set)
-end
-
-local function volumes_of(binds)
-	return each_as(binds or {}, function(text) return (text:gsub(":rw$", "")) end)
 end
 
 -- Its name; of a container of another version of this image, and which.
@@ -175,8 +97,8 @@ local function properties_of(found, desired, socket)
 	return {
 		ensure = "present", image = image, command = config.Cmd, entrypoint = config.Entrypoint, user = config.User, workdir = config.WorkingDir,
 		hostname = config.Hostname, network = host.NetworkMode, memory = host.Memory, running = found.State.Running,
-		env = without(env_of(config.Env), env_of(brought.Env), desired.env), labels = without(config.Labels, brought.Labels or {}, desired.labels),
-		ports = ports_of(host.PortBindings), volumes = volumes_of(host.Binds), restart = host.RestartPolicy and host.RestartPolicy.Name ~= "" and
+		env = form.without(form.env_of(config.Env), form.env_of(brought.Env), desired.env), labels = form.without(config.Labels, brought.Labels or {}, desired.labels),
+		ports = form.ports_of(host.PortBindings), volumes = form.volumes_of(host.Binds), restart = host.RestartPolicy and host.RestartPolicy.Name ~= "" and
 			host.RestartPolicy.Name or "no",
 	}
 end
@@ -206,27 +128,6 @@ local function get_image(socket, desired)
 	return engine.pull(socket, desired.image)
 end
 
--- The body of a request to make one.
-local function body_of(desired)
-	local env, exposed, bindings = core.mark_list({}), {}, {}
-	for name, value in pairs(desired.env or {}) do
-		env[#env + 1] = name .. "=" .. value
-	end
-	table.sort(env)
-	for _, text in ipairs(desired.ports or {}) do
-		local port = port_of(text)
-		exposed[port.inner] = {}
-		bindings[port.inner] = bindings[port.inner] or core.mark_list({})
-		table.insert(bindings[port.inner], { HostIp = port.address or "", HostPort = port.host })
-	end
-	return {
-		Image = desired.image, Cmd = desired.command, Entrypoint = desired.entrypoint, Env = env, Labels = desired.labels, User = desired.user,
-		WorkingDir = desired.workdir, Hostname = desired.hostname, ExposedPorts = exposed,
-		HostConfig = { PortBindings = bindings, Binds = desired.volumes, NetworkMode = desired.network, Memory = desired.memory,
-			RestartPolicy = { Name = desired.restart or "no" } },
-	}
-end
-
 local function post(socket, name, rest, query)
 	local ok, message = engine.call(socket, "POST", path_of(name, rest), { query = query, long = true })
 	return ok and true or nil, message
@@ -242,7 +143,7 @@ local function stop(socket, name)
 end
 
 local function make(socket, name, desired)
-	local ok, message = engine.call(socket, "POST", "/containers/create", { query = { name = name }, body = body_of(desired) })
+	local ok, message = engine.call(socket, "POST", "/containers/create", { query = { name = name }, body = form.body_of(desired) })
 	return ok and true or nil, message
 end
 

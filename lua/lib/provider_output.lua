@@ -22,7 +22,6 @@ local output = {
 		[""] = "what was made with this output of another stack can't be made again",
 		value = "what was made with this output of another stack was made with another value than it has",
 	},
-	irreversible = "what another stack gives is not this one's",
 }
 
 -- As it is kept.
