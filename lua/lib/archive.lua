@@ -209,14 +209,21 @@ function archive.with(desired, spare, fn)
 	return fn(words, from)
 end
 
--- What it brings, without putting anything anywhere: name → what it is; or nil and a message.
-function archive.entries(desired)
-	local st, message = core.stat(desired.source)
+-- Its SHA-256; or nil and a message.
+function archive.digest(source)
+	local st, message = core.stat(source)
 	if not st then
 		return nil, message
 	elseif st.type ~= "file" then
-		return nil, desired.source .. " is no file, but a " .. st.type
+		return nil, source .. " is no file, but a " .. st.type
 	end
+	local digest
+	digest, message = content.read(core.real_path(source) or source)
+	return digest and digest.sha256, message
+end
+
+-- What it brings, without putting anything anywhere: name → what it is; or nil and a message.
+function archive.entries(desired)
 	local spare = fs.tmpname()
 	core.remove_some(spare)
 	return archive.with(desired, spare, function(words) return words end)

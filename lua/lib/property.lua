@@ -242,7 +242,8 @@ end
 kinds.entries = {
 	normalise = kinds.map.normalise,
 	show = function(value)
-		return type(value) == "table" and (value.count or digest_of(value).count) .. " things as they came" or value
+		local count = type(value) == "table" and (value.count or digest_of(value).count)
+		return count and count .. (count == 1 and " thing as it came" or " things as they came") or value
 	end,
 	brief = function(value)
 		return type(value) == "table" and not value.sha256 and digest_of(value) or value

@@ -15,6 +15,7 @@ local unpacked = {
 		path = { kind = "path", required = true },
 		ensure = { kind = "word", words = { "present", "absent" }, default = "present" },
 		source = { kind = "path", compare = false },
+		checksum = { kind = "line", compare = false },
 		strip = { kind = "integer", min = 0, max = 100, compare = false },
 		exclude = { kind = "list", compare = false },
 		owner = { kind = "owner" },
@@ -33,6 +34,9 @@ function unpacked.validate(desired)
 	if desired.ensure ~= "absent" and not desired.source then
 		return "'source' is missing"
 	end
+	if desired.checksum and not desired.checksum:find("^%x+$") or #(desired.checksum or "") % 64 ~= 0 then
+		return "'checksum' is a SHA-256: 64 hexadecimal digits"
+	end
 	for _, pattern in ipairs(desired.exclude or {}) do
 		if pattern == "" or pattern:find("^%-") or pattern:find("%c") then
 			return "'" .. pattern .. "' is no pattern of names"
@@ -40,17 +44,36 @@ function unpacked.validate(desired)
 	end
 end
 
--- What the archive has now is what shall be there.
+local function registered(desired)
+	local row = core.run().stack and core.call("resource.get", { type = "archive", name = desired.path })
+	return row and row.properties or {}
+end
+
+-- What the archive has now is what shall be there. One that is known already is not unpacked to be looked at.
+local function entries_of(desired)
+	local digest, message = archive.digest(desired.source)
+	if not digest then
+		return nil, message
+	elseif desired.checksum and desired.checksum:lower() ~= digest then
+		return nil, desired.source .. " has another SHA-256 than is wanted: " .. digest
+	end
+	desired.checksum = digest
+	local before = registered(desired)
+	if before.checksum == desired.checksum and before.strip == desired.strip and property.same(before.exclude, desired.exclude) then
+		return before.entries
+	end
+	return archive.entries(desired)
+end
+
 function unpacked.prepare(desired)
 	local message
 	if desired.entries then
 		return true
 	elseif desired.source then
-		desired.entries, message = archive.entries(desired)
+		desired.entries, message = entries_of(desired)
 		return desired.entries and true or nil, message
 	end
-	local row = core.run().stack and core.call("resource.get", { type = "archive", name = desired.path })
-	desired.entries = row and row.properties.entries
+	desired.entries = registered(desired).entries
 	return desired.entries and true or nil, "'source' is missing: nothing is registered that says what was unpacked to " .. desired.path
 end
 

@@ -245,3 +245,48 @@ meddle()
 	run -2 sloth stack drift detect app
 	[[ $output == *'  • vpc (expected: present, actual: absent)'* ]] || { echo "$output"; false; }
 }
+
+@test "keys, archives, checkouts, links and ssh keys that somebody changed" {
+	command -v git
+	export GIT_CONFIG_GLOBAL=/dev/null GIT_TEST_FSYNC=0
+	mkdir -p "$R/etc" app-1 dots/zsh
+	printf '[PHP]\nmemory_limit=1M\n' >"$R/etc/php.ini"
+	echo 1 >app-1/f
+	tar -czf app.tgz app-1
+	touch dots/zsh/.zshrc
+	git init -q -b main repo
+	echo 1 >repo/f
+	git -C repo add f
+	git -C repo -c user.name=a -c user.email=a@x commit -qm one
+	cat >parts.sloth <<-'END'
+		local root, here = values.root, values.here
+		task("parts"):command(function()
+			assert(resource.ini{ name = "memory", path = root .. "/etc/php.ini", section = "PHP", key = "memory_limit", value = "512M" })
+			assert(file_ops.lineinfile(root .. "/etc/php.ini", "; ours"))
+			assert(resource.archive{ path = root .. "/app", source = here .. "/app.tgz", strip = 1 })
+			assert(resource.git{ path = root .. "/code", url = here .. "/repo" })
+			assert(resource.stow{ name = "zsh", source = here .. "/dots", target = root .. "/home" })
+			assert(resource.ssh_key{ name = "me", path = root .. "/keys", key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEO1yW40ZrnZe1t/P9Mrgw0vk774yhJj8kEMbHFhEcgX me" })
+		end)
+	END
+	sloth run parts.sloth --stack parts --set "root=$R" --set "here=$PWD"
+	run -0 sloth stack drift detect parts
+	[[ $output == *'In Sync Resources:    6'* ]] || { echo "$output"; false; }
+	sed -i 's/512M/2M/; /ours/d' "$R/etc/php.ini"
+	echo x >"$R/app/f"
+	git -C "$R/code" checkout -q --detach
+	rm "$R/home/.zshrc"
+	: >"$R/keys"
+	run -2 sloth stack drift detect parts
+	[[ $output == *'Drifted Resources:    6'*"  • $R/app: entries (expected: 1 thing as it came, actual: f changed)"*'memory: value (expected: 512M, actual: 2M)'* ]] ||
+		{ echo "$output"; false; }
+	run -0 sloth stack drift fix parts --auto-approve
+	[[ $output == *'Fixed:    6 resources'* ]] || { echo "$output"; false; }
+	[ "$(cat "$R/etc/php.ini" "$R/app/f")" = $'[PHP]\nmemory_limit=512M\n; ours\n1' ]
+	[ "$(git -C "$R/code" branch --show-current)" = main ]
+	# What somebody began there is left.
+	echo mine >"$R/code/f"
+	run -1 sloth stack drift fix parts --auto-approve
+	[[ $output == *'has local changes (f changed), and is left as it is'* ]] || { echo "$output"; false; }
+	[ "$(cat "$R/code/f")" = mine ]
+}
