@@ -27,6 +27,14 @@ int stack_show_run(struct command *command); /* stack-show.c */
 extern const struct option resources_options[]; /* resources.c */
 int resources_run(struct command *command);
 
+extern const char stack_adopt_more[]; /* adopt.c */
+extern const struct option stack_adopt_options[];
+int stack_adopt_run(struct command *command);
+
+extern const char coverage_more[]; /* coverage.c */
+extern const struct option coverage_options[];
+int coverage_run(struct command *command);
+
 extern const struct option import_options[]; /* export.c */
 int export_run(struct command *command);
 int import_run(struct command *command);

@@ -216,10 +216,10 @@ int check_start(struct runners *runners, const struct check_order *order, struct
 	ev_timer_init(&check->deadline, begin, 0, 0);
 	check->deadline.data = check;
 	TAILQ_INSERT_TAIL(&runners->checks, check, checks);
-	check->head = json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:b, s:{s:i, s:I, s:i}}", "op", "check",
-		"file", order->file, "values", order->values, "paths", order->paths, "options",
-		order->options, "imports", order->imports, "plan", order->plan, "limits",
-		"max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
+	check->head = json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:O?, s:b, s:{s:i, s:I, s:i}}", "op",
+		"check", "file", order->file, "values", order->values, "paths", order->paths, "options",
+		order->options, "coverage", order->coverage, "imports", order->imports, "plan", order->plan,
+		"limits", "max_parallel_tasks", (int)(2 * sysconf(_SC_NPROCESSORS_ONLN)), "memory_bytes",
 		(json_int_t)memory_bytes, "loading_ms", CHECK_LOADING_MS);
 	r = check->head ? caller_copy(order->caller, &check->caller) : -ENOMEM;
 	if (r == 0)

@@ -16,11 +16,12 @@ struct check_order {
 	const char *file; /* what the text is called in messages */
 	const char *text; /* a workflow; size 0: none */
 	size_t size;
-	json_t *values;	 /* that it sees; borrowed */
-	json_t *paths;	 /* list of {path, of, write}; borrowed */
-	json_t *options; /* as of a submission; borrowed */
-	json_t *imports; /* of the run whose workflow it is, which gets them as they were; borrowed */
-	bool plan;	 /* the answer's `workflow` has the plan */
+	json_t *values;	  /* that it sees; borrowed */
+	json_t *paths;	  /* list of {path, of, write}; borrowed */
+	json_t *options;  /* as of a submission; borrowed */
+	json_t *coverage; /* of coverage.h: what is to be walked; borrowed */
+	json_t *imports;  /* of the run whose workflow it is, which gets them as they were; borrowed */
+	bool plan;	  /* the answer's `workflow` has the plan */
 	/* Called once, from the loop: the frame `checked`, borrowed, or NULL with the sentence. */
 	void (*done)(void *userdata, const json_t *answer, const struct fault *fault);
 	void *userdata;

@@ -27,6 +27,8 @@ enum type {
 	/* Texts, or one alone: see texts_of() */
 	TYPE_NAMES,
 	TYPE_PATTERNS,
+	TYPE_PATHS,
+	TYPE_GLOBS,
 	TYPE_HOURS,
 };
 
@@ -56,6 +58,11 @@ static int pattern_check(const char *text)
 	return *text ? 0 : -EINVAL;
 }
 
+static int path_check(const char *text)
+{
+	return *text == '/' ? pattern_check(text) : -EINVAL;
+}
+
 /* How texts of a list are checked, and what stands between them in struct config. */
 static const struct texts {
 	int (*check)(const char *text);
@@ -64,6 +71,8 @@ static const struct texts {
 } texts[] = {
 	[TYPE_NAMES] = { name_check, ' ', false },
 	[TYPE_PATTERNS] = { pattern_check, '\n', true },
+	[TYPE_PATHS] = { path_check, '\n', true },
+	[TYPE_GLOBS] = { pattern_check, '\n', true },
 	[TYPE_HOURS] = { hours_check, '\n', true },
 };
 
@@ -98,6 +107,8 @@ static const struct row {
 	{ "flapping_window", TYPE_DURATION, offsetof(struct config, flapping_window_ms), 3600000, 1000,
 		INT64_C(3155760000000), true },
 	{ "watch", TYPE_BOOL, offsetof(struct config, watch), 1, 0, 1, true },
+	{ "roots", TYPE_PATHS, offsetof(struct config, roots), .of_stack = true },
+	{ "roots_ignore", TYPE_GLOBS, offsetof(struct config, roots_ignore), .of_stack = true },
 	{ "snapshot_triggers", TYPE_LIST, offsetof(struct config, snapshot_triggers), LIST_ALL, 0, LIST_ALL,
 		true },
 	{ "snapshot_retention", TYPE_DURATION, offsetof(struct config, snapshot_retention_ms),
@@ -325,6 +336,8 @@ static void value_show(const struct row *row, int64_t value, FILE *out)
 	switch (row->type) {
 	case TYPE_NAMES: /* texts_show() */
 	case TYPE_PATTERNS:
+	case TYPE_PATHS:
+	case TYPE_GLOBS:
 	case TYPE_HOURS:
 		break;
 	case TYPE_SEVERITY:
@@ -361,6 +374,8 @@ static const char *const type_words[] = {
 	[TYPE_NAMES] = "a list of names (letters, digits, '.', '_', '-'), of at most 1000 bytes",
 	[TYPE_SEVERITY] = "off, low, medium, high or critical",
 	[TYPE_PATTERNS] = "a list of names like \"file//etc/motd\" or \"package/*\", of at most 1000 bytes",
+	[TYPE_PATHS] = "a list of paths like \"/etc/nginx\", of at most 1000 bytes",
+	[TYPE_GLOBS] = "a list of patterns like \"*.bak\" or \"/srv/cache/*\", of at most 1000 bytes",
 	[TYPE_HOURS] = "a list of hours like \"22:00-06:00\", \"Mon-Fri 08:00-18:00\" or \"Sat,Sun\"",
 };
 

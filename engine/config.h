@@ -35,6 +35,8 @@ struct config {
 	int64_t max_log_size;		       /* bytes of log a run may store */
 	int64_t max_run_memory;		       /* bytes that the Lua of a run may have */
 	bool cgroups;			       /* a cgroup for each run, where that can be */
+	char roots[CONFIG_NAMES_MAX];	       /* folders of the stack, a line each */
+	char roots_ignore[CONFIG_NAMES_MAX];   /* patterns of what is nobody's business there, a line each */
 	char local_agents[CONFIG_NAMES_MAX];   /* names that mean this host, with blanks between them */
 	int64_t max_artifact_size;	       /* bytes of one file that a task keeps */
 	int64_t max_run_artifacts;	       /* bytes of all that a run keeps */

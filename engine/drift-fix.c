@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "engine/detect.h"
+#include "engine/drift-internal.h"
 #include "engine/finding.h"
 #include "engine/lock.h"
 
@@ -235,8 +236,7 @@ static int find_order(struct fix *fix)
 
 /* The workflow. */
 
-/* As Lua reads it. */
-static void write_string(FILE *out, const char *text)
+void drift_write_string(const char *text, FILE *out)
 {
 	fputc('"', out);
 	for (const char *p = text; *p; p++)
@@ -271,7 +271,7 @@ static void write_needs(struct fix *fix, size_t number, size_t search, FILE *out
 				continue;
 			}
 			fprintf(out, "%s", *between ? between : "\n\tdepends_on = { ");
-			write_string(out, other->task);
+			drift_write_string(other->task, out);
 			between = ", ";
 		}
 	}
@@ -289,7 +289,7 @@ static void write_properties(json_t *properties, FILE *out)
 		return;
 	json_object_foreach (properties, name, value) {
 		fputs(between, out);
-		write_string(out, name);
+		drift_write_string(name, out);
 		between = ", ";
 	}
 	fputs(" }", out);
@@ -303,15 +303,15 @@ static int write_task(struct fix *fix, size_t number, size_t search, FILE *out)
 	if (!type)
 		return -ENOMEM;
 	fputs("\ntask(", out);
-	write_string(out, node->task);
+	drift_write_string(node->task, out);
 	fputs(", {\n\tdescription = ", out);
-	write_string(out, node->label);
+	drift_write_string(node->label, out);
 	fputc(',', out);
 	write_needs(fix, number, search, out);
 	fputs("\n\tcommand = fix(", out);
-	write_string(out, type);
+	drift_write_string(type, out);
 	fputs(", ", out);
-	write_string(out, node->label + node->type + 1);
+	drift_write_string(node->label + node->type + 1, out);
 	write_properties(json_object_get(fix->drifted, node->label), out);
 	fputs("),\n})\n", out);
 	return 0;
@@ -341,7 +341,7 @@ static int write_workflow(struct fix *fix, const char *stack, const char *reason
 	fprintf(out, "-- What had drifted in the stack %s.\nworkflow.define(\"drift-fix\")", stack);
 	if (reason) {
 		fputs(":description(", out);
-		write_string(out, reason);
+		drift_write_string(reason, out);
 		fputc(')', out);
 	}
 	fputs(head, out);

@@ -18,6 +18,9 @@ int drift_settle(struct engine *engine, const struct resource *resource);
 /* Who shows drift is told that it is another one. */
 void drift_note(struct engine *engine, int64_t stack_id, int64_t resource_id);
 
+/* As a text that Lua reads. */
+void drift_write_string(const char *text, FILE *out);
+
 /* Ends a finding. `how`: fixed, adopted, by_itself, removed. In a change. */
 int drift_resolve(
 	struct engine *engine, struct caller *caller, const struct finding *finding, const char *how);

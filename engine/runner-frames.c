@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/adopt.h"
 #include "base/log.h"
 #include "engine/artifact.h"
 #include "engine/detect.h"
@@ -141,7 +142,7 @@ int runner_begin(struct runner *runner)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
 		r = keep_before(runner, &caller, &run);
-	if (r == 0 && strcmp(run.file, DRIFT_FIX_FILE) != 0)
+	if (r == 0 && strcmp(run.file, DRIFT_FIX_FILE) != 0 && strcmp(run.file, ADOPT_FILE) != 0)
 		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)
 		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);

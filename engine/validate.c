@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/adopt.h"
 #include "engine/check.h"
 #include "engine/detect.h"
 #include "engine/run.h"
@@ -159,8 +160,8 @@ static int look(struct validation *validation, const struct stack *stack)
 	json_auto_t *imports = NULL;
 	struct run run;
 	int r = run_id ? 0
-		       : store_get_int(engine->store, &run_id, SQL_RUN_OF_WORKFLOW, "is", stack->id,
-				 DRIFT_FIX_FILE);
+		       : store_get_int(engine->store, &run_id, SQL_RUN_OF_WORKFLOW, "iss", stack->id,
+				 DRIFT_FIX_FILE, ADOPT_FILE);
 
 	if (r < 0 && r != -ENOENT)
 		return r;

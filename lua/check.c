@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "lua/coverage.h"
 #include "lua/json-write.h"
 #include "lua/plan.h"
 #include "lua/runner.h"
@@ -176,6 +177,8 @@ void check_frame(struct runner *runner, json_t *head, const struct frame *frame)
 	add_workdirs(runner, paths);
 	json_object_set_new(answer, "paths", paths);
 	json_object_set_new(answer, "work", check_work(head));
+	if (json_is_object(json_object_get(head, "coverage")))
+		json_object_set_new(answer, "coverage", coverage_look(json_object_get(head, "coverage")));
 	link_send(&runner->link, answer);
 	runner_leave(runner, 0);
 }

@@ -2,10 +2,12 @@
 /* The files drift, drift.json, drift.d/ and drift.history of a stack, and the commands about drift. */
 #include "engine/drift.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/adopt.h"
 #include "engine/detect.h"
 #include "engine/words.h"
 #include "fs/handle.h"
@@ -41,12 +43,20 @@ int drift_history_json_node_show(struct view *view, FILE *out)
 
 struct command {
 	struct view *view;
-	char name[WORDS_LINE_MAX]; /* "": none was said */
+	char name[WORDS_LINE_MAX];     /* "": none was said */
+	char selector[WORDS_LINE_MAX]; /* of things that are to be adopted; "": none was said */
 	char reason[WORDS_LINE_MAX];
 	int64_t until_ms;
+	json_t *options; /* of what is adopted */
 };
 
-enum { WORD_NAME = 1 << 0, WORD_NAME_NEEDED = 1 << 1, WORD_REASON = 1 << 2, WORD_UNTIL = 1 << 3 };
+enum {
+	WORD_NAME = 1 << 0,
+	WORD_NAME_NEEDED = 1 << 1,
+	WORD_REASON = 1 << 2,
+	WORD_UNTIL = 1 << 3,
+	WORD_SELECTOR = 1 << 4,
+};
 
 static const char *name_or_all(const struct command *command)
 {
@@ -82,20 +92,24 @@ static int run_detect(struct command *command)
 }
 
 /* Which run it is can be read behind the command. */
-static int run_fix(struct command *command)
+static int tell_run(struct view *view, int64_t run_id)
 {
-	struct view *view = command->view;
-	int64_t run_id = 0;
 	char text[64];
-	int r = drift_fix(view->tree->runners, view->caller, view->id, name_or_all(command), false,
-		view->fault, &run_id);
 
-	if (r < 0)
-		return r;
 	if (view->request)
 		view->request->started_run = run_id;
 	snprintf(text, sizeof(text), "run %lld\n", (long long)run_id);
 	return view->answer ? buffer_append_text(view->answer, text) : 0;
+}
+
+static int run_fix(struct command *command)
+{
+	struct view *view = command->view;
+	int64_t run_id = 0;
+	int r = drift_fix(view->tree->runners, view->caller, view->id, name_or_all(command), false,
+		view->fault, &run_id);
+
+	return r < 0 ? r : tell_run(view, run_id);
 }
 
 /* What a fix would do can be read behind the command. */
@@ -161,11 +175,29 @@ static int run_acknowledge(struct command *command)
 			       view->engine, view->caller, view->id, &target, command->reason, view->fault);
 }
 
+/* Things that are not the stack's yet. */
+static int run_adopt_things(struct command *command)
+{
+	struct view *view = command->view;
+	int64_t run_id = 0;
+	int r = -ENOTSUP;
+
+	if (view->tree->runners)
+		r = adopt_start(view->tree->runners, view->caller, view->id,
+			&(struct adopt_order){ command->name, command->selector, command->options },
+			view->fault, &run_id);
+	return r < 0 ? r : tell_run(view, run_id);
+}
+
 static int run_adopt(struct command *command)
 {
 	struct view *view = command->view;
 	struct drift_target target;
-	int r = target_of(command, &target);
+	int r;
+
+	if (*command->selector)
+		return run_adopt_things(command);
+	r = target_of(command, &target);
 
 	return r < 0 ? r : drift_adopt(view->engine, view->caller, view->id, &target, view->fault);
 }
@@ -180,7 +212,8 @@ static const struct verb {
 	{ "detect", WORD_NAME, true, run_detect, "detect [NAME]" },
 	{ "plan", WORD_NAME, true, run_plan, "plan [NAME]" },
 	{ "fix", WORD_NAME, true, run_fix, "fix [NAME]" },
-	{ "adopt", WORD_NAME_NEEDED, false, run_adopt, "adopt NAME[/PROPERTY]" },
+	{ "adopt", WORD_NAME_NEEDED | WORD_SELECTOR, false, run_adopt,
+		"adopt NAME[/PROPERTY], or adopt TYPE SELECTOR [dry_run] [force] [exact] [PROPERTY=VALUE]" },
 	{ "ignore", WORD_NAME_NEEDED | WORD_REASON | WORD_UNTIL, false, run_ignore,
 		"ignore NAME[/PROPERTY] [until=TIME] [reason=TEXT]" },
 	{ "unignore", WORD_NAME_NEEDED, false, run_unignore, "unignore NAME[/PROPERTY]" },
@@ -223,6 +256,34 @@ static int parse_until(const char *text, struct fault *fault, int64_t *ret_ms)
 	return 0;
 }
 
+/* What comes after the type: which of them, and options. */
+static int take_adopted(struct command *command, const char *word)
+{
+	const char *equals = strchr(word, '=');
+	CLEANUP(cleanup_free) char *name = equals ? strndup(word, (size_t)(equals - word)) : strdup(word);
+
+	if (!*command->selector) {
+		snprintf(command->selector, sizeof(command->selector), "%s", word);
+		return 0;
+	}
+	if (!command->options)
+		command->options = json_object();
+	if (!name || !command->options)
+		return -ENOMEM;
+	return json_object_set_new(command->options, name, equals ? json_string(equals + 1) : json_true()) < 0
+		       ? -EINVAL
+		       : 0;
+}
+
+/* "file", "directory,file" */
+static bool could_be_types(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._-,", *p))
+			return false;
+	return true;
+}
+
 static int take_word(struct command *command, const struct verb *verb, const char *word)
 {
 	const char *reason = verb->words & WORD_REASON ? words_value(word, "reason") : NULL;
@@ -234,6 +295,8 @@ static int take_word(struct command *command, const struct verb *verb, const cha
 	}
 	if (until)
 		return parse_until(until, command->view->fault, &command->until_ms);
+	if (*command->name && *word && (verb->words & WORD_SELECTOR) && could_be_types(command->name))
+		return take_adopted(command, word);
 	if (!*command->name && *word && (verb->words & (WORD_NAME | WORD_NAME_NEEDED))) {
 		snprintf(command->name, sizeof(command->name), "%s", word);
 		return 0;
@@ -280,11 +343,10 @@ int drift_node_write(struct view *view, const char *line, size_t size)
 		return fault_set(view->fault, EINVAL, "a command has up to %d bytes", WORDS_LINE_MAX - 1);
 	command->view = view;
 	r = take_words(command, copy, &verb);
-	if (r < 0 || !verb)
-		return r;
-	if (verb->needs_runners && !view->tree->runners)
-		return -ENOTSUP;
-	return verb->run(command);
+	if (r == 0 && verb)
+		r = verb->needs_runners && !view->tree->runners ? -ENOTSUP : verb->run(command);
+	json_decref(command->options);
+	return r;
 }
 
 /* drift.d/: TYPE:ENTRY, as two types may have the same names. */

@@ -192,7 +192,21 @@ local function summary(counts, dry_run)
 	return table.concat(parts, ", ")
 end
 
+-- What is kept as a digest can't be brought back.
+local function note_digests(rows, notes)
+	local count = 0
+	for _, row in ipairs(rows) do
+		local text = row.result == "adopted" and row.desired.content
+		count = count + (type(text) == "table" and text.sha256 and 1 or 0)
+	end
+	if count > 0 then
+		notes[#notes + 1] = count == 1 and "1 file is not for everybody to read, or is too large: only size and SHA-256 of its content are kept" or
+			count .. " files are not for everybody to read, or are too large: only sizes and SHA-256 of their contents are kept"
+	end
+end
+
 local function conclude(rows, notes, options)
+	note_digests(rows, notes)
 	local counts, list = told(rows)
 	local more = { resources = list, notes = core.mark_list(notes), dry_run = options.dry_run }
 	for name, count in pairs(counts) do

@@ -21,6 +21,8 @@ local config_words = {
 	create_snapshot = { kind = kinds.flag },
 	validate_before = { kind = kinds.flag },
 	detect_drift = { kind = kinds.flag },
+	roots = { kind = kinds.paths },
+	roots_ignore = { kind = kinds.strings },
 	retry_policy = { kind = kinds.strategy },
 	workdir = { kind = kinds.text },
 }

@@ -161,6 +161,17 @@ function kinds.strings(...)
 	return core.mark_list(list)
 end
 
+-- Paths from the root on.
+function kinds.paths(v)
+	local list = kinds.strings(v)
+	for _, path in ipairs(list or {}) do
+		if path:sub(1, 1) ~= "/" then
+			return nil, 'a path from the root ("/etc/nginx"), or a list of them'
+		end
+	end
+	return list, 'a path from the root ("/etc/nginx"), or a list of them'
+end
+
 -- Names of tasks: strings, task objects, plain tables with a name, lists of these, several arguments.
 function kinds.names(first, ...)
 	if type(first) == "string" and select("#", ...) == 0 then

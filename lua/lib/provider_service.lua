@@ -160,6 +160,43 @@ function service.deps(desired)
 	return desired.user and not desired.root and { { type = "user", name = desired.user } } or {}
 end
 
+local function all_names(given)
+	local kind = given.backend or given.root and backend_of(given) or core.library("units").runs_here() and "systemd" or "supervised"
+	local names, message = core.library(BACKENDS[kind]).names(given)
+	return names, kind, message
+end
+
+-- What is known of it, without texts of units: those are the package's, or files.
+local function as_it_is(name, given, kind)
+	local desired = { name = name, backend = kind, root = given.root }
+	local actual, message = backend(desired).read(desired)
+	if not actual or actual.ensure ~= "present" then
+		return nil, message and name .. ": " .. message
+	end
+	for _, property in ipairs({ "running", "enabled", "command", table.unpack(OF_COMMANDS) }) do
+		desired[property] = actual[property]
+	end
+	return desired
+end
+
+-- Of systemd those that are enabled or run; of ours all.
+function service.list(pattern, given)
+	local names, kind, message = all_names(given)
+	if not names then
+		return nil, message
+	end
+	local meant, list, notes = core.library("selector").names(pattern), {}, {}
+	for _, name in ipairs(names) do
+		if meant(name) then
+			local found
+			found, message = as_it_is(name, given, kind)
+			local of_use = found and (kind == "supervised" or found.enabled or found.running)
+			list[#list + 1], notes[#notes + 1] = of_use and found or nil, message
+		end
+	end
+	return list, notes
+end
+
 local verbs = {
 	running = function(desired) return desired.running and "start" or "stop" end,
 	enabled = function(desired) return desired.enabled and "enable" or "disable" end,

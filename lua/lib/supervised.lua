@@ -28,6 +28,16 @@ function supervised.folder(desired)
 	return base .. "/sloth/" .. (desired.place or "services") .. "/" .. desired.name
 end
 
+-- Of all that there are.
+function supervised.names(desired)
+	local base = supervised.folder({ root = desired.root, name = "" }):gsub("/$", "")
+	local names = {}
+	for _, name in ipairs(fs.ls(base) or {}) do
+		names[#names + 1] = core.exists(base .. "/" .. name .. "/spec.json") and name or nil
+	end
+	return names
+end
+
 local function own_uid()
 	return math.tointeger(tonumber((core.library("machine").read("/proc/self/status") or ""):match("\nUid:%s*%d+%s+(%d+)")))
 end

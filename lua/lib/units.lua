@@ -92,6 +92,19 @@ function units.enabled_state(root, name)
 	return nil, raw and failed(raw) or message
 end
 
+-- Of services that can be enabled, without ".service"; or nil and a message.
+function units.names(desired)
+	local raw, message = units.call(desired.root, "list-unit-files", "--type=service", "--no-legend", "--full")
+	if not raw or raw.exit_code ~= 0 then
+		return nil, raw and failed(raw) or message
+	end
+	local names = {}
+	for name in raw.stdout:gmatch("([^%s]+)%.service%s[^\n]*") do
+		names[#names + 1] = not name:find("@$") and name or nil
+	end
+	return names
+end
+
 function units.is_enabled_word(word)
 	return ENABLED[word] or false
 end

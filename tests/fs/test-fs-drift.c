@@ -102,7 +102,8 @@ static void test_refusals(void **state)
 	} rows[] = {
 		{ "detekt\n", EINVAL, "did you mean \"detect\"?" },
 		{ "adopt\n", EINVAL, "whom? adopt NAME[/PROPERTY]" },
-		{ "adopt a b\n", EINVAL, "\"b\" is too much: adopt NAME[/PROPERTY]" },
+		{ "adopt a b\n", ENOTSUP, "" }, /* all of a that b means: this world can't run anything */
+		{ "adopt 'my web' b\n", EINVAL, "\"b\" is too much: adopt NAME[/PROPERTY]" },
 		{ "adopt /etc/motd reason=x\n", EINVAL, "\"reason=x\" is too much" },
 		{ "ignore 'my web\n", EINVAL, "a quote is not closed" },
 		{ "ignore nobody\n", ENOENT, "stack prod has no resource \"nobody\"" },
