@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "engine/calls.h"
+#include "engine/drift.h"
 #include "engine/resource.h"
 
 static int answer_resource(struct call *call, const struct resource *resource, json_t **ret_value)
@@ -78,6 +79,8 @@ static int put(struct call *call, bool update)
 	if (r == 0)
 		r = resource_put(
 			call->engine, &call->caller, call->run.stack_id, &draft, &call->fault, &result, &id);
+	if (r == 0 && argument(call, "fixed"))
+		r = drift_fixed_some(call->engine, &call->caller, id, argument(call, "fixed"));
 	if (r == 0)
 		r = answer_id(call, id, &value);
 	if (r < 0)

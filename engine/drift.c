@@ -140,6 +140,51 @@ int drift_fixed(struct engine *engine, struct caller *caller, const struct stack
 		       : drift_event(engine, caller, stack, resource, "drift.fixed", properties, NULL);
 }
 
+static bool is_in(const json_t *list, const char *word)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)list, i, one)
+		if (json_is_string(one) && !strcmp(json_string_value(one), word))
+			return true;
+	return false;
+}
+
+int drift_fixed_some(
+	struct engine *engine, struct caller *caller, int64_t resource_id, const json_t *properties)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	json_auto_t *fixed = json_array();
+	struct finding *list = NULL;
+	struct stack stack;
+	size_t count = 0;
+	int r = resource_get(engine, resource_id, &resource);
+
+	if (r == 0)
+		r = stack_get(engine, resource.stack_id, &stack);
+	if (r == 0)
+		r = finding_list(engine, stack.id, resource.type, resource.name, &list, &count);
+	if (r == 0)
+		r = store_change_begin(engine->store, &change);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (is_in(properties, list[i].property)) {
+			json_array_append_new(fixed, json_string(list[i].property));
+			r = drift_resolve(engine, caller, &list[i], "fixed");
+		}
+	finding_list_free(list, count);
+	if (r == 0)
+		r = drift_settle(engine, &resource);
+	if (r == 0 && json_array_size(fixed)) {
+		r = drift_trim(engine, stack.id);
+		drift_note(engine, stack.id, resource.id);
+		if (r == 0)
+			r = drift_event(engine, caller, &stack, &resource, "drift.fixed", fixed, NULL);
+	}
+	return r < 0 ? r : store_change_end(&change);
+}
+
 int drift_removed(struct engine *engine, struct caller *caller, const struct stack *stack,
 	const struct resource *resource)
 {

@@ -50,6 +50,9 @@ int drift_find_resource(
 /* A run has brought the resource about: its findings are fixed. In a change. */
 int drift_fixed(struct engine *engine, struct caller *caller, const struct stack *stack,
 	const struct resource *resource);
+/* … or only these properties of it: a list of names. What differs besides stays. */
+int drift_fixed_some(
+	struct engine *engine, struct caller *caller, int64_t resource_id, const json_t *properties);
 /* Nobody looks after it any more. In a change. */
 int drift_removed(struct engine *engine, struct caller *caller, const struct stack *stack,
 	const struct resource *resource);

@@ -31,7 +31,7 @@ end
 local function teller(p, name, desired, options)
 	return function(fields)
 		local args = { type = p.type, name = name, actual = fields.actual, status = fields.status, error = fields.error, applied = fields.applied,
-			settled = fields.settled, intact = true }
+			settled = fields.settled, fixed = fields.fixed, intact = true }
 		if options.fix then
 			return tell("resource.update", args)
 		end
@@ -74,6 +74,21 @@ local function chosen(changes, only)
 		table.insert(only[change.property] and some or others, change)
 	end
 	return some, others
+end
+
+-- What is asked for, but for that which is left alone: a provider that makes a thing anew would bring it about with the rest.
+local function without(desired, others)
+	if not others[1] then
+		return desired
+	end
+	local rest = {}
+	for key, value in pairs(desired) do
+		rest[key] = value
+	end
+	for _, change in ipairs(others) do
+		rest[change.property] = nil
+	end
+	return rest
 end
 
 -- What was brought about: of that which was left alone, what it was.
@@ -153,7 +168,7 @@ local function converge(p, name, desired, options)
 			return result.bad(message, { type = p.type, name = name })
 		end
 		image = take_image(p, desired, actual)
-		now, message = act(p, desired, actual, changes, options.only)
+		now, message = act(p, without(desired, others), actual, changes, options.only)
 		if not now then
 			return failed(p, name, tell_of, message)
 		end
@@ -163,6 +178,7 @@ local function converge(p, name, desired, options)
 		applied = applied_now(p, desired, others, options.fix and options.fix.applied),
 		actual = provider.brief(p, now),
 		settled = not others[1] and drift.settled(p, name, desired, now),
+		fixed = others[1] and core.mark_list(provider.keys(options.only)) or nil,
 	})
 	if not told then
 		return result.bad(text, { type = p.type, name = name, changed = changes[1] ~= nil })

@@ -436,3 +436,50 @@ said()
 	exec 9>&-
 	eventually file_has "$M/stacks/mine/drift.json" '"in_sync": 1'
 }
+
+@test "a fix of one property leaves another that is ignored, and says that the first is mended" {
+	two_files
+	echo "ignore $T/one/mode" >"$M/stacks/prod/drift"
+	echo other >one
+	chmod 600 one
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number findings)" = 1 ]
+	run -0 sloth stack drift fix prod --yes
+	[[ $output == *'All drift corrected'* ]]
+	[ "$(cat one)" = one ]
+	[ "$(stat -c %a one)" = 600 ]
+	[ "$(number findings)" = 0 ]
+	[ "$(number ignored)" = 1 ]
+	[ "$(number in_sync)" = 2 ]
+	grep -q 'drift.fixed .*properties="\[\\"content\\"\]"' "$M/stacks/prod/activity"
+}
+
+@test "a fix whose process is killed in the middle: what is done is done, the rest is told, and done by the next" {
+	mkdir "$M/stacks/prod"
+	touch safe
+	deploy host "task('all'):command(function()
+			assert(resource.file('$T/one', { content = 'one\n' }))
+			assert(resource.command('middle', { check = 'test -e $T/middle', apply = 'test -e $T/safe || kill -9 \$PPID; touch $T/middle', depends_on = 'file/$T/one' }))
+			assert(resource.file('$T/two', { content = 'two\n', depends_on = 'command/middle' }))
+		end)"
+	[ "$(cat "$M/stacks/prod/runs/host/status")" = success ]
+	rm safe one middle two
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number drifted)" = 3 ]
+	echo fix >"$M/stacks/prod/drift"
+	finished "$M/stacks/prod/runs/latest"
+	[ "$(cat "$M/stacks/prod/runs/latest/status")" = interrupted ]
+	# The intent was on disk, and the effect was not.
+	[ "$(cat one)" = one ]
+	[ "$(cat "$M"/stacks/prod/resources/file/*one/status)" = applied ]
+	[ "$(cat "$M/stacks/prod/resources/command/middle/status")" = pending ]
+	[ ! -e two ]
+	[ "$(number drifted)" = 2 ]
+	[ "$(number in_sync)" = 1 ]
+	[ "$(cat "$M/stacks/prod/lock")" = unlocked ]
+	touch safe
+	run -0 sloth stack drift fix prod --yes
+	[ -e middle ]
+	[ "$(cat two)" = two ]
+	[ "$(number in_sync)" = 3 ]
+}
