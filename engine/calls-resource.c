@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/calls-image.h"
 #include "engine/calls.h"
 #include "engine/drift.h"
+#include "engine/image.h"
 #include "engine/resource.h"
 
 static int answer_resource(struct call *call, const struct resource *resource, json_t **ret_value)
@@ -52,7 +54,7 @@ static json_t *argument(struct call *call, const char *key)
 
 static int put(struct call *call, bool update)
 {
-	json_t *protect = argument(call, "protect"), *value = NULL;
+	json_t *protect = argument(call, "protect"), *image = argument(call, "image"), *value = NULL;
 	struct resource_draft draft = {
 		.module = json_string_value(argument(call, "module")),
 		.properties = argument(call, "properties"),
@@ -66,7 +68,7 @@ static int put(struct call *call, bool update)
 		.settled = json_is_true(argument(call, "settled")),
 	};
 	enum resource_result result = RESOURCE_UNCHANGED;
-	int64_t id = 0;
+	int64_t id = 0, image_id = 0;
 	int r = need_names(call, &draft.type, &draft.name);
 
 	if (r == 0)
@@ -76,16 +78,21 @@ static int put(struct call *call, bool update)
 			"a property has the value of a secret in it, and resources are told to everybody who "
 			"may see the "
 			"stack");
+	if (r == 0 && image)
+		r = call_image_add(call, draft.type, draft.name, image, &image_id);
 	if (r == 0)
 		r = resource_put(
 			call->engine, &call->caller, call->run.stack_id, &draft, &call->fault, &result, &id);
 	if (r == 0 && argument(call, "fixed"))
 		r = drift_fixed_some(call->engine, &call->caller, id, argument(call, "fixed"));
+	if (r == 0 && draft.applied)
+		r = image_done(call->engine, call->run.id, draft.type, draft.name, draft.actual);
 	if (r == 0)
 		r = answer_id(call, id, &value);
 	if (r < 0)
 		return r;
-	call->value = json_pack("{s:s, s:o}", "result", resource_result_name(result), "resource", value);
+	call->value = json_pack("{s:s, s:o, s:o}", "result", resource_result_name(result), "resource", value,
+		"image", image_id ? json_integer((json_int_t)image_id) : json_null());
 	return call->value ? 0 : -ENOMEM;
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/calls.h"
 #include "engine/restore.h"
+#include "engine/undo.h"
 
 static int run_restore(struct call *call)
 {
@@ -25,6 +26,8 @@ static int run_restore(struct call *call)
 	restore.by_run = call->run.id;
 	r = restore_version(
 		call->engine, &call->caller, call->run.stack_id, &restore, &call->fault, &count, &number);
+	if (r == 0)
+		r = undo_resource_rows(call->engine, &call->caller, call->run.stack_id, call->run.id);
 	if (r == 0)
 		call->value = json_pack("{s:I, s:I, s:I}", "from", (json_int_t)before, "version",
 			(json_int_t)number, "changes", (json_int_t)count);

@@ -34,6 +34,7 @@ struct call_row {
 
 extern const struct call_row event_calls[];    /* calls-event.c */
 extern const struct call_row artifact_calls[]; /* calls-artifact.c */
+extern const struct call_row image_calls[];    /* calls-image.c */
 extern const struct call_row lock_calls[];     /* calls-lock.c */
 extern const struct call_row metric_calls[];   /* calls-metric.c */
 extern const struct call_row output_calls[];   /* calls-output.c */

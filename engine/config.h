@@ -40,6 +40,8 @@ struct config {
 	char local_agents[CONFIG_NAMES_MAX];   /* names that mean this host, with blanks between them */
 	int64_t max_artifact_size;	       /* bytes of one file that a task keeps */
 	int64_t max_run_artifacts;	       /* bytes of all that a run keeps */
+	int64_t max_before_image;	       /* bytes of a file that is kept before it is changed */
+	int64_t max_run_images;		       /* bytes of all that are kept so for a run */
 	int64_t backup_interval_ms;	       /* between backups that nobody asks for; 0: none */
 	int64_t backup_keep;		       /* of those */
 	bool strict_mode;		       /* validation: warnings fail, too */

@@ -19,6 +19,7 @@ static const struct {
 	{ SQL_SECRET_SEALED, SQL_SECRET_RESEAL },
 	{ SQL_OUTPUT_SEALED, SQL_OUTPUT_RESEAL },
 	{ SQL_RUN_SECRET_SEALED, SQL_RUN_SECRET_RESEAL },
+	{ SQL_IMAGE_KEY_SEALED, SQL_IMAGE_KEY_RESEAL },
 };
 
 /* The rows of one table, read before any is changed. */

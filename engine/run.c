@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "engine/event.h"
+#include "engine/image.h"
 #include "engine/transition.h"
 
 static const struct {
@@ -543,6 +544,8 @@ int run_delete(struct engine *engine, struct caller *caller, int64_t id, struct 
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = files_delete(engine, id);
+	if (r == 0)
+		r = image_forget(engine, id);
 	if (r == 0)
 		r = store_run(engine->store, SQL_RUN_DELETE, "i", id);
 	if (r == 0)

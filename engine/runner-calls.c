@@ -92,8 +92,8 @@ static const struct call_row basic_calls[] = {
 	{ NULL },
 };
 
-static const struct call_row *const tables[] = { basic_calls, artifact_calls, event_calls, lock_calls,
-	metric_calls, output_calls, resource_calls, rollback_calls, secret_calls, state_calls };
+static const struct call_row *const tables[] = { basic_calls, artifact_calls, event_calls, image_calls,
+	lock_calls, metric_calls, output_calls, resource_calls, rollback_calls, secret_calls, state_calls };
 
 static const struct call_row *find_row(const char *name)
 {

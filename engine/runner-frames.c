@@ -16,6 +16,7 @@
 #include "engine/artifact.h"
 #include "engine/detect.h"
 #include "engine/folder.h"
+#include "engine/image.h"
 #include "engine/snapshot.h"
 #include "engine/try.h"
 
@@ -294,6 +295,8 @@ static int apply_undo(struct runner *runner, json_t *head, const struct frame *f
 	if (r < 0 || status < 0 || number <= task.tries || number > INT32_MAX)
 		return r == -ENOENT || r == 0 ? -EPROTO : r;
 	r = try_set(engine, &task, (int)number, true, status, time_now_ms(), get_text(head, "error"));
+	if (r == 0 && status == TASK_SUCCESS)
+		r = image_settle(engine, runner->run_id, name);
 	engine_note(engine, SUBJECT_TASK, task.id, ASPECT_STATUS | ASPECT_TASKS);
 	return r;
 }

@@ -85,6 +85,7 @@ struct runner {
 	bool mask_known;
 	uint64_t mask_undo_count; /* the store's, when that was read */
 	SLIST_HEAD(, held) held;
+	int64_t image_bytes; /* that it keeps of before-images; 0: nobody asked */
 	int64_t retry_of;
 	char stack[NAME_SIZE]; /* that was asked for; "": the workflow says */
 	/* Who submitted it and waits for loaded(). */
@@ -229,6 +230,8 @@ int runner_hand(struct runner *runner, const char *value, size_t size, struct fa
 int runner_hand_json(struct runner *runner, const json_t *value, struct fault *fault);
 /* Whether the value has something in it that was handed to the run. */
 bool runner_knows(struct runner *runner, const json_t *value);
+/* Whether anything was handed to the run. */
+bool runner_has_secrets(struct runner *runner);
 /* The value without what was handed to the run: a new reference. */
 json_t *runner_masked(struct runner *runner, json_t *value);
 /* The same for what a workflow can put words into, in the head of a frame. */

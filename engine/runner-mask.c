@@ -154,6 +154,11 @@ bool runner_knows(struct runner *runner, const json_t *value)
 	return load_mask(runner) < 0 || (runner->mask && mask_hits_json(runner->mask, value));
 }
 
+bool runner_has_secrets(struct runner *runner)
+{
+	return load_mask(runner) < 0 || runner->mask;
+}
+
 json_t *runner_masked(struct runner *runner, json_t *value)
 {
 	if (load_mask(runner) < 0)
@@ -165,7 +170,7 @@ json_t *runner_masked(struct runner *runner, json_t *value)
  * other calls are masked like its log. */
 static bool verbatim(json_t *head)
 {
-	static const char *const names[] = { "state.", "stack.set_output", "secret." };
+	static const char *const names[] = { "state.", "stack.set_output", "secret.", "image." };
 	const char *op = json_string_value(json_object_get(head, "op"));
 	const char *fn = json_string_value(json_object_get(head, "fn"));
 
@@ -192,9 +197,13 @@ void runner_mask_frame(struct runner *runner, json_t *head)
 	static const char *const members[] = { "error", "text", "message", "outputs", "result", "args" };
 
 	json_auto_t *args = json_incref(json_object_get(head, "args"));
+	json_auto_t *image = NULL;
 
 	if ((load_mask(runner) == 0 && !runner->mask) || verbatim(head))
 		return;
+	/* What a thing was before stays what it was: nobody else is told (engine/image.h). */
+	image = json_incref(json_object_get(args, "image"));
+	json_object_del(args, "image");
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		json_t *value = json_object_get(head, members[i]);
 
@@ -202,6 +211,8 @@ void runner_mask_frame(struct runner *runner, json_t *head)
 			json_object_set_new(head, members[i], runner_masked(runner, value));
 	}
 	tell_masked(head, args);
+	if (image)
+		json_object_set(json_object_get(head, "args"), "image", image);
 }
 
 static bool same_text(const char *a, const char *b)

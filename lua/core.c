@@ -297,7 +297,7 @@ static int core_run(lua_State *L)
 {
 	struct runner *runner = runner_of(L);
 
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 7);
 	lua_pushinteger(L, (lua_Integer)runner->id);
 	lua_setfield(L, -2, "run");
 	lua_pushstring(L, runner->stack);
@@ -308,6 +308,8 @@ static int core_run(lua_State *L)
 	lua_setfield(L, -2, "directory");
 	lua_pushstring(L, runner->workdir);
 	lua_setfield(L, -2, "work");
+	lua_pushinteger(L, (lua_Integer)runner->image_limit);
+	lua_setfield(L, -2, "image_limit");
 	if (runner->token) {
 		lua_pushinteger(L, (lua_Integer)runner->token);
 		lua_setfield(L, -2, "token");
@@ -376,6 +378,7 @@ static const luaL_Reg functions[] = {
 	{ "hook_failed", task_hook_failed },
 	{ "is_this_host", core_is_this_host },
 	{ "library", core_library },
+	{ "image_taken", task_image_taken },
 	{ "load", core_load },
 	{ "log", core_log },
 	{ "log_room", core_log_room },
@@ -422,6 +425,7 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_anchors, 0);
 	luaL_setfuncs(L, core_supervision, 0);
 	luaL_setfuncs(L, core_watch, 0);
+	luaL_setfuncs(L, core_bytes, 0);
 	coroutines_push(L);
 	lua_setfield(L, -2, "coroutine");
 	lua_pushlightuserdata(L, NULL); /* see value.h */

@@ -190,7 +190,11 @@ static bool undo_next(struct workflow *workflow)
 	struct rollback *rollback = workflow->rollback;
 	struct task *task = rollback->order[rollback->at++];
 
-	if (!task->undoes) {
+	/* What undoes a task counts on all that it has done; one that failed has its images. */
+	task->by_images = !(task->undoes && task->status == TASK_SUCCESS);
+	if (task->by_images && !task->has_images) {
+		if (task->status != TASK_SUCCESS)
+			return false;
 		json_array_append_new(rollback->none, json_string(task->name));
 		sayf(workflow, "task %s has no undo: what it did stays\n", task->name);
 	} else if (is_stopped(workflow)) {
@@ -237,6 +241,7 @@ static int by_end(const void *a, const void *b)
 void rollback_begin(struct workflow *workflow)
 {
 	struct rollback *rollback = calloc(1, sizeof(*rollback));
+	size_t done = 0;
 
 	if (rollback)
 		rollback->order = calloc(workflow->count + 1, sizeof(struct task *));
@@ -252,12 +257,15 @@ void rollback_begin(struct workflow *workflow)
 	rollback->failed = json_object();
 	rollback->left = json_array();
 	rollback->none = json_array();
-	for (size_t i = 0; i < workflow->count; i++)
-		if (workflow->tasks[i].status == TASK_SUCCESS && workflow->tasks[i].try > 0)
-			rollback->order[rollback->count++] = &workflow->tasks[i];
+	for (size_t i = 0; i < workflow->count; i++) {
+		struct task *task = &workflow->tasks[i];
+
+		if (task->try > 0 && (task->status == TASK_SUCCESS || task->has_images))
+			rollback->order[rollback->count++] = task;
+		done += task->try > 0 && task->status == TASK_SUCCESS;
+	}
 	qsort(rollback->order, rollback->count, sizeof(struct task *), by_end);
 	link_send(&workflow->runner->link, json_pack("{ss}", "op", "rollback"));
-	sayf(workflow, "rolling back: %zu task%s done\n", rollback->count,
-		rollback->count == 1 ? " was" : "s were");
+	sayf(workflow, "rolling back: %zu task%s done\n", done, done == 1 ? " was" : "s were");
 	go_on(workflow);
 }

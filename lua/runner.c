@@ -141,6 +141,9 @@ int runner_prepare(struct runner *runner, json_t *head, struct fault *fault)
 		r = sched_init(&runner->sched, runner->loop, runner->vm.L);
 	if (r < 0)
 		return fault_set(fault, -r, "can't make the Lua state: %s", strerror(-r));
+	runner->image_limit = json_is_integer(json_object_get(limits, "max_before_image"))
+				      ? json_integer_value(json_object_get(limits, "max_before_image"))
+				      : 1 << 20;
 	runner->loading_ms = json_integer_value(json_object_get(limits, "loading_ms"));
 	return runner_set_values(runner, fault);
 }

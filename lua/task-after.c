@@ -195,7 +195,8 @@ static int start_undo(lua_State *L)
 	task_push_call(L, task, "undo");
 	lua_pushinteger(L, task->try + 1);
 	value_push(L, task->outcome.outputs);
-	if (!fiber_start(&runner_of(L)->sched, &task->scope, L, 3, undo_done, task))
+	lua_pushboolean(L, task->by_images);
+	if (!fiber_start(&runner_of(L)->sched, &task->scope, L, 4, undo_done, task))
 		return luaL_error(L, "not enough memory");
 	return 0;
 }
@@ -234,5 +235,17 @@ int task_undo_told(lua_State *L)
 	if (head && error)
 		json_object_set_new(head, "error", value_brief(error, TEXT_TOLD_MAX));
 	link_send(&runner_of(L)->link, head);
+	return 0;
+}
+
+int task_image_taken(lua_State *L)
+{
+	struct runner *runner = runner_of(L);
+	struct fiber *fiber = runner->sched.current;
+	const char *name = fiber ? fiber->scope->task : NULL;
+
+	for (size_t i = 0; name && runner->workflow && i < runner->workflow->count; i++)
+		if (!strcmp(runner->workflow->tasks[i].name, name))
+			runner->workflow->tasks[i].has_images = true;
 	return 0;
 }

@@ -24,3 +24,5 @@ void task_after_cancel(struct task *task, int64_t grace_ms);
 /* For lib/task.lua: hook_failed(name, text); undo_told(status, try [, error]). */
 int task_hook_failed(lua_State *L);
 int task_undo_told(lua_State *L);
+/* For lib/images.lua: image_taken(): of something that the task is about to change. */
+int task_image_taken(lua_State *L);

@@ -69,6 +69,8 @@ struct task {
 	bool after_told;  /* its fiber came to its own end */
 	json_t *hooks;	  /* those that failed, with why; NULL: none */
 	char *undo_error; /* NULL: it is undone */
+	bool has_images;  /* it has changed things, and what they were is kept */
+	bool by_images;	  /* it is undone by these */
 	int done_order;	  /* the how manieth it was to reach its end */
 	/* How the last try went; the table of lib/task.lua is kept for the decision about a retry. */
 	struct {

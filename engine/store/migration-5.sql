@@ -1,6 +1,34 @@
 -- SPDX-License-Identifier: MIT
 -- From version 4 to 5: rollback by before-images, live drift, automatic fixes. The columns and tables are explained in schema.sql.
 -- New columns stand at the end of their tables there, too, with the same DEFAULT: that is where ALTER TABLE puts them.
+CREATE TABLE images (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	task TEXT NOT NULL,
+	type TEXT NOT NULL,
+	name TEXT NOT NULL,
+	state TEXT NOT NULL CHECK (state IN ('taken', 'done') OR state IN ('undone', 'failed')),
+	reason TEXT NOT NULL,
+	error TEXT NOT NULL,
+	undoes BIGINT NOT NULL,
+	sealed BIGINT NOT NULL CHECK (sealed IN (0, 1)),
+	data BLOB NOT NULL,
+	time_ms BIGINT NOT NULL
+);
+CREATE INDEX images_of_task ON images (run_id, task, id);
+CREATE INDEX images_of_thing ON images (type, name, run_id);
+CREATE TABLE image_parts (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	size BIGINT NOT NULL,
+	content_id BIGINT NOT NULL,
+	data BLOB NOT NULL
+);
+CREATE INDEX image_parts_of_run ON image_parts (run_id, id);
+CREATE TABLE image_keys (
+	run_id BIGINT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+	value TEXT NOT NULL
+);
 ALTER TABLE findings ADD COLUMN changed_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE findings ADD COLUMN flapping_ms BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE findings ADD COLUMN calm_ms BIGINT NOT NULL DEFAULT 0;

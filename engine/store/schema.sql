@@ -338,6 +338,40 @@ CREATE TABLE artifacts (
 );
 CREATE INDEX artifacts_of_task ON artifacts (task_id);
 
+-- What things were before a run changed them, which is what it takes to put them back. A row is on disk before its change is made.
+CREATE TABLE images (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, -- in the order of the changes
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	task TEXT NOT NULL,             -- name of the task that made the change, '': none
+	type TEXT NOT NULL,             -- of the thing, as of resources
+	name TEXT NOT NULL,             -- its name
+	state TEXT NOT NULL CHECK (state IN ('taken', 'done') OR state IN ('undone', 'failed')), -- the change is about to be made, was made, is taken back, could not be
+	reason TEXT NOT NULL,           -- why it can't be taken back, '': it can
+	error TEXT NOT NULL,            -- failed: why
+	undoes BIGINT NOT NULL,         -- the image that this change puts back, 0: none
+	sealed BIGINT NOT NULL CHECK (sealed IN (0, 1)), -- 1: data is encrypted with the run's key in image_keys
+	data BLOB NOT NULL,             -- JSON: engine/image.h
+	time_ms BIGINT NOT NULL         -- when it was taken
+);
+CREATE INDEX images_of_task ON images (run_id, task, id);
+CREATE INDEX images_of_thing ON images (type, name, run_id);
+
+-- Bytes of files of images, in parts.
+CREATE TABLE image_parts (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, -- stands in the image's data
+	run_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	size BIGINT NOT NULL,           -- bytes
+	content_id BIGINT NOT NULL,     -- row of contents, 0: they are in data
+	data BLOB NOT NULL              -- encrypted with the run's key in image_keys; empty where content_id has them
+);
+CREATE INDEX image_parts_of_run ON image_parts (run_id, id);
+
+-- What images are encrypted with that not everybody may read who sees the stack.
+CREATE TABLE image_keys (
+	run_id BIGINT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+	value TEXT NOT NULL             -- the key, in hex, sealed as 'image:RUN'
+);
+
 -- What stands in runs/ and stacks/S/runs/: the text last submitted under a name.
 CREATE TABLE workflow_files (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,

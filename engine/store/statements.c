@@ -514,7 +514,8 @@ static const char *const others[SQL_COUNT] = {
 
 const char *statement_text(enum statement statement)
 {
-	const char *const *const tables[] = { statements_of_runs, statements_of_drift, others };
+	const char *const *const tables[] = { statements_of_runs, statements_of_drift, statements_of_images,
+		others };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (tables[i][statement])

@@ -416,6 +416,26 @@ enum statement {
 	SQL_RESOURCE_SEEN,
 	SQL_RESOURCE_SETTLED,
 
+	SQL_IMAGE_ADD,
+	SQL_IMAGE_GET,
+	SQL_IMAGE_OPEN,
+	SQL_IMAGE_EACH,
+	SQL_IMAGE_STANDING,
+	SQL_IMAGE_STANDING_OF_TASK,
+	SQL_IMAGE_SET_DATA,
+	SQL_IMAGE_SET_STATE,
+	SQL_IMAGE_SETTLE,
+	SQL_IMAGE_SUM,
+	SQL_IMAGE_LATER,
+	SQL_IMAGE_PART_ADD,
+	SQL_IMAGE_PART_GET,
+	SQL_IMAGE_PART_CONTENTS,
+	SQL_IMAGE_KEY_ADD,
+	SQL_IMAGE_KEY_GET,
+	SQL_IMAGE_KEY_SEALED,
+	SQL_IMAGE_KEY_RESEAL,
+	SQL_VERSION_OF_RUN,
+
 	SQL_COUNT,
 };
 
@@ -425,3 +445,4 @@ const char *statement_text(enum statement statement);
 /* A part of the table: the rows of others are NULL. */
 extern const char *const statements_of_runs[SQL_COUNT];
 extern const char *const statements_of_drift[SQL_COUNT];
+extern const char *const statements_of_images[SQL_COUNT];

@@ -9,6 +9,7 @@
 #include "engine/plan.h"
 #include "engine/runner.h"
 #include "engine/transition.h"
+#include "fs/nodes/changes.h"
 #include "fs/nodes/nodes.h"
 #include "fs/nodes/report.h"
 
@@ -436,6 +437,11 @@ static const struct entry run_entries[] = {
 	{ .name = "junit.xml", .help = "its tasks as a test report", .kind = KIND_TEXT, .mode = 0444,
 	  .subject = SUBJECT_RUN, .aspects = ASPECT_TASKS | ASPECT_STATUS | ASPECT_LOG,
 	  .object = object_run, .show = junit_show },
+	{ .name = "changes", .help = "what it changed in the world, and whether that can be undone", .kind = KIND_TEXT,
+	  .mode = 0444, .fleeting = true, .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run,
+	  .show = changes_show },
+	{ .name = "changes.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .subject = SUBJECT_RUN, .aspects = ASPECT_ALL, .object = object_run, .show = changes_json_show },
 	{ .name = "artifacts", .help = "what its tasks have kept", .kind = KIND_DIRECTORY, .mode = 0555, .fleeting = true,
 	  .subject = SUBJECT_RUN, .aspects = ASPECT_META | ASPECT_NAMES, .directory = &run_artifacts_directory,
 	  .object = object_run },

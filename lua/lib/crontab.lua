@@ -117,7 +117,7 @@ function crontab.image(place)
 	if message then
 		return nil, message
 	end
-	return { text = text }
+	return { ensure = text and "present" or "absent", text = text }
 end
 
 function crontab.undo(place, before, change)

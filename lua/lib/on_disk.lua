@@ -5,8 +5,9 @@ local core = ...
 local property = core.library("property")
 local on_disk = {}
 
--- Images of files with more than that are not taken.
+-- Images of larger files are given to the daemon in parts of so many bytes.
 local IMAGE_MAX = 1 << 20
+on_disk.IMAGE_MAX = IMAGE_MAX
 
 -- Paths that are looked at when things are listed: a stack has no more resources.
 local LIST_MAX = 10000
@@ -174,12 +175,42 @@ end
 
 local imaged = {}
 
-function imaged.file(path, st)
-	if st.size > IMAGE_MAX then
-		return nil, "it has " .. st.size .. " bytes, and up to " .. IMAGE_MAX .. " are kept"
+-- The parts of a file; or nil and a message.
+local function parts_of(path, public)
+	local parts = core.mark_list({})
+	local reader <close>, message = core.reader(path)
+	if not reader then
+		return nil, message
 	end
-	local bytes, text = core.read_file(path, IMAGE_MAX)
-	return bytes and { base64 = crypto.base64_encode(bytes), mode = st.mode, uid = st.uid, gid = st.gid }, text
+	while true do
+		local bytes
+		bytes, message = reader(IMAGE_MAX)
+		if not bytes then
+			return not message and parts or nil, message
+		end
+		parts[#parts + 1], message = core.call("image.part", { base64 = crypto.base64_encode(bytes), private = not public })
+		if message then
+			return nil, message
+		end
+	end
+end
+
+function imaged.file(path, st)
+	local run = core.run()
+	local most = run.stack and run.image_limit or IMAGE_MAX
+	if st.size > most then
+		return nil, "it has " .. st.size .. " bytes, and up to " .. most .. " are kept"
+	end
+	local image = { mode = st.mode, uid = st.uid, gid = st.gid, size = st.size, public = core.library("content").is_public(path) or nil }
+	local message
+	if st.size > IMAGE_MAX then
+		image.parts, message = parts_of(path, image.public)
+		return image.parts and image, message
+	end
+	local bytes
+	bytes, message = core.read_file(path, IMAGE_MAX)
+	image.base64 = bytes and crypto.base64_encode(bytes)
+	return bytes and image, message
 end
 
 function imaged.link(path, st)
@@ -232,7 +263,7 @@ function back.link(path, before)
 end
 
 function back.file(path, before)
-	return core.library("put").place(path, { bytes = core.base64_decode(before.base64) },
+	return core.library("put").place(path, before.spilled and { source = before.spilled } or { bytes = core.base64_decode(before.base64) },
 		{ mode = on_disk.number_of(before.mode), owner = before.uid, group = before.gid })
 end
 

@@ -3,8 +3,8 @@
 -- the thing with the run's stack, so that drift is found and mended later.
 local core = ...
 local drift = core.library("drift")
-local property = core.library("property")
 local provider = core.library("provider")
+local images = core.library("images")
 local result = core.library("result")
 local resource = {}
 
@@ -31,7 +31,7 @@ end
 local function teller(p, name, desired, options)
 	return function(fields)
 		local args = { type = p.type, name = name, actual = fields.actual, status = fields.status, error = fields.error, applied = fields.applied,
-			settled = fields.settled, fixed = fields.fixed, intact = true }
+			settled = fields.settled, fixed = fields.fixed, image = fields.image, intact = true }
 		if options.fix then
 			return tell("resource.update", args)
 		end
@@ -100,19 +100,11 @@ local function applied_now(p, desired, others, before)
 	return applied
 end
 
--- Result → what was before, or why that is not known; beside it, as results are shown, returned and stored.
-local images = setmetatable({}, { __mode = "k" })
-
-local function take_image(p, desired, actual)
-	if not p.image then
-		return { reason = "what " .. p.type .. " was before can't be kept" }
-	end
-	local before, reason = drift.guarded(p.image, desired, actual)
-	return { before = before, reason = reason, desired = desired }
-end
+-- Result → what was before; beside it, as results are shown, returned and stored.
+local taken = setmetatable({}, { __mode = "k" })
 
 local function remember(image, ok, ...)
-	images[ok] = image
+	taken[ok] = image
 	return ok, ...
 end
 
@@ -160,14 +152,15 @@ local function converge(p, name, desired, options)
 		more.dry_run = true
 		return result.good(changes[1] ~= nil, describe(p, name, shown), more)
 	end
-	local now, image = actual, {}
+	local now, image = actual, nil
 	if changes[1] then
 		local told
-		told, message = tell_of({ status = "pending", actual = provider.brief(p, actual) })
+		image = images.take(p, desired, actual)
+		told, message = tell_of({ status = "pending", actual = provider.brief(p, actual), image = images.packed(image) })
 		if not told then
 			return result.bad(message, { type = p.type, name = name })
 		end
-		image = take_image(p, desired, actual)
+		image.id = type(told) == "table" and told.image or nil
 		now, message = act(p, without(desired, others), actual, changes, options.only)
 		if not now then
 			return failed(p, name, tell_of, message)
@@ -349,27 +342,22 @@ function resource.undo(res)
 	if not res.changed or res.dry_run then
 		return result.good(false, name .. " was not changed")
 	end
-	local image = images[res] or {}
-	local p = provider.find(res.type)
-	if not p.undo or not image.before then
-		return result.bad(name .. " can't be undone" .. (image.reason and ": " .. image.reason or ""))
+	local image = taken[res]
+	if not image then
+		return result.bad(name .. " can't be undone: what it was is not known any more")
 	end
-	local actual, message = drift.read(p, image.desired)
-	if not actual then
-		return result.bad(name .. ": " .. message)
-	elseif property.same(drift.guarded(p.image, image.desired, actual), image.before) then
+	local changed, now, foreign = images.put_back(image)
+	if changed == nil then
+		return result.bad(name .. (foreign and now:gsub("^it", "") or ": " .. now))
+	elseif image.id then
+		core.tell("image.mark", { id = image.id, state = "undone" })
+	end
+	if not changed then
 		return result.good(false, name .. " is as it was")
-	elseif drift.changes(p, image.desired, actual)[1] then
-		return result.bad(name .. " was changed by somebody else since, and is left as it is")
 	end
-	local ok
-	ok, message = drift.guarded(p.undo, image.desired, image.before)
-	if not ok then
-		return result.bad(name .. ": " .. (message or "it can't be put back"))
-	end
-	actual = drift.read(p, image.desired)
-	ok, message = tell("resource.register", { type = res.type, name = res.name, status = "pending", actual = actual and provider.brief(p, actual),
-		applied = actual and provider.brief(p, actual), intact = true })
+	local p = image.p
+	local ok, message = tell("resource.register", { type = res.type, name = res.name, status = "pending", actual = provider.brief(p, now),
+		applied = provider.brief(p, now), intact = true })
 	if not ok then
 		return result.bad(message)
 	end

@@ -483,8 +483,20 @@ local function undo_once(spec, this, params, outputs)
 	return failure_of(core.exec({ command = spec.undo })) or { status = "success" }
 end
 
+-- What the task changed is put back, thing by thing: nothing, or the sentence why not all of it is.
+local function put_back(spec, number)
+	core.undo_told("running", number)
+	local done, left = core.library("images").undo({ of = spec.name })
+	local problem = not done and left or left[1] and table.concat(left, "; ") or nil
+	core.undo_told(problem and "failed" or "success", number, problem)
+	return problem
+end
+
 -- What the task did is undone: nothing, or the sentence why it is not. Each try is told; `number` is the first one's.
-function task.undo(spec, number, outputs)
+function task.undo(spec, number, outputs, by_images)
+	if by_images then
+		return put_back(spec, number)
+	end
 	local this, path = this_of(spec, number)
 	local params, tries = params_of(spec, path), 0
 	while true do
