@@ -483,3 +483,34 @@ said()
 	[ "$(cat two)" = two ]
 	[ "$(number in_sync)" = 3 ]
 }
+
+@test "an output of another stack is compared with what the owner may read, whoever asks" {
+	need_root
+	chmod 1777 "$M/stacks"
+	mkdir -m 755 "$M/stacks/network"
+	echo v-1 >"$M/stacks/network/outputs.d/vpc"
+	as $other mkdir -m 755 "$M/stacks/prod"
+	echo "task('a'):command(function()
+		assert(resource.output{ name = 'net', stack = 'network', output = 'vpc' })
+	end)" >use.sloth
+	as $other cp use.sloth "$M/stacks/prod/runs/"
+	finished "$M/stacks/prod/runs/use"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number in_sync)" = 1 ]
+	echo v-2 >"$M/stacks/network/outputs.d/vpc"
+	as $other sh -c "echo detect >'$M/stacks/prod/drift'"
+	file_has "$M/stacks/prod/drift.json" '"expected": "v-1"'
+	file_has "$M/stacks/prod/drift.json" '"actual": "v-2"'
+	# What is not his to read is told to nobody here, though root asks.
+	chmod 700 "$M/stacks/network"
+	echo v-3 >"$M/stacks/network/outputs.d/vpc"
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(number unknown)" = 1 ]
+	file_has "$M/stacks/prod/drift.json" 'may not read the stack network'
+	run -1 grep v-3 "$M/stacks/prod/drift.json" "$M/stacks/prod/resources.json"
+	# Nor is what is sensitive.
+	chmod 755 "$M/stacks/network"
+	setfattr -n user.sloth.sensitive -v 1 "$M/stacks/network/outputs.d/vpc"
+	as $other sh -c "echo detect >'$M/stacks/prod/drift'"
+	file_has "$M/stacks/prod/drift.json" 'the output vpc is sensitive'
+}
