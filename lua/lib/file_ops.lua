@@ -357,6 +357,21 @@ local function part_of(type_name, args, words, properties)
 	return { type = type_name, properties = properties }
 end
 
+-- What resource.TYPE gives; nil: more is asked for than it knows.
+local function declared(fn, args, part)
+	if not part or args.create == false or args.follow or args.backup or args.validate or args.mode or args.owner or args.group or
+		args.insertafter and args.insertbefore then
+		return nil
+	end
+	-- A wrong one is said to be this function's.
+	for _, pattern in ipairs({ args.regexp or false, args.insertafter or false, args.insertbefore or false }) do
+		if pattern then
+			core.library("regex").new(fn, pattern)
+		end
+	end
+	return recorded.declare(put.target(args, args.path), part)
+end
+
 local line_names, line_kinds = writing({ "path", "line", "regexp", "state", "insertafter", "insertbefore", "backrefs", "firstmatch", "create" }, {
 	path = "string", line = "string?", regexp = "string?", state = "string?", insertafter = "string?", insertbefore = "string?",
 	backrefs = "boolean?", firstmatch = "boolean?", create = "boolean?",
@@ -378,6 +393,10 @@ function file_ops.lineinfile(...)
 		part_of("line", args, args.regexp or args.line, { line = args.line, regexp = args.regexp }) or nil
 	if is_absent(args) then
 		return recorded.edited(args.path, part, good(false, args.path .. " is not there", { path = args.path }))
+	end
+	local done = declared(fn, args, part)
+	if done then
+		return table.unpack(done, 1, 3)
 	end
 	local change = args.state == "absent" and edit.without_line or edit.line
 	return edited(fn, args, part, function(old) return change(fn, old, args) end)
@@ -417,6 +436,10 @@ function file_ops.blockinfile(...)
 	end
 	if is_absent(args) then
 		return recorded.edited(args.path, part, good(false, args.path .. " is not there", { path = args.path }))
+	end
+	local done = declared(fn, args, part)
+	if done then
+		return table.unpack(done, 1, 3)
 	end
 	return edited(fn, args, part, function(old) return edit.block(fn, old, args, first, last) end)
 end

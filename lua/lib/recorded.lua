@@ -68,6 +68,11 @@ function recorded.by_kind(stat, properties, keep, ok, message, res)
 	return recorded.as(type_name, properties, keep, ok, message, res)
 end
 
+-- What has the value of a secret in a place that everybody may see (its name, say) is done, and looked after by nobody.
+local function is_of_secret(message)
+	return tostring(message):find("has the value of a secret in it", 1, true) ~= nil
+end
+
 -- A part of a file of which the rest is others'. part: { type, properties }; nil: it can't be said what it is.
 local function record_part(path, part, ok, message, res)
 	local properties = part and part.properties
@@ -75,10 +80,31 @@ local function record_part(path, part, ok, message, res)
 		return ok, message, res
 	end
 	local done, text = core.library("resource").record(part.type, properties)
-	if not done then
+	if not done and not is_of_secret(text) then
 		return result.bad(text, { changed = res.changed })
 	end
 	return ok, message, res
+end
+
+local function whole_file(path)
+	local row = core.call("resource.get", { type = "file", name = core.library("property").path(path) })
+	return row and row.properties.content and row or nil
+end
+
+-- Brings a part about as the resource that it is, with what was there before kept for a rollback: what resource.TYPE gives. nil: it is no
+-- resource of its own here (of a file that is one as a whole, in the run's own folder, or with a secret in its name).
+function recorded.declare(path, part)
+	local st = core.stat(path, true)
+	if not part or core.run().stack == nil or st and st.type ~= "file" or not recorded.outlives_run(path) or
+		not utf8.len(part.properties.content or "") or whole_file(path) then
+		return nil
+	end
+	local ok, message, res = core.library("resource")[part.type](part.properties)
+	if not ok and is_of_secret(message) then
+		return nil
+	end
+	res.path = path
+	return table.pack(ok, message, res)
 end
 
 -- What another call put there as a whole, and this one edited: it shall be as it is now. Of all other files only the part is meant.
@@ -86,8 +112,7 @@ function recorded.edited(path, part, ok, message, res)
 	if not ok or not utf8.len(path) or core.run().stack == nil then
 		return ok, message, res
 	end
-	local row = core.call("resource.get", { type = "file", name = core.library("property").path(path) })
-	if not row or not row.properties.content then
+	if not whole_file(path) then
 		return record_part(path, part, ok, message, res)
 	end
 	local bytes = res.changed and core.read(path)

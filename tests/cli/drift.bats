@@ -290,3 +290,33 @@ meddle()
 	[[ $output == *'has local changes (f changed), and is left as it is'* ]] || { echo "$output"; false; }
 	[ "$(cat "$R/code/f")" = mine ]
 }
+
+@test "lines and blocks of file_ops are put back by a rollback; one with a secret in it is nobody's" {
+	printf 'Port 22\n' >sshd
+	printf '[a]\nb=1\n' >x.ini
+	printf s3cretvalue | sloth secrets set word
+	cat >lines.sloth <<-'END'
+		local here = values.here
+		task("a"):command(function()
+			assert(resource.ini{ name = "b", path = here .. "/x.ini", section = "a", key = "b", value = "2" })
+			assert(file_ops.lineinfile(here .. "/x.ini", "; ours").changed)
+			assert(file_ops.lineinfile(here .. "/sshd", "Port 23", { regexp = "^Port" }).changed)
+			assert(file_ops.blockinfile{ path = here .. "/new/hosts", content = "1 a" }.changed)
+			assert(not values.secret or file_ops.lineinfile(here .. "/pw", "pw=" .. secret.get("word")).changed)
+			assert(not values.secret or not file_ops.lineinfile(here .. "/pw", "pw=" .. secret.get("word")).changed)
+		end)
+		task("b"):depends_on("a"):command(function() assert(values.ok) end)
+		workflow.define("lines"):tasks({ "a", "b" }):config({ on_failure = "rollback", require_lock = true })
+	END
+	run sloth run lines.sloth --stack lines --set "here=$PWD"
+	[[ $output == *'rolled_back'* ]] || { echo "$output"; false; }
+	[ "$(cat sshd x.ini)" = $'Port 22\n[a]\nb=1' ]
+	[ ! -e new ]
+	sloth run lines.sloth --stack lines --set "here=$PWD" --set ok=true --set secret=true
+	[ "$(cat pw)" = pw=s3cretvalue ]
+	[ "$(cat sshd)" = 'Port 23' ]
+	run -0 sloth stack drift detect lines
+	[[ $output == *'In Sync Resources:    4'* ]] || { echo "$output"; false; }
+	run -0 sloth stack resources lines --json
+	[[ $output != *s3cretvalue* ]]
+}
