@@ -70,6 +70,17 @@ function mounts.kept(file, path)
 	return not message and list or nil, message
 end
 
+-- All entries with a path but "/": of swap there is none.
+function mounts.entries(file)
+	local text, message = managed_text.read(file)
+	local list = {}
+	for line in each_line(text or "") do
+		local one = line_of_fstab(line)
+		list[#list + 1] = one and line:find("^%s*%S+%s+/") and one.path ~= "/" and one or nil
+	end
+	return not message and list or nil, message
+end
+
 -- The text of such a file with one entry for the path, or with `entry` nil with none.
 function mounts.with(text, path, entry)
 	local kept, at = {}, nil

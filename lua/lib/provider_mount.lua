@@ -236,6 +236,23 @@ function mount.undo(desired, before)
 	return in_turn(steps)
 end
 
+-- What fstab says of paths that are meant.
+function mount.list(pattern, given)
+	local list, message = mounts.entries(file_of(given))
+	local meant, found = core.library("selector").names(pattern), {}
+	for _, one in ipairs(list or {}) do
+		if meant(one.path) then
+			local options = {}
+			for _, word in ipairs(one.options) do
+				options[#options + 1] = word ~= "defaults" and word or nil
+			end
+			found[#found + 1] = { path = one.path, device = one.device, fstype = one.fstype, options = core.mark_list(options), pass = one.pass,
+				mounted = given.root ~= nil or mounts.at(one.path) ~= nil, file = given.file, root = given.root }
+		end
+	end
+	return list and found, message
+end
+
 function mount.watch(desired)
 	return { file_of(desired), not desired.root and { mounts = true } or nil }
 end

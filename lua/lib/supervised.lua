@@ -277,7 +277,7 @@ function supervised.image(desired, actual)
 		return { ensure = "absent" }
 	end
 	local text, message = managed_text.read(supervised.folder(desired) .. "/spec.json")
-	return text and { ensure = "present", spec = text, running = actual.running }, message
+	return text and { ensure = "present", text = text, running = actual.running }, message
 end
 
 function supervised.undo(desired, before)
@@ -287,7 +287,7 @@ function supervised.undo(desired, before)
 	local folder = supervised.folder(desired)
 	return in_turn({
 		{ supervised.stop, desired }, { make_folder, folder },
-		{ managed_text.edit, folder .. "/spec.json", "0600", function() return before.spec end },
+		{ managed_text.edit, folder .. "/spec.json", "0600", function() return before.text end },
 		before.running and { supervised.start, desired } or nil,
 	})
 end
