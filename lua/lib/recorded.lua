@@ -92,7 +92,7 @@ local function whole_file(path)
 end
 
 -- Brings a part about as the resource that it is, with what was there before kept for a rollback: what resource.TYPE gives. nil: it is no
--- resource of its own here (of a file that is one as a whole, in the run's own folder, or with a secret in its name).
+-- resource of its own here (of a file that is one as a whole, in the run's own folder, or that can't be registered: with a secret in its name, say).
 function recorded.declare(path, part)
 	local st = core.stat(path, true)
 	if not part or core.run().stack == nil or st and st.type ~= "file" or not recorded.outlives_run(path) or
@@ -100,7 +100,8 @@ function recorded.declare(path, part)
 		return nil
 	end
 	local ok, message, res = core.library("resource")[part.type](part.properties)
-	if not ok and is_of_secret(message) then
+	-- Nothing was done: what was asked for is, all the same, as far as that can be.
+	if not ok and not res.changed and tostring(message):find("can't be registered", 1, true) then
 		return nil
 	end
 	res.path = path
