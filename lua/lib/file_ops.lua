@@ -166,12 +166,13 @@ function file_ops.copy(...)
 		args.inside = true
 		local dest = core.path(args.dest):gsub("(.)/+$", "%1")
 		dest = args.src:sub(-1) == "/" and dest or dest .. "/" .. args.src:match("([^/]*)$")
-		return recorded.as("directory", { path = dest }, recorded.all, copy_folder(fn, core.path(args.src), dest, args))
+		return recorded.around("directory", { path = dest }, recorded.all, function() return copy_folder(fn, core.path(args.src), dest, args) end)
 	end
 	return with_parent(fn, args, args.src and name_in(core.path(args.dest), args.src) or args.dest, function(dest)
 		if args.content then
-			return recorded.as("file", file_of(dest, args, { content = args.content }), recorded.attributes,
-				put.edit(fn, dest, args, function() return args.content end, true))
+			return recorded.around("file", file_of(dest, args, { content = args.content }), recorded.attributes, function()
+				return put.edit(fn, dest, args, function() return args.content end, true)
+			end)
 		end
 		local src = core.path(args.src)
 		local st, text = core.stat(src)
@@ -180,7 +181,7 @@ function file_ops.copy(...)
 		end
 		-- A new file has the mode of its source.
 		args.mode = args.mode or (not core.stat(dest) and st.mode) or nil
-		return recorded.as("file", file_of(dest, args, { source = src }), recorded.attributes, put.copy(fn, src, dest, args))
+		return recorded.around("file", file_of(dest, args, { source = src }), recorded.attributes, function() return put.copy(fn, src, dest, args) end)
 	end)
 end
 
@@ -191,7 +192,7 @@ function file_ops.fetch(...)
 	local args, fn = acting("fetch", fetch_names, fetch_kinds, aliases, ...)
 	return with_parent(fn, args, name_in(core.path(args.dest), args.src), function(dest)
 		local src = core.path(args.src)
-		return recorded.as("file", file_of(dest, args, { source = src }), recorded.attributes, put.copy(fn, src, dest, args))
+		return recorded.around("file", file_of(dest, args, { source = src }), recorded.attributes, function() return put.copy(fn, src, dest, args) end)
 	end)
 end
 
@@ -210,8 +211,10 @@ function file_ops.template(...)
 	end
 	local name = args.src and (args.src:gsub("%.tmpl$", ""):gsub("%.tpl$", ""):gsub("%.j2$", "")) or ""
 	return with_parent(fn, args, args.src and name_in(core.path(args.dest), name) or args.dest, function(dest)
-		return recorded.as("file", file_of(dest, args, { content = content.form(text, args.src and not content.is_public(core.path(args.src))) }), recorded.attributes,
-			put.edit(fn, dest, args, function() return text, { src = args.src, dest = dest } end, true))
+		local form = content.form(text, args.src and not content.is_public(core.path(args.src)))
+		return recorded.around("file", file_of(dest, args, { content = form }), recorded.attributes, function()
+			return put.edit(fn, dest, args, function() return text, { src = args.src, dest = dest } end, true)
+		end)
 	end)
 end
 
@@ -251,7 +254,7 @@ end
 -- `kind`: of a resource, where nothing is there that would say it.
 local function remove_recorded(path, recursive, kind)
 	local st = core.stat(path, true) or kind and { type = kind }
-	return recorded.by_kind(st, { path = path, ensure = "absent" }, nil, remove(path, recursive))
+	return recorded.by_kind(st, { path = path, ensure = "absent" }, nil, function() return remove(path, recursive) end)
 end
 
 function file_ops.directory(...)
@@ -266,19 +269,23 @@ function file_ops.directory(...)
 	if st and st.type ~= "directory" then
 		return bad(path .. " exists, and is no directory")
 	end
-	local ok, text = pcall(core.make_directories, path)
-	if not ok then
-		return bad(text)
-	end
 	-- Of a link to a folder it is the folder's mode.
 	path = core.real_path(path) or path
-	return recorded.as("directory", file_of(path, args), recorded.all, put.conclude(fn, path, args, not st, path .. " made"))
+	return recorded.around("directory", file_of(path, args), recorded.all, function()
+		local ok, text = pcall(core.make_directories, path)
+		if not ok then
+			return bad(text)
+		end
+		return put.conclude(fn, path, args, not st, path .. " made")
+	end)
 end
 
 function file_ops.symlink(...)
 	local args, fn = acting("symlink", { "src", "dest", "force" }, { src = "string", dest = "string", force = "boolean?" }, { dst = "dest", target = "src", path = "dest" }, ...)
 	return with_parent(fn, {}, args.dest, function(dest)
-		return recorded.as("symlink", { path = dest, target = args.src, force = args.force }, recorded.attributes, link(args.src, dest, args.force))
+		return recorded.around("symlink", { path = dest, target = args.src, force = args.force }, recorded.attributes, function()
+			return link(args.src, dest, args.force)
+		end)
 	end)
 end
 file_ops.link = file_ops.symlink
@@ -297,8 +304,9 @@ local function set_attributes(fn, args)
 	elseif st.type == "link" and args.mode then
 		return bad(path .. " is a symbolic link, and has no mode of its own (follow = true changes what it points to)")
 	end
-	return recorded.by_kind(st, file_of(path, args, { target = core.readlink(path) }), recorded.all,
-		put.conclude(fn, path, args, false, path .. ": " .. (args.mode and "mode" or "owner") .. " set"))
+	return recorded.by_kind(st, file_of(path, args, { target = core.readlink(path) }), recorded.all, function()
+		return put.conclude(fn, path, args, false, path .. ": " .. (args.mode and "mode" or "owner") .. " set")
+	end)
 end
 
 function file_ops.chmod(...)

@@ -2,6 +2,8 @@
 -- What file_ops brought about, as resources of the run's stack: each function registers the one thing that it stands for.
 local core = ...
 local content = core.library("content")
+local drift = core.library("drift")
+local provider = core.library("provider")
 local result = core.library("result")
 local recorded = {}
 
@@ -59,13 +61,64 @@ function recorded.as(type_name, properties, keep, ok, message, res)
 	return ok, message, res
 end
 
--- By what stands there: what is neither file nor folder nor link is nobody's resource.
-function recorded.by_kind(stat, properties, keep, ok, message, res)
-	local type_name = type_of[stat and stat.type or "file"]
-	if not type_name then
-		return ok, message, res
+-- What it will be, and what is there now, when that is another thing; nil: nothing changes, or it can't be said.
+local function looked(type_name, properties)
+	local p = provider.find(type_name)
+	local desired = provider.desired(p, "file_ops", properties, true)
+	if p.prepare and not p.prepare(desired) then
+		return nil
+	end
+	for name, row in pairs(p.properties) do
+		desired[name] = not row.input and desired[name] or nil
+	end
+	local actual = drift.read(p, desired)
+	return actual and drift.changes(p, desired, actual)[1] and p, desired, actual
+end
+
+-- Before something is done: what was there is kept for a rollback. Where it can't be, it is done without.
+local function intend(type_name, properties)
+	if core.run().stack == nil or not utf8.len(properties.path) or not utf8.len(properties.target or "") or not recorded.outlives_run(properties.path) then
+		return nil
+	end
+	local p, desired, actual = drift.guarded(looked, type_name, properties)
+	local image = p and core.library("images").take(p, desired, actual)
+	local packed = image and core.library("images").packed(image)
+	if not packed then
+		return nil
+	end
+	local intent = { type = type_name, name = desired[p.key], module = p.module, status = "pending", actual = provider.brief(p, actual), image = packed, intact = true }
+	local row = core.call("resource.get", { type = type_name, name = intent.name })
+	intent.properties = not row and { path = desired.path } or nil
+	return core.call(row and "resource.update" or "resource.register", intent) and { intent = intent, row = row } or nil
+end
+
+-- What failed is not registered by it; what was registered before is so as it was.
+local function failed(sent)
+	local intent, row = sent.intent, sent.row
+	if row then
+		core.call("resource.update", { type = intent.type, name = intent.name, status = row.status, actual = row.actual, intact = true })
+	else
+		core.call("resource.delete", { type = intent.type, name = intent.name })
+	end
+end
+
+-- around(type, properties, keep, effect): what effect() gives, registered; with what was there before kept.
+function recorded.around(type_name, properties, keep, effect)
+	local sent = intend(type_name, properties)
+	local ok, message, res = effect()
+	if not ok and sent then
+		failed(sent)
 	end
 	return recorded.as(type_name, properties, keep, ok, message, res)
+end
+
+-- By what stands there: what is neither file nor folder nor link is nobody's resource.
+function recorded.by_kind(stat, properties, keep, effect)
+	local type_name = type_of[stat and stat.type or "file"]
+	if not type_name then
+		return effect()
+	end
+	return recorded.around(type_name, properties, keep, effect)
 end
 
 -- What has the value of a secret in a place that everybody may see (its name, say) is done, and looked after by nobody.
