@@ -15,7 +15,11 @@
 #include "engine/resource.h"
 #include "engine/run.h"
 
-enum { ROOTS_MAX = 64, ORDER_BYTES = 3 << 20 /* of paths: they go in the head of a frame */ };
+enum {
+	ROOTS_MAX = 64,
+	RUNS_MAX = 20,	       /* whose workflows are asked for roots */
+	ORDER_BYTES = 3 << 20, /* of paths: they go in the head of a frame */
+};
 
 struct coverage {
 	struct caller caller;
@@ -101,22 +105,32 @@ static void add_list(json_t *list, const json_t *texts, void (*add)(json_t *list
 			add(list, json_string_value(text));
 }
 
-/* What the workflow that ran last says. */
-static void add_of_workflow(struct coverage *coverage, struct engine *engine, int64_t stack_id)
+/* Whether it names some. */
+static bool add_of_run(struct coverage *coverage, struct engine *engine, int64_t run_id)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	json_auto_t *plan = NULL;
 	const json_t *config;
-	int64_t run_id;
 
-	if (store_get_int(engine->store, &run_id, SQL_RUN_OF_WORKFLOW, "iss", stack_id, DRIFT_FIX_FILE,
-		    ADOPT_FILE) < 0 ||
-		run_text(engine, run_id, RUN_PLAN, &text) < 0)
-		return;
+	if (run_text(engine, run_id, RUN_PLAN, &text) < 0)
+		return false;
 	plan = json_loadb(buffer_text(&text), text.size, 0, NULL);
 	config = json_object_get(plan, "config");
 	add_list(coverage->roots, json_object_get(config, "roots"), add_root);
 	add_list(coverage->ignore, json_object_get(config, "roots_ignore"), add_text);
+	return json_object_get(config, "roots") != NULL;
+}
+
+/* What the newest workflow says that says something about it. */
+static void add_of_workflow(struct coverage *coverage, struct engine *engine, int64_t stack_id)
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_RUNS_OF_WORKFLOWS, "issi", stack_id,
+		DRIFT_FIX_FILE, ADOPT_FILE, (int64_t)RUNS_MAX);
+
+	while (query_step(query) > 0)
+		if (add_of_run(coverage, engine, query_int(query, 0)))
+			break;
 }
 
 static void add_of_config(struct coverage *coverage, struct engine *engine, int64_t stack_id)

@@ -2,8 +2,9 @@
 #pragma once
 /*
  * How much of the folders that a stack declares as its own (roots in its config.yaml, and in the config of
- * the workflow that ran last) its resources look after, and what they do not. A process of the caller's
- * looks, with his rights (check.h): nobody learns more by it than by find(1). So the answer comes later.
+ * the newest workflow that names some) its resources look after, and what they do not. A process of the
+ * caller's looks, with his rights (check.h): nobody learns more by it than by find(1). So the answer comes
+ * later.
  *
  * A report is a JSON object: stack, roots: a list of { root, error }, ignore, files, managed, percent,
  * ignored, unmanaged: a list of { path, type }, more: how many there are beyond it, truncated.

@@ -155,7 +155,10 @@ local function with_content(path, at, found, st)
 	else
 		digest, message = content.read(at)
 	end
-	if not bytes and not digest then
+	-- Somebody may have put another one there meanwhile.
+	if bytes and not content.is_public(path) then
+		bytes, digest = nil, content.digest_of(bytes)
+	elseif not bytes and not digest then
 		return nil, message
 	end
 	found.content = bytes and content.form(bytes) or digest

@@ -120,6 +120,8 @@ workflow.define("site"):config({ roots = { "$PWD/site//", "$PWD/linked", "$PWD/g
 task("a", { command = function() return resource.file({ path = "$PWD/site/a" }) end })
 END
 	sloth run site.sloth --stack site
+	printf 'task("b", { command = "true" })\nworkflow.define("b")\n' >b.sloth
+	sloth run b.sloth --stack site
 	run -0 sloth stack coverage site
 	[[ $output == '1 of 4 files managed (25 %), 1 ignored, in'* ]] || { echo "$output"; false; }
 	[[ $output == *"linked: no folder, or a link in its place, which is not followed (not looked at)"* ]]

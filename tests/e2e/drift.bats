@@ -124,3 +124,37 @@ host()
 		[[ $output != *sha256* && $(cat "$M/stacks/mine/drift.json") != *sha256* ]]
 	done
 }
+
+@test "what is there is adopted by a line in the tree, with the writer's rights and no others" {
+	need_root
+	chmod 1777 "$M/stacks" "$M/runs"
+	mkdir -m 755 theirs
+	echo 'a = 1' >theirs/open
+	echo secret >theirs/closed
+	chmod 600 theirs/closed
+	as $nobody mkdir -m 777 "$M/stacks/host"
+	as $nobody bash -c "echo \"adopt file $T/theirs/open\" >'$M/stacks/host/drift'"
+	[ "$(as $nobody cat "$M/runs/latest/wait")" = success ]
+	[ "$(as $nobody cat "$M/stacks/host/resources/file/"*open/status)" = applied ]
+	grep -q '"result":"adopted"' "$M/runs/latest/artifacts/adopted.json"
+	grep -q 'content = "a = 1\\n"' "$M/runs/latest/artifacts/adopted.sloth"
+	# What he may not read, he can't.
+	as $nobody bash -c "echo \"adopt file $T/theirs/*ed\" >'$M/stacks/host/drift'"
+	[ "$(as $nobody cat "$M/runs/latest/wait")" = failed ]
+	[[ $(as $nobody cat "$M/runs/latest/error") == *'theirs/closed: Permission denied'* ]]
+	# Of what only root may read, the content is kept by nobody.
+	echo "adopt file $T/theirs/closed" >"$M/stacks/host/drift"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+	! grep -rq secret "$M/stacks/host/resources" "$M/runs/latest/artifacts" || false
+	# Another one's wish is not read with the owner's rights; and a stack that is not one's own is not written to.
+	touch theirs/third
+	as $other bash -c "echo \"adopt file $T/theirs/third\" >'$M/stacks/host/drift'"
+	[ "$(as $other cat "$M/runs/latest/wait")" = success ]
+	echo detect >"$M/stacks/host/drift"
+	grep -q "it was .* who asked for it, not the stack's owner" "$M/stacks/host/drift.json"
+	as $nobody chmod 755 "$M/stacks/host"
+	refused 'Permission denied' as $other bash -c "echo \"adopt file $T/theirs/third\" >'$M/stacks/host/drift'"
+	as $nobody bash -c "echo maintenance >'$M/stacks/host/lock'"
+	refused 'Device or resource busy' bash -c "echo \"adopt file $T/theirs/third\" >'$M/stacks/host/drift'"
+	refused 'Device or resource busy' bash -c "echo \"adopt file $T/theirs/third dry_run\" >'$M/stacks/host/drift'"
+}

@@ -1,6 +1,7 @@
 -- What every provider of resources promises. contract.check(TYPE, example): the example has
 --   properties = the desired state, in a folder that is empty but for what before() puts there
 --   before()   makes what was there before
+--   found      false: resource.find can't find it
 --   changes    name → a function that changes the thing in the world; drift must be found after each, and nothing after it was mended
 local contract = {}
 
@@ -78,6 +79,23 @@ local function undone(type_name, example)
 	assert(things(after) == things(before), type_name .. ": undo did not put back what was:\n" .. before .. "\n" .. after)
 end
 
+-- Providers that can say what there is find what they have brought about, and say it as it is.
+local where = { "root", "file", "user", "manager", "backend" }
+local findable = { file = true, directory = true, symlink = true, package = true, user = true, group = true, cron = true, sysctl = true, service = true }
+
+local function found(type_name, example, res)
+	local properties, given = row_of(res).properties, {}
+	local key = properties.name and "name" or "path"
+	if example.found == false or not findable[type_name] or properties.ensure == "absent" then return end
+	for _, name in ipairs(where) do
+		given[name] = properties[name]
+	end
+	local list = assert(resource.find(type_name, properties[key], given))
+	assert(#list == 1 and list[1].name == res.name, json.encode(list))
+	local report = resource.inspect({ type = type_name, name = res.name, desired = list[1].properties })
+	assert(report.state == "in_sync", type_name .. ": what was found is not so: " .. json.encode(report))
+end
+
 function contract.check(type_name, example)
 	if example.before then example.before() end
 	dry(type_name, example)
@@ -91,7 +109,8 @@ function contract.check(type_name, example)
 	in_sync(res, type_name .. ": after it was applied")
 	local tree = contract.tree()
 	assert(not good(type_name, example.properties).changed, "the second time changes nothing")
-	assert(contract.tree() == tree, "the second time wrote something")
+	found(type_name, example, res)
+	assert(contract.tree() == tree, "the second time, or looking what there is, wrote something")
 	-- One order: each begins with what the mending of the one before left.
 	local names = {}
 	for name in pairs(example.changes) do names[#names + 1] = name end
