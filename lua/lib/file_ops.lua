@@ -331,16 +331,18 @@ local function edited(fn, args, part, change)
 			return bad(text)
 		end
 	end
-	return recorded.edited(path, part, put.edit(fn, path, args, function(old)
-		if not old and (args.create == false or args.state == "absent") then
-			return nil, path .. ": No such file or directory"
-		end
-		local new, more = change(old or "")
-		if not new then
-			return nil, path .. ": " .. more
-		end
-		return new, more
-	end))
+	return recorded.edited(path, part, change, function()
+		return put.edit(fn, path, args, function(old)
+			if not old and (args.create == false or args.state == "absent") then
+				return nil, path .. ": No such file or directory"
+			end
+			local new, more = change(old or "")
+			if not new then
+				return nil, path .. ": " .. more
+			end
+			return new, more
+		end)
+	end)
 end
 
 -- Where there is no file, there is nothing of it.
@@ -400,7 +402,7 @@ function file_ops.lineinfile(...)
 	local part = not args.backrefs and not args.firstmatch and args.line ~= "" and
 		part_of("line", args, args.regexp or args.line, { line = args.line, regexp = args.regexp }) or nil
 	if is_absent(args) then
-		return recorded.edited(args.path, part, good(false, args.path .. " is not there", { path = args.path }))
+		return recorded.edited(args.path, part, nil, function() return good(false, args.path .. " is not there", { path = args.path }) end)
 	end
 	local done = declared(fn, args, part)
 	if done then
@@ -443,7 +445,7 @@ function file_ops.blockinfile(...)
 		part.properties.ensure = "absent" -- no lines, no block
 	end
 	if is_absent(args) then
-		return recorded.edited(args.path, part, good(false, args.path .. " is not there", { path = args.path }))
+		return recorded.edited(args.path, part, nil, function() return good(false, args.path .. " is not there", { path = args.path }) end)
 	end
 	local done = declared(fn, args, part)
 	if done then

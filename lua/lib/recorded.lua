@@ -161,20 +161,36 @@ function recorded.declare(path, part)
 	return table.pack(ok, message, res)
 end
 
--- What another call put there as a whole, and this one edited: it shall be as it is now. Of all other files only the part is meant.
-function recorded.edited(path, part, ok, message, res)
-	if not ok or not utf8.len(path) or core.run().stack == nil then
-		return ok, message, res
+local function form_of(path, bytes)
+	return content.form(bytes, not content.is_public(path))
+end
+
+-- What another call put there as a whole, and this one edits: it shall be as it is after that.
+local function edited_whole(path, change, effect)
+	local before = change and core.read(path)
+	local after = before and drift.guarded(change, before)
+	local sent = after and after ~= before and intend("file", { path = path, content = form_of(path, after) })
+	local ok, message, res = effect()
+	if not ok and sent then
+		failed(sent)
 	end
-	if not whole_file(path) then
-		return record_part(path, part, ok, message, res)
-	end
-	local bytes = res.changed and core.read(path)
+	local bytes = ok and res.changed and core.read(path)
 	if not bytes then
 		return ok, message, res
 	end
-	local form = content.form(bytes, not content.is_public(path))
-	return recorded.as("file", { path = path, content = form }, recorded.attributes, ok, message, res)
+	return recorded.as("file", { path = path, content = form_of(path, bytes) }, recorded.attributes, ok, message, res)
+end
+
+-- change(text) gives the text that effect() will write. Of a file that nobody has registered as a whole only the part is meant.
+function recorded.edited(path, part, change, effect)
+	if core.run().stack ~= nil and utf8.len(path) and whole_file(path) then
+		return edited_whole(path, change, effect)
+	end
+	local ok, message, res = effect()
+	if not ok or not utf8.len(path) or core.run().stack == nil then
+		return ok, message, res
+	end
+	return record_part(path, part, ok, message, res)
 end
 
 local NAME_MAX = 300
