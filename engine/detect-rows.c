@@ -234,6 +234,7 @@ static json_t *asked_rows(struct detection *detection, const json_t *told)
 		if (!read_ms)
 			continue;
 		json_object_set(row, "read_ms", read_ms);
+		json_object_del(row, "changed_by");
 		json_array_append(rows, row);
 		json_object_del(detection->asked, text);
 	}

@@ -101,6 +101,7 @@ int drift_report_parse(const json_t *row, struct drift_report *report)
 		/* A language whose empty table may be either sends an empty list. */
 		.actual = json_is_array(actual) && !json_array_size(actual) ? NULL : actual,
 		.findings = json_object_get(row, "findings"),
+		.by = json_object_get(row, "changed_by"),
 		.settled = json_is_true(json_object_get(row, "settled")),
 	};
 	if (!report->type || !report->name)
@@ -157,4 +158,27 @@ int drift_detail_parse(const json_t *row, struct drift_detail *detail)
 	detail->impact = drift_report_text(json_object_get(row, "impact"));
 	detail->fix = drift_report_text(json_object_get(row, "fix"));
 	return detail->expected && detail->actual && detail->impact && detail->fix ? 0 : -ENOMEM;
+}
+
+static void keep_text(json_t *kept, const json_t *by, const char *key)
+{
+	CLEANUP(cleanup_free) char *text = drift_report_text(json_object_get(by, key));
+
+	if (text && *text)
+		json_object_set_new(kept, key, json_string(text));
+}
+
+char *drift_report_changer(const json_t *by)
+{
+	json_auto_t *kept = NULL;
+	const json_t *uid = json_object_get(by, "uid");
+
+	if (!json_is_integer(json_object_get(by, "pid")))
+		return strdup("");
+	kept = json_pack("{s:O}", "pid", json_object_get(by, "pid"));
+	if (json_is_integer(uid))
+		json_object_set_new(kept, "uid", json_integer(json_integer_value(uid)));
+	keep_text(kept, by, "command");
+	keep_text(kept, by, "exe");
+	return kept ? json_dumps(kept, RESOURCE_JSON_FLAGS) : NULL;
 }

@@ -11,7 +11,8 @@ struct drift_report {
 	int64_t id, read_ms;
 	const char *type, *name, *state, *error;
 	const json_t *actual, *findings;
-	char *seen; /* actual as it is stored */
+	const json_t *by; /* the process that changed it; NULL: not known */
+	char *seen;	  /* actual as it is stored */
 	bool settled;
 	bool wrong; /* what the provider said is no report; `error` says why */
 };
@@ -31,6 +32,9 @@ void drift_report_done(struct drift_report *report);
  */
 int drift_detail_parse(const json_t *row, struct drift_detail *detail);
 void drift_detail_done(struct drift_detail *detail);
+
+/* What is kept of such a process: JSON, malloc'ed; "" for none. NULL without memory. */
+char *drift_report_changer(const json_t *by);
 
 /* A text of at most FINDING_TEXT_MAX bytes, cut where a character ends; "" for what is none. malloc'ed. */
 char *drift_report_text(const json_t *value);

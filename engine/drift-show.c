@@ -93,6 +93,30 @@ static void write_flapping(FILE *out, const struct finding *finding)
 			"Flapping:", time_format(finding->flapping_ms, text));
 }
 
+/* "Changed:   by alice (uid 1000), vi (/usr/bin/vi), process 4711" */
+static void write_changer(FILE *out, const struct finding *finding)
+{
+	json_auto_t *by = *finding->changed_by ? json_loads(finding->changed_by, 0, NULL) : NULL;
+	const json_t *uid = json_object_get(by, "uid");
+	const char *command = json_string_value(json_object_get(by, "command"));
+	const char *exe = json_string_value(json_object_get(by, "exe"));
+
+	if (!by)
+		return;
+	fprintf(out, "  %-10s by ", "Changed:");
+	if (uid)
+		fprintf(out, "%s (uid %lld), ", caller_login((uid_t)json_integer_value(uid)),
+			(long long)json_integer_value(uid));
+	text_write_safe(out, command ? command : "");
+	if (exe) {
+		fputs(" (", out);
+		text_write_safe(out, exe);
+		fputc(')', out);
+	}
+	fprintf(out, "%sprocess %lld\n", command || exe ? ", " : "",
+		(long long)json_integer_value(json_object_get(by, "pid")));
+}
+
 static void write_finding(FILE *out, const struct finding *finding)
 {
 	fputs("\nAttribute: ", out);
@@ -106,6 +130,7 @@ static void write_finding(FILE *out, const struct finding *finding)
 	if (!strcmp(finding->cause, "unapplied"))
 		write_line(out, "Cause:", "it is asked for, and was not brought about yet");
 	write_time(out, "Since:", finding->first_seen_ms);
+	write_changer(out, finding);
 	if (finding->times > 1)
 		fprintf(out, "  %-10s %" PRId64 " times\n", "Found:", finding->times);
 	write_flapping(out, finding);

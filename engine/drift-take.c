@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a process reports about resources becomes findings. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -32,6 +33,7 @@ struct taking {
 	json_t *seen;			  /* set of properties */
 	json_t *detected, *resolved;	  /* lists of properties, for events */
 	json_t *flapping;		  /* … those that began to come and go too often */
+	char *by;			  /* who changed it: JSON, "": not known */
 	const char *worst;		  /* severity of those that are detected */
 	bool changed, unapplied, touched; /* causes that count; something was written */
 	int64_t now_ms;
@@ -40,6 +42,7 @@ struct taking {
 static void taking_done(struct taking *taking)
 {
 	resource_done(&taking->resource);
+	free(taking->by);
 	finding_list_free(taking->open, taking->open_count);
 	json_decref(taking->rules);
 	json_decref(taking->seen);
@@ -102,13 +105,14 @@ static int open_finding(struct taking *taking, const struct drift_detail *detail
 		json_array_append_new(taking->flapping, json_string(detail->property));
 	taking->touched = true;
 	taking->whole->open++;
-	return store_insert(store, &id, SQL_FINDING_ADD, "issssssssssssiiiiii", resource->stack_id,
+	return store_insert(store, &id, SQL_FINDING_ADD, "issssssssssssiiiiiis", resource->stack_id,
 		resource->type, resource->name, detail->property, detail->kind, detail->severity,
 		detail->expected, detail->actual, detail->cause, detail->impact, detail->fix,
 		rule ? "ignored" : "pending", rule ? json_string_value(json_object_get(rule, "reason")) : "",
 		rule ? (int64_t)json_integer_value(json_object_get(rule, "until")) : 0,
 		rule ? (int64_t)json_integer_value(json_object_get(rule, "uid")) : INT64_C(-1),
-		taking->now_ms, past.times + 1, flaps ? taking->now_ms : past.flapping_ms, past.calm_ms);
+		taking->now_ms, past.times + 1, flaps ? taking->now_ms : past.flapping_ms, past.calm_ms,
+		strcmp(detail->cause, "changed") ? "" : taking->by);
 }
 
 static bool is_same(const struct finding *finding, const struct drift_detail *detail)
@@ -134,8 +138,9 @@ static int touch_finding(
 	if (r < 0 || (!finding->lapsed && is_same(finding, detail) && age >= 0 && age < TOUCH_MS))
 		return r;
 	taking->touched = true;
-	return store_run(store, SQL_FINDING_SET, "isssssssi", finding->id, detail->kind, detail->severity,
-		detail->expected, detail->actual, detail->cause, detail->impact, detail->fix, taking->now_ms);
+	return store_run(store, SQL_FINDING_SET, "isssssssis", finding->id, detail->kind, detail->severity,
+		detail->expected, detail->actual, detail->cause, detail->impact, detail->fix, taking->now_ms,
+		is_same(finding, detail) ? finding->changed_by : taking->by);
 }
 
 static int take_detail(struct taking *taking, const json_t *row)
@@ -225,7 +230,9 @@ static int tell(struct taking *taking)
 
 	if (json_array_size(taking->detected))
 		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
-			"drift.detected", taking->detected, json_pack("{s:s}", "severity", taking->worst));
+			"drift.detected", taking->detected,
+			json_pack("{s:s, s:o*}", "severity", taking->worst, "changed_by",
+				json_loads(taking->by, 0, NULL)));
 	if (r == 0 && json_array_size(taking->resolved))
 		r = drift_event(taking->engine, taking->caller, taking->stack, &taking->resource,
 			fixed ? "drift.fixed" : "drift.resolved", taking->resolved, NULL);
@@ -309,6 +316,9 @@ static int take_row(struct taking *taking, const json_t *row)
 	if ((report.id && report.id != id) ||
 		(report.read_ms && report.read_ms < taking->resource.updated_ms) || is_being_changed(taking))
 		return 0;
+	taking->by = drift_report_changer(report.by);
+	if (!taking->by)
+		return -ENOMEM;
 	return !strcmp(report.state, "unknown") ? take_unknown(taking, &report) : take_known(taking, &report);
 }
 

@@ -15,12 +15,13 @@ static const char **finding_text(struct finding *finding, size_t i)
 {
 	const char **texts[] = { &finding->type, &finding->name, &finding->property, &finding->kind,
 		&finding->severity, &finding->expected, &finding->actual, &finding->cause, &finding->impact,
-		&finding->fix, &finding->status, &finding->reason, &finding->resolution };
+		&finding->fix, &finding->status, &finding->reason, &finding->resolution,
+		&finding->changed_by };
 
 	return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : NULL;
 }
 
-enum { FIRST_TEXT = 2, FIRST_NUMBER = 15 };
+enum { FIRST_TEXT = 2, FIRST_NUMBER = 16 };
 
 static void finding_load(struct query *query, struct finding *ret_finding)
 {
@@ -190,6 +191,17 @@ static json_t *value_or_null(const char *text)
 	return value ? value : json_null();
 }
 
+/* With the user's name. */
+static json_t *changer_or_null(const struct finding *finding)
+{
+	json_t *by = value_or_null(finding->changed_by);
+	const json_t *uid = json_object_get(by, "uid");
+
+	if (json_is_integer(uid))
+		json_object_set_new(by, "user", json_string(caller_login((uid_t)json_integer_value(uid))));
+	return by;
+}
+
 json_t *finding_json(const struct finding *finding)
 {
 	char entry[RESOURCE_ENTRY_SIZE];
@@ -197,7 +209,7 @@ json_t *finding_json(const struct finding *finding)
 	resource_entry_name(finding->name, entry);
 	return json_pack(
 		"{s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, "
-		"s:o, s:o, s:I, s:o, s:o, s:o}",
+		"s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 		"id", (json_int_t)finding->id, "type", finding->type, "name", finding->name, "path",
 		json_sprintf("%s/%s", finding->type, entry), "property", finding->property, "kind",
 		finding->kind, "severity", finding->severity, "expected", value_or_null(finding->expected),
@@ -208,5 +220,5 @@ json_t *finding_json(const struct finding *finding)
 		"resolved", time_or_null(finding->resolved_ms), "times", (json_int_t)finding->times, "run",
 		finding->run_id ? json_integer(finding->run_id) : json_null(), "user",
 		finding->uid >= 0 ? json_string(caller_login((uid_t)finding->uid)) : json_null(), "flapping",
-		time_or_null(finding->flapping_ms));
+		time_or_null(finding->flapping_ms), "changed_by", changer_or_null(finding));
 }

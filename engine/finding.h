@@ -35,6 +35,7 @@ struct finding {
 				 * over is pending, also where the row does not say so yet */
 	const char *reason;	/* of acknowledged and ignored; "": nobody said */
 	const char *resolution; /* "", fixed, adopted, by_itself, removed */
+	const char *changed_by; /* JSON: pid, uid, command, exe of who changed it, as far as known; "": not */
 	int64_t until_ms;	/* ignored: until then; 0: for good */
 	int64_t first_seen_ms, last_seen_ms, resolved_ms;
 	bool lapsed;	      /* it was ignored until a time that is over */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -89,6 +90,19 @@ static void clean_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The kernel tells of other users' processes only where root has made the group; what may be marked, it looks
+ * at then (lua/who.h). */
+static void make_group(const struct spawn_request *wanted)
+{
+	int fd = -1;
+
+	close(SPAWN_GROUP_FD);
+	if (wanted->watches && geteuid() == 0)
+		fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_NONBLOCK, O_RDONLY);
+	if (fd >= 0 && fd != SPAWN_GROUP_FD)
+		dup2(fd, SPAWN_GROUP_FD);
+}
+
 static spawner_run run;
 static void *run_userdata;
 
@@ -106,7 +120,8 @@ static void run_program(struct spawn_request *wanted, int fd)
 	/* The spawner's own 3 is closed by this. */
 	if (dup2(fd, 3) < 0)
 		_exit(126);
-	close_range(4, ~0U, 0);
+	make_group(wanted);
+	close_range(SPAWN_GROUP_FD + 1, ~0U, 0);
 	umask(022);
 	if (become_user(wanted) < 0 || (chdir(wanted->work) < 0 && chdir("/") < 0))
 		_exit(126);

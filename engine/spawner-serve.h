@@ -6,6 +6,7 @@
  * what starting the program costs. It has seen nothing of any run; children share its addresses, though, as
  * forks do.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,6 +16,9 @@ enum { GROUPS_MAX = 4096, PATH_SIZE = 4096 };
 
 /* A gid. */
 #define SPAWN_LOGIN ((gid_t)-1)
+
+/* Where a process that watches has a group of fanotify(7) that root has made; or nothing. */
+enum { SPAWN_GROUP_FD = 4 };
 
 enum spawner_verb { SPAWN, REMOVE };
 
@@ -27,6 +31,7 @@ struct spawn_request {
 	int64_t run_id;
 	uid_t uid;
 	gid_t gid;
+	bool watches;
 	uint32_t group_count;
 	char program[PATH_SIZE], work[PATH_SIZE], mark[128], cgroup[CGROUP_PATH_SIZE];
 	gid_t groups[GROUPS_MAX];

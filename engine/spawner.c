@@ -175,6 +175,7 @@ int spawner_spawn(struct spawner *spawner, const struct spawn *spawn)
 	wanted->run_id = spawn->run_id;
 	wanted->uid = spawn->uid;
 	wanted->gid = spawn->gid;
+	wanted->watches = spawn->watches;
 	wanted->group_count = (uint32_t)spawn->group_count;
 	if (spawn->group_count)
 		memcpy(wanted->groups, spawn->groups, spawn->group_count * sizeof(gid_t));

@@ -6,6 +6,7 @@
  * (spawner-serve.h). It ends when the daemon does; the runners go on.
  */
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct spawn {
 	const char *work;   /* the run's own folder, is made: mode 0700, the user's */
 	const char *mark;   /* NAME=VALUE in the environment of everything that descends from it */
 	const char *cgroup; /* the run's group, is made, and the runner born in it; "": none */
+	bool watches;	    /* it wants to know who changes things */
 	int fd;		    /* becomes descriptor 3 of the runner; borrowed */
 };
 

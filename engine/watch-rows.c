@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -207,6 +208,19 @@ int watcher_take_changed(struct watcher *watcher, const json_t *head)
 	return 0;
 }
 
+/* Who changed it; NULL: nobody who is known, or we ourselves and what we run. */
+static json_t *changer(const struct watcher *watcher, json_t *asked)
+{
+	json_t *by = json_object_get(asked, "by");
+	json_int_t pid = json_integer_value(json_object_get(by, "pid"));
+	const struct runner *runner;
+
+	TAILQ_FOREACH (runner, &watcher->of->runners->list, runners)
+		if (runner->pid == pid)
+			return NULL;
+	return pid == getpid() ? NULL : by;
+}
+
 /* A row that was asked for, once: into the list of its stack. */
 static void sort_row(struct watcher *watcher, json_t *row, json_t *lists)
 {
@@ -233,7 +247,8 @@ static void sort_row(struct watcher *watcher, json_t *row, json_t *lists)
 		return;
 	}
 	json_object_set(row, "read_ms", json_object_get(asked, "read_ms"));
-	json_object_set(row, "changed_by", json_object_get(asked, "by"));
+	json_object_del(row, "changed_by");
+	json_object_set(row, "changed_by", changer(watcher, asked));
 	detect_id_text(stack->id, text);
 	list = json_object_get(lists, text);
 	if (!list) {

@@ -170,6 +170,7 @@ static int process_start(struct watcher *watcher)
 							       .work = work,
 							       .mark = watcher->mark,
 							       .cgroup = "",
+							       .watches = true,
 							       .fd = theirs });
 }
 

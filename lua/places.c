@@ -26,6 +26,7 @@ enum {
 	OF_ALL = OF_NAMES | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB,
 	GONE = IN_MOVE_SELF | IN_DELETE_SELF | IN_UNMOUNT | IN_IGNORED,
 	WALKS_MAX = 3,
+	READS_MAX = 64,
 };
 
 /* A folder that the kernel watches. It lives as long as somebody wants it. */
@@ -507,7 +508,8 @@ static void take_all(struct places *places)
 	char space[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
 	ssize_t n;
 
-	while ((n = read(places->fd, space, sizeof(space))) > 0)
+	/* Who writes without end is no reason to read without end. */
+	for (int i = 0; i < READS_MAX && (n = read(places->fd, space, sizeof(space))) > 0; i++)
 		for (char *p = space; p < space + n;) {
 			const struct inotify_event *event = (const struct inotify_event *)(void *)p;
 

@@ -17,6 +17,7 @@
 #include "lua/places.h"
 #include "lua/runner.h"
 #include "lua/value.h"
+#include "lua/who.h"
 
 enum {
 	THINGS_ROWS = 4096,
@@ -36,6 +37,7 @@ struct thing {
 	struct watch *watch;
 	int64_t id, stack;
 	json_t *wants; /* as its provider said it */
+	json_t *by;    /* who changed it last, since it was told of; NULL: not known */
 	struct spot **spots;
 	size_t spot_count;
 	bool dirty, mounts, polled;
@@ -49,6 +51,7 @@ struct thing {
 struct watch {
 	struct runner *runner;
 	struct places places;
+	struct who who;
 	LIST_HEAD(, thing) things[THINGS_ROWS];
 	TAILQ_HEAD(, thing) dirty;
 	ev_timer again; /* something dirty is not ready */
@@ -94,6 +97,8 @@ static void flush(struct watch *watch)
 	json_t *rows = json_array();
 	struct thing *thing, *next;
 
+	if (!TAILQ_EMPTY(&watch->dirty))
+		who_look(&watch->who);
 	for (thing = TAILQ_FIRST(&watch->dirty); thing; thing = next) {
 		next = TAILQ_NEXT(thing, dirty_link);
 		if (thing->ready > now) {
@@ -101,8 +106,9 @@ static void flush(struct watch *watch)
 			continue;
 		}
 		clean(thing);
-		json_array_append_new(rows,
-			json_pack("{sI sI}", "id", (json_int_t)thing->id, "stack", (json_int_t)thing->stack));
+		json_array_append_new(rows, json_pack("{sI sI so*}", "id", (json_int_t)thing->id, "stack",
+						    (json_int_t)thing->stack, "by", thing->by));
+		thing->by = NULL;
 		if (json_array_size(rows) >= CHANGED_ROWS) {
 			send_changed(watch, rows, false);
 			rows = json_array();
@@ -153,12 +159,28 @@ static void spot_settled(struct spot *spot)
 	thing_settle(spot->userdata);
 }
 
+/* A process did something to it. */
+static void spot_changed(void *userdata, struct spot *spot)
+{
+	struct thing *thing = spot->userdata;
+
+	json_decref(thing->by);
+	thing->by = json_incref(userdata);
+}
+
+static bool told(void *userdata, uint64_t folder, const char *name, json_t *by)
+{
+	return places_each(&((struct watch *)userdata)->places, folder, name, spot_changed, by);
+}
+
 static void folder_watched(void *userdata, uint64_t folder, int fd)
 {
+	who_mark(&((struct watch *)userdata)->who, folder, fd);
 }
 
 static void folder_left(void *userdata, uint64_t folder)
 {
+	who_forget(&((struct watch *)userdata)->who, folder);
 }
 
 static void mounted(void *userdata)
@@ -265,7 +287,8 @@ static void thing_leave(struct thing *thing)
 	thing->mounts = false;
 	thing->every = 0;
 	json_decref(thing->wants);
-	thing->wants = NULL;
+	json_decref(thing->by);
+	thing->wants = thing->by = NULL;
 }
 
 static void thing_free(struct thing *thing)
@@ -470,6 +493,7 @@ void watch_frame(struct runner *runner, json_t *head, const struct frame *frame)
 	prctl(PR_SET_NAME, "sloth-watcher");
 	watch->runner = runner;
 	TAILQ_INIT(&watch->dirty);
+	who_init(&watch->who, runner->loop, told, watch);
 	places_init(&watch->places, runner->loop, &places_callbacks, watch);
 	ev_timer_init(&watch->again, again, 0, 0);
 	watch->again.data = watch;
@@ -504,5 +528,6 @@ void watch_free(struct watch *watch)
 			thing_free(LIST_FIRST(&watch->things[i]));
 	ev_timer_stop(watch->runner->loop, &watch->again);
 	places_done(&watch->places);
+	who_done(&watch->who);
 	free(watch);
 }

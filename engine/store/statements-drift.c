@@ -4,7 +4,7 @@
 
 #define FINDING_COLUMNS                                                                                      \
 	"id, stack_id, type, name, property, kind, severity, expected, actual, cause, impact, fix, status, " \
-	"reason, resolution, until_ms, first_seen_ms, last_seen_ms, resolved_ms, times, run_id, uid, "       \
+	"reason, resolution, changed_by, until_ms, first_seen_ms, last_seen_ms, resolved_ms, times, run_id, uid, "       \
 	"flapping_ms"
 
 #define IGNORE_COLUMNS "type, name, property, reason, until_ms, uid, created_ms"
@@ -29,12 +29,12 @@ const char *const statements_of_drift[SQL_COUNT] = {
 		"INSERT INTO findings (stack_id, type, name, property, kind, severity, expected, actual, "
 		"cause, impact, fix, status, reason, until_ms, uid, first_seen_ms, last_seen_ms, "
 		"resolved_ms, "
-		"resolution, times, run_id, flapping_ms, calm_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+		"resolution, times, run_id, flapping_ms, calm_ms, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
 		"$9, $10, $11, $12, $13, "
-		"$14, $15, $16, $16, 0, '', $17, 0, $18, $19)",
+		"$14, $15, $16, $16, 0, '', $17, 0, $18, $19, $20)",
 	[SQL_FINDING_SET] =
 		"UPDATE findings SET kind = $2, severity = $3, expected = $4, actual = $5, cause = $6, "
-		"impact = $7, fix = $8, last_seen_ms = $9 WHERE id = $1",
+		"impact = $7, fix = $8, last_seen_ms = $9, changed_by = $10 WHERE id = $1",
 	[SQL_FINDING_SET_STATUS] =
 		"UPDATE findings SET status = $2, reason = $3, until_ms = $4, uid = $5 WHERE id = $1",
 	[SQL_FINDING_RESOLVE] = "UPDATE findings SET status = 'resolved', resolution = $2, resolved_ms = $3, "

@@ -122,7 +122,7 @@ restore()
 	echo wrong >f1
 	eventually drifted prod 1
 	[ "$(grep -c drift.detected "$M/stacks/prod/activity")" = 1 ]
-	! grep -q drift.resolved "$M/stacks/prod/activity"
+	run ! grep -q drift.resolved "$M/stacks/prod/activity"
 }
 
 @test "who changes something while a run is at work is found when it is over" {
@@ -150,7 +150,8 @@ restore()
 	as 1001 mkdir "$M/stacks/his"
 	managed his "resource.file{ path = '$T/hers/f', content = 'right' }
 		stack.register_resource{ type = 'file', name = '$T/mine/f', status = 'applied', properties = { content = 'secret' } }" as 1001 env HOME="$T/hers"
-	[ "$(stat -c %u "/proc/$(pgrep -u 1001 -f '^sloth-runner' -n)")" = 1001 ]
+	[ -n "$(watcher 1001)" ]
+	[ -z "$(watcher 0)" ]
 	eventually polled his
 	[[ $(watching his why) == *'mine'*'Permission denied'* ]]
 	[[ $(cat "$M/stacks/his/drift.json") == *'"unknown": 1'* ]]
@@ -160,18 +161,60 @@ restore()
 	# It goes with the stack.
 	chown 0 "$M/stacks/his"
 	eventually gone_of 1001
+	eventually works_for 0
 	echo 'watch: false' >"$M/stacks/his/config.yaml"
 	eventually not_watched his
 }
 
 gone_of()
 {
-	! pgrep -u "$1" -f '^sloth-runner'
+	[ -z "$(watcher "$1")" ]
+}
+
+works_for()
+{
+	[ -n "$(watcher "$1")" ]
 }
 
 not_watched()
 {
 	grep -q '"watching": null' "$M/stacks/$1/drift.json"
+}
+
+# changed_by STACK KEY: of the first finding in drift.json.
+changed_by()
+{
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["findings"][0]["changed_by"][sys.argv[2]])' "$M/stacks/$1/drift.json" "$2"
+}
+
+@test "who changed it is told, where the kernel tells root's daemon" {
+	need_root
+	local writer
+	mkfifo go
+	touch f
+	managed prod "resource.file{ path = '$T/f', content = 'right', mode = '0666' }"
+	install -m 666 /dev/null pid
+	as 1001 bash -c "echo \$\$ >'$T/pid'; echo wrong >'$T/f'; read -r line <'$T/go'" >/dev/null 2>&1 3>&- </dev/null &
+	eventually drifted prod 1
+	writer=$(<pid)
+	[ "$(changed_by prod pid)" = "$writer" ]
+	[ "$(changed_by prod uid)" = 1001 ]
+	[ "$(changed_by prod command)" = bash ]
+	[ "$(changed_by prod exe)" = "$(readlink -f "$(command -v bash)")" ]
+	[[ $(cat "$M/stacks/prod/drift") == *"  Changed:   by 1001 (uid 1001), bash ("*"), process $writer"* ]]
+	grep 'drift.detected' "$M/events.json" | grep -Eq "\"changed_by\": *\{[^}]*\"pid\": *$writer"
+	echo go >go
+	# Somebody else, after that.
+	echo worse >f
+	eventually changed_by_us
+	# What a run brings about again is nobody's.
+	managed prod "resource.file{ path = '$T/f', content = 'right', mode = '0666' }"
+	drifted prod 0
+}
+
+changed_by_us()
+{
+	[ "$(changed_by prod uid)" = 0 ]
 }
 
 @test "the process is killed, the daemon is killed: what happened meanwhile is found" {
@@ -193,11 +236,11 @@ not_watched()
 	eventually drifted prod 1
 }
 
-# The process of this daemon.
+# watcher UID: the process of this daemon that watches for him.
 watcher()
 {
 	local pid
-	for pid in $(pgrep -x sloth-watcher); do
+	for pid in $(pgrep -x -u "${1-$UID}" sloth-watcher); do
 		if [ "$(ps -o ppid= -p "$(ps -o ppid= -p "$pid")" | tr -d ' ')" = "$daemon" ]; then
 			echo "$pid"
 		fi
