@@ -30,6 +30,7 @@ void case_tasks(const struct bench *bench);
 void case_start(const struct bench *bench);
 void case_deps(const struct bench *bench);
 void case_drift(const struct bench *bench);
+void case_watch(const struct bench *bench);
 void case_versions(const struct bench *bench);
 
 /* Says why on standard error and ends the program; with 77, which meson calls "skipped". */
