@@ -11,9 +11,11 @@
 #include "base/text.h"
 #include "cli/confirm.h"
 #include "cli/control.h"
+#include "cli/follow.h"
 #include "cli/print.h"
 #include "cli/snapshot.h"
 #include "cli/stack.h"
+#include "cli/undo.h"
 
 const struct option restore_options[] = {
 	{ "dry-run", 'n', NULL, "only show what would change" },
@@ -27,8 +29,11 @@ const struct option restore_options[] = {
 const struct option undo_options[] = {
 	{ "dry-run", 'n', NULL, "only check whether it could be" },
 	{ "only", 0, "WHAT,...", "a part: as of snapshot restore" },
-	{ "verbose", 'v', NULL, "say item by item what was undone" },
+	{ "run", 'r', "ID",
+		"all that this run changed, in the world, too; --force: though later runs changed it again" },
 	CONFIRM_OPTIONS,
+	FOLLOW_OPTIONS,
+	{ "detach", 'd', NULL, "with --run: print the new run's number and do not wait for it" },
 	{ NULL },
 };
 
@@ -302,7 +307,8 @@ int restore_run(struct command *command)
 	return 0;
 }
 
-int undo_run(struct command *command)
+/* The stack alone. */
+static int undo_changes(struct command *command)
 {
 	const char *stack = command->operands[0];
 	const char *count = command->operand_count > 1 ? command->operands[1] : "1";
@@ -329,4 +335,11 @@ int undo_run(struct command *command)
 		return print_value(command, json_pack("{sssb}", "stack", stack, "changed", 0));
 	print_done("It can be undone; nothing was changed");
 	return 0;
+}
+
+int undo_run(struct command *command)
+{
+	if (command_option(command, "run"))
+		return undo_run_of_stack(command);
+	return undo_changes(command);
 }

@@ -201,9 +201,7 @@ static int done(struct call *call)
 	return r < 0 ? r : image_done(call->engine, call->run.id, type, name, argument(call->args, "became"));
 }
 
-/* What runs of the same person on the same stack have kept: it may have in it what nobody else may read, and
- * he acts on what stands there with his rights. */
-static int check_run(struct call *call, int64_t id, struct run *ret_run)
+int call_own_run(struct call *call, int64_t id, struct run *ret_run)
 {
 	int r = run_get(call->engine, id, ret_run);
 
@@ -221,7 +219,7 @@ static int run_of(struct call *call, int64_t *ret_id)
 	struct run run;
 
 	*ret_id = id ? json_integer_value(id) : call->run.id;
-	return check_run(call, *ret_id, &run);
+	return call_own_run(call, *ret_id, &run);
 }
 
 static int list_one(void *userdata, const struct image *image)
@@ -261,7 +259,7 @@ static int get_one(void *userdata, const struct image *image, json_t *data)
 {
 	struct getting *getting = userdata;
 	struct run run;
-	int r = check_run(getting->call, image->run_id, &run);
+	int r = call_own_run(getting->call, image->run_id, &run);
 
 	if (r < 0)
 		return r;
@@ -335,7 +333,7 @@ static int check_owner(void *userdata, const struct image *image, json_t *data)
 {
 	struct run run;
 
-	return check_run(userdata, image->run_id, &run);
+	return call_own_run(userdata, image->run_id, &run);
 }
 
 static int mark(struct call *call)

@@ -13,6 +13,7 @@
 #include "engine/config.h"
 #include "engine/detect.h"
 #include "engine/resource.h"
+#include "engine/run-undo.h"
 #include "engine/run.h"
 
 enum {
@@ -125,8 +126,8 @@ static bool add_of_run(struct coverage *coverage, struct engine *engine, int64_t
 static void add_of_workflow(struct coverage *coverage, struct engine *engine, int64_t stack_id)
 {
 	CLEANUP(query_endp)
-	struct query *query = query_begin(engine->store, SQL_RUNS_OF_WORKFLOWS, "issi", stack_id,
-		DRIFT_FIX_FILE, ADOPT_FILE, (int64_t)RUNS_MAX);
+	struct query *query = query_begin(engine->store, SQL_RUNS_OF_WORKFLOWS, "issis", stack_id,
+		DRIFT_FIX_FILE, ADOPT_FILE, (int64_t)RUNS_MAX, RUN_UNDO_FILE);
 
 	while (query_step(query) > 0)
 		if (add_of_run(coverage, engine, query_int(query, 0)))

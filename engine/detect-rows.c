@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "engine/detect-given.h"
 #include "engine/adopt.h"
+#include "engine/detect-given.h"
 #include "engine/detect-internal.h"
 #include "engine/resource.h"
+#include "engine/run-undo.h"
 
 enum {
 	PART_ROWS = 100,	/* resources of a frame */
@@ -68,8 +69,8 @@ static int trusted_workflow(struct detection *detection, struct run *ret_run, st
 {
 	struct engine *engine = detection->of->engine;
 	int64_t id;
-	int r = store_get_int(engine->store, &id, SQL_RUN_TRUSTED, "iiss", detection->stack_id,
-		(int64_t)detection->uid, DRIFT_FIX_FILE, ADOPT_FILE);
+	int r = store_get_int(engine->store, &id, SQL_RUN_TRUSTED, "iisss", detection->stack_id,
+		(int64_t)detection->uid, DRIFT_FIX_FILE, ADOPT_FILE, RUN_UNDO_FILE);
 
 	if (r == 0)
 		r = run_get(engine, id, ret_run);

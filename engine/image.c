@@ -335,13 +335,22 @@ static int undoes_of(void *userdata, const struct image *image, json_t *data)
 
 int image_set_state(struct engine *engine, int64_t id, const char *state, const char *error)
 {
+	bool undone = !strcmp(state, "undone"), stands = false;
 	int64_t undoes = 0;
-	int r = image_get(engine, id, NULL, undoes_of, &undoes);
+	int r = store_run(engine->store, SQL_IMAGE_SET_STATE, "iss", id, state, error ? error : "");
 
 	if (r == 0)
-		r = store_run(engine->store, SQL_IMAGE_SET_STATE, "iss", id, state, error ? error : "");
-	if (r == 0 && undoes && !strcmp(state, "undone"))
-		r = store_run(engine->store, SQL_IMAGE_SET_STATE, "iss", undoes, "done", "");
+		r = image_get(engine, id, NULL, undoes_of, &undoes);
+	/* What an undo had put back stands again when it is undone itself, and so on to the first. */
+	while (r == 0 && undone && undoes) {
+		id = undoes;
+		r = image_get(engine, id, NULL, undoes_of, &undoes);
+		if (r == -ENOENT)
+			return 0; /* its run is deleted */
+		if (r == 0)
+			r = store_run(engine->store, SQL_IMAGE_SET_STATE, "iss", id,
+				(stands = !stands) ? "done" : "undone", "");
+	}
 	return r;
 }
 

@@ -131,6 +131,13 @@ static int maintenance_fault(
 {
 	char user[128];
 
+	if (lock->owner)
+		return fault_set(fault, EBUSY,
+			"stack %s is under maintenance: %s. Nothing runs on it until %s has undone the rest "
+			"(sloth "
+			"stack undo %s --run %" PRIu64 ") or released the lock (echo unlock > lock)",
+			stack->name, lock->reason, caller_user_name(lock->uid, user, sizeof(user)),
+			stack->name, lock->owner);
 	return fault_set(fault, EBUSY,
 		"stack %s is under maintenance by %s: \"%s\". Nothing runs on it until the lock is released: "
 		"echo unlock > lock",

@@ -60,7 +60,7 @@ static int lock_draft_make(struct engine *engine, struct caller *caller, struct 
 
 	lock->kind = request->kind;
 	lock->target = target;
-	lock->owner = lock_is_users(lock) ? 0 : request->owner;
+	lock->owner = lock->kind == LOCK_DURABLE ? 0 : request->owner;
 	lock->uid = caller ? caller->uid : geteuid();
 	lock->bound_pid = request->bound_pid;
 	r = draft_words(lock, request, fault);

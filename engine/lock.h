@@ -57,7 +57,9 @@ struct lock {
 	enum lock_kind kind;
 	struct lock_target target;
 	int64_t token;
-	uint64_t owner;		  /* session: the door's name for the open file; run: the run's id; else 0 */
+	/* session: the door's name for the open file; run: the run's id; maintenance: the run whose rollback
+	 * failed, 0: a person's; else 0 */
+	uint64_t owner;
 	char part[LOCK_WORD_MAX]; /* run: which part of it; "": the run as a whole */
 	uid_t uid;
 	pid_t pid, opener; /* 0: unknown */

@@ -283,6 +283,25 @@ static int difference_put(struct work *work, enum version_kind kind, const char 
 	return work->list[work->count++].name ? 0 : -ENOMEM;
 }
 
+/* Of what had changed from the version to `until`: 0: it had not, or stays for another reason; 1: it had. */
+static int had_changed(struct work *work, enum version_kind kind, const char *name, int64_t now, int64_t then)
+{
+	CLEANUP(cleanup_free) char *readable = NULL;
+	int64_t changed;
+	int r = content_of(work, kind, name, work->restore->until, &changed);
+
+	if (r < 0 || changed == then)
+		return r;
+	if (changed == now || work->restore->force)
+		return 1;
+	if (kind == VERSION_TEXT && !strcmp(name, "workflow"))
+		return 0; /* the one that ran last */
+	readable = name_readable(name);
+	return fault_set(work->fault, ESTALE,
+		"the %s %.200s of stack %s was changed again since: undo that first, or force it",
+		version_kind_name(kind), readable ? readable : name, work->stack.name);
+}
+
 static int difference_add(void *userdata, enum version_kind kind, const char *name)
 {
 	struct work *work = userdata;
@@ -294,7 +313,14 @@ static int difference_add(void *userdata, enum version_kind kind, const char *na
 	r = content_of(work, kind, name, work->last, &now);
 	if (r == 0)
 		r = content_of(work, kind, name, work->restore->number, &then);
-	return r < 0 || now == then ? r : difference_put(work, kind, name);
+	if (r < 0 || now == then)
+		return r;
+	if (work->restore->until) {
+		r = had_changed(work, kind, name, now, then);
+		if (r <= 0)
+			return r;
+	}
+	return difference_put(work, kind, name);
 }
 
 static int differences_find(struct work *work)
@@ -443,6 +469,20 @@ static int refused_drop(struct work *work)
 			r = version_drop(work->engine, work->caller, work->stack.id, work->list[i].kind,
 				work->list[i].name);
 	return r;
+}
+
+int restore_check(struct engine *engine, int64_t stack_id, const struct restore *restore, struct fault *fault)
+{
+	CLEANUP(work_done) struct work work = { .engine = engine, .restore = restore, .fault = fault };
+	struct version version;
+	int r = stack_get(engine, stack_id, &work.stack);
+
+	if (r == 0)
+		r = version_find(engine, stack_id, restore->number, &version);
+	if (r == -ENOENT)
+		return fault_set(fault, ENOENT, "stack %s has no version v%" PRId64 " any more",
+			work.stack.name, restore->number);
+	return r < 0 ? r : differences_find(&work);
 }
 
 void restore_all(int64_t number, struct restore *ret_restore)

@@ -15,6 +15,8 @@ struct restore {
 	unsigned kinds;	    /* 1 << enum version_kind; texts: see `texts` */
 	unsigned texts;	    /* 1 << enum stack_text */
 	int64_t by_run;	    /* of a run that goes on meanwhile, 0: none */
+	int64_t until;	    /* only what had changed from `number` to this version, 0: all */
+	bool force;	    /* with `until`: also what was changed again after it (else -ESTALE) */
 	bool dry_run;	    /* nothing changes: only whether it would be allowed, and how much it is */
 	char kind_name[16]; /* with a name: only that item */
 	char name[VERSION_NAME_SIZE];
@@ -25,6 +27,11 @@ struct restore {
  * -EINVAL, -ENOENT. */
 int restore_parse(struct engine *engine, int64_t stack_id, const char *line, size_t size, struct fault *fault,
 	struct restore *ret_restore);
+
+/* With `until`: -ESTALE for an item that was changed again, -ENOENT for a version that is gone; nothing is
+ * changed, and nobody's lock is asked for. */
+int restore_check(
+	struct engine *engine, int64_t stack_id, const struct restore *restore, struct fault *fault);
 
 /* All that a line without only= means. */
 void restore_all(int64_t number, struct restore *ret_restore);

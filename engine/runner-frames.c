@@ -17,6 +17,7 @@
 #include "engine/detect.h"
 #include "engine/folder.h"
 #include "engine/image.h"
+#include "engine/run-undo.h"
 #include "engine/snapshot.h"
 #include "engine/try.h"
 
@@ -90,6 +91,14 @@ static int keep_before(struct runner *runner, struct caller *caller, const struc
 	char description[64];
 	json_t *wish;
 
+	int64_t before;
+	int r = version_last(engine, stack_id, &before);
+
+	/* What undoing the run goes back to. */
+	if (r == 0)
+		r = run_set_before(engine, runner->run_id, before);
+	if (r < 0)
+		return r;
 	wish = json_object_get(json_object_get(plan, "config"), "create_snapshot");
 	snprintf(description, sizeof(description), "before run %lld", (long long)runner->run_id);
 	if (runner_rolls_back(plan))
@@ -129,6 +138,12 @@ void runner_start_again(struct runner *runner)
 		runner_send(runner, frame, NULL, 0);
 }
 
+/* The daemon wrote the workflow: it is none of the stack's. */
+static bool is_made(const char *file)
+{
+	return !strcmp(file, DRIFT_FIX_FILE) || !strcmp(file, ADOPT_FILE) || !strcmp(file, RUN_UNDO_FILE);
+}
+
 int runner_begin(struct runner *runner)
 {
 	struct engine *engine = runner->of->engine;
@@ -143,7 +158,7 @@ int runner_begin(struct runner *runner)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
 		r = keep_before(runner, &caller, &run);
-	if (r == 0 && strcmp(run.file, DRIFT_FIX_FILE) != 0 && strcmp(run.file, ADOPT_FILE) != 0)
+	if (r == 0 && !is_made(run.file))
 		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)
 		r = run_set_status(engine, runner->run_id, RUN_RUNNING, NULL);

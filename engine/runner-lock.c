@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/lock-table.h"
+#include "engine/maintenance.h"
 #include "engine/runner-internal.h"
 
 int runner_read_wait(const json_t *options, int64_t *ret_ms, struct fault *fault)
@@ -79,7 +80,9 @@ static int take_now(struct runner *runner, const struct stack *stack, const json
 	int64_t token;
 	int r;
 
-	r = stack_may_change(engine, &runner->submitter, stack, fault);
+	r = maintenance_lift(engine, &runner->submitter, runner->run_id, stack, fault);
+	if (r == 0)
+		r = stack_may_change(engine, &runner->submitter, stack, fault);
 	if (r == 0)
 		r = lock_check_automation(engine, stack->id, fault);
 	if (r == 0)

@@ -25,6 +25,7 @@
 #include "engine/check.h"
 #include "engine/detect.h"
 #include "engine/lock.h"
+#include "engine/maintenance.h"
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
 #include "engine/validate.h"
@@ -190,6 +191,8 @@ int runner_finish(
 					       : error);
 		if (r == 0)
 			r = release_locks(runner, &run);
+		if (r == 0)
+			r = maintenance_begin(engine, &run, status);
 		if (r == 0)
 			r = runner_forget_secrets(runner);
 		if (r == 0 && runner->artifacts)

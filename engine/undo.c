@@ -3,6 +3,7 @@
 #include "engine/undo.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/cleanup.h"
 #include "engine/image.h"
 #include "engine/resource.h"
+#include "engine/restore.h"
 
 /* What was known of a thing before the run changed it for the first time. */
 struct row {
@@ -100,4 +102,49 @@ int undo_resource_rows(struct engine *engine, struct caller *caller, int64_t sta
 			r = set_row(engine, caller, stack_id, &row);
 	}
 	return r;
+}
+
+/* From which version to which. 0: the run has changed nothing of the stack; 1: it has. */
+static int find_restore(struct engine *engine, const struct run *run, bool force, struct fault *fault,
+	struct restore *ret_restore)
+{
+	int64_t before = 0, until = 0;
+	int r = store_get_int(engine->store, &until, SQL_VERSION_OF_RUN, "ii", run->stack_id, run->id);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = run_before(engine, run->id, &before);
+	if (r == 0 && !before)
+		return fault_set(fault, ENOENT, "what stack %s was before run %" PRId64 " is not known",
+			run->stack, run->id);
+	if (r < 0)
+		return r;
+	restore_all(before, ret_restore);
+	ret_restore->until = until;
+	ret_restore->force = force;
+	return 1;
+}
+
+int undo_stack_check(struct engine *engine, const struct run *run, bool force, struct fault *fault)
+{
+	struct restore restore;
+	int r = find_restore(engine, run, force, fault, &restore);
+
+	return r <= 0 ? r : restore_check(engine, run->stack_id, &restore, fault);
+}
+
+int undo_stack(struct engine *engine, struct caller *caller, const struct run *run, int64_t by_run,
+	bool force, struct fault *fault, int64_t *ret_count, int64_t *ret_number)
+{
+	struct restore restore;
+	int r = find_restore(engine, run, force, fault, &restore);
+
+	*ret_count = 0;
+	if (r == 0)
+		r = version_last(engine, run->stack_id, ret_number);
+	else if (r > 0) {
+		restore.by_run = by_run;
+		r = restore_version(engine, caller, run->stack_id, &restore, fault, ret_count, ret_number);
+	}
+	return r < 0 ? r : undo_resource_rows(engine, caller, run->stack_id, run->id);
 }

@@ -7,6 +7,14 @@
 #include "base/fault.h"
 #include "engine/caller.h"
 #include "engine/engine.h"
+#include "engine/run.h"
+
+/* What the run has changed of the stack itself becomes what it was before it. `by_run` goes on meanwhile. In
+ * a change. *ret_number: the version that it became (or is, when nothing differs). */
+int undo_stack(struct engine *engine, struct caller *caller, const struct run *run, int64_t by_run,
+	bool force, struct fault *fault, int64_t *ret_count, int64_t *ret_number);
+/* Whether it could be: -ESTALE, -ENOENT. */
+int undo_stack_check(struct engine *engine, const struct run *run, bool force, struct fault *fault);
 
 /* Status and applied properties of the resources that the run had changed, where their wish is what it was
  * before. In a change. */

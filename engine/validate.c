@@ -11,6 +11,7 @@
 #include "engine/adopt.h"
 #include "engine/check.h"
 #include "engine/detect.h"
+#include "engine/run-undo.h"
 #include "engine/run.h"
 #include "engine/validate-internal.h"
 #include "engine/yaml.h"
@@ -160,8 +161,8 @@ static int look(struct validation *validation, const struct stack *stack)
 	json_auto_t *imports = NULL;
 	struct run run;
 	int r = run_id ? 0
-		       : store_get_int(engine->store, &run_id, SQL_RUN_OF_WORKFLOW, "iss", stack->id,
-				 DRIFT_FIX_FILE, ADOPT_FILE);
+		       : store_get_int(engine->store, &run_id, SQL_RUN_OF_WORKFLOW, "isss", stack->id,
+				 DRIFT_FIX_FILE, ADOPT_FILE, RUN_UNDO_FILE);
 
 	if (r < 0 && r != -ENOENT)
 		return r;

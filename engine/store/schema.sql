@@ -115,7 +115,7 @@ CREATE TABLE locks (
 	token BIGINT NOT NULL,          -- of this grant
 	kind TEXT NOT NULL CHECK (kind IN ('shared', 'session') OR kind IN ('durable', 'maintenance') OR
 		kind = 'run'), -- what ends it: see engine/lock.h
-	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; else 0
+	owner BIGINT NOT NULL,          -- session, shared: the open file; run: the run's id; maintenance: the run that left it; else 0
 	part TEXT NOT NULL,             -- run: which part of it, '': the run as a whole
 	uid BIGINT NOT NULL,            -- holder
 	pid BIGINT NOT NULL,            -- the process that locked, 0: unknown

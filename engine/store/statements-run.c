@@ -49,11 +49,11 @@ const char *const statements_of_runs[SQL_COUNT] = {
 						    "ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_TRUSTED] =
 		"SELECT id FROM runs WHERE stack_id = $1 AND (uid = $2 OR uid = 0) AND started_ms > 0 "
-		"AND file <> $3 AND file <> $4 ORDER BY id DESC LIMIT 1",
+		"AND file <> $3 AND file <> $4 AND file <> $5 ORDER BY id DESC LIMIT 1",
 	[SQL_RUN_OF_WORKFLOW] = "SELECT id FROM runs WHERE stack_id = $1 AND started_ms > 0 AND file <> $2 "
-				"AND file <> $3 ORDER BY id DESC LIMIT 1",
+				"AND file <> $3 AND file <> $4 ORDER BY id DESC LIMIT 1",
 	[SQL_RUNS_OF_WORKFLOWS] = "SELECT id FROM runs WHERE stack_id = $1 AND started_ms > 0 AND file <> $2 "
-				  "AND file <> $3 ORDER BY id DESC LIMIT $4",
+				  "AND file <> $3 AND file <> $5 ORDER BY id DESC LIMIT $4",
 	[SQL_RUN_SET_STACK] = "UPDATE runs SET stack_id = $2, stack = $3, updated_ms = $4 WHERE id = $1",
 	[SQL_RUN_SET_PROCESS] =
 		"UPDATE runs SET pid = $2, pid_start = $3, boot_id = $4, secret = $5, updated_ms = $6, "

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/event.h"
 #include "engine/plan.h"
+#include "engine/run-undo.h"
 #include "engine/runner.h"
 #include "engine/transition.h"
 #include "fs/nodes/changes.h"
@@ -331,6 +332,35 @@ static int ctl_retry_failed(struct view *view)
 	return retry(view, true);
 }
 
+static int undo(struct view *view, bool dry, bool force)
+{
+	const struct run_undo undo = { .run_id = view->id, .force = force, .dry = dry };
+	int r = run_undo(view->tree->runners, view->caller, &undo, view->fault, retried, view->request,
+		&view->request->started_run);
+
+	return r < 0 || dry ? r : request_later(view->request, retry_taken_back, NULL);
+}
+
+static int ctl_undo(struct view *view)
+{
+	return undo(view, false, false);
+}
+
+static int ctl_undo_force(struct view *view)
+{
+	return undo(view, false, true);
+}
+
+static int ctl_undo_plan(struct view *view)
+{
+	return undo(view, true, false);
+}
+
+static int ctl_undo_plan_force(struct view *view)
+{
+	return undo(view, true, true);
+}
+
 static const struct {
 	const char *verb;
 	int (*run)(struct view *view);
@@ -338,6 +368,10 @@ static const struct {
 	{ "cancel", ctl_cancel },
 	{ "retry", ctl_retry },
 	{ "retry failed", ctl_retry_failed },
+	{ "undo", ctl_undo },
+	{ "undo force", ctl_undo_force },
+	{ "undo plan", ctl_undo_plan },
+	{ "undo plan force", ctl_undo_plan_force },
 };
 
 static int ctl_show(struct view *view, FILE *out)
@@ -364,8 +398,8 @@ static int ctl_write(struct view *view, const char *line, size_t size)
 	}
 	const char *near = text_nearest(word, words, sizeof(words) / sizeof(words[0]));
 	return fault_set(view->fault, EINVAL,
-		"\"%s\" is no command for a run: cancel, retry, retry failed%s%s%s", word,
-		near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+		"\"%s\" is no command for a run: cancel, retry, retry failed, undo [plan] [force]%s%s%s",
+		word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 /* clang-format off */
@@ -402,7 +436,7 @@ static const struct entry run_entries[] = {
 	{ .name = "wait", .help = "reading blocks until it ends, then gives its status", .kind = KIND_WAIT,
 	  .mode = 0444, .subject = SUBJECT_RUN, .aspects = ASPECT_STATUS, .object = object_run,
 	  .show = status_show, .done = wait_done },
-	{ .name = "ctl", .help = "commands: cancel, retry, retry failed", .kind = KIND_CONTROL, .mode = 0666,
+	{ .name = "ctl", .help = "commands: cancel, retry, retry failed, undo", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_RUN, .aspects = ASPECT_META, .object = object_run, .show = ctl_show,
 	  .write = ctl_write },
 	{ .name = "outputs", .help = "what it set, key=value lines", .kind = KIND_TEXT, .mode = 0444,

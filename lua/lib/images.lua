@@ -196,10 +196,11 @@ local function verify(entry)
 end
 
 -- entry = { p, desired, was, became (or nil), before, way, run, reason, force }; keep(actual, before) is called before anything is changed.
--- true when it was changed, false when it is as it was already, what there is now; or nil and a message, `true`: it is somebody else's work.
+-- true when it was changed, false when it is as it was already, what there is now; or nil, a message, and "foreign" (it is
+-- somebody else's work) or "final" (nothing is kept).
 function images.put_back(entry, keep)
 	if entry.reason then
-		return nil, "it can't be undone: " .. entry.reason
+		return nil, "it can't be undone: " .. entry.reason, "final"
 	elseif not entry.before then
 		return nil, "it can't be undone"
 	elseif next(entry.before) == nil then
@@ -214,7 +215,7 @@ function images.put_back(entry, keep)
 	if is_one_of(p, entry.desired, now, { entry.was }) then
 		return false, actual
 	elseif not entry.force and not is_one_of(p, entry.desired, now, { entry.became or provider.brief(p, entry.desired), entry.was }) then
-		return nil, "it was changed by somebody else since, and is left as it is", true
+		return nil, "it was changed by somebody else since, and is left as it is", "foreign"
 	end
 	local spilled <close> = setmetatable({}, spilled_meta)
 	local before = copy(entry.before)
@@ -272,7 +273,7 @@ local function put_back_one(id, options)
 	if not entry then
 		return nil, message
 	end
-	local changed, now = images.put_back(entry, options.keep and keeper(entry))
+	local changed, now, why = images.put_back(entry, options.keep and keeper(entry))
 	local state = changed == nil and "failed" or "undone"
 	local ok
 	ok, message = core.call("image.mark", { id = id, state = state, error = changed == nil and now or nil })
@@ -282,7 +283,7 @@ local function put_back_one(id, options)
 	if not ok and changed ~= nil then
 		return nil, message
 	end
-	return changed, changed == nil and now or nil
+	return changed, changed == nil and now or nil, why
 end
 
 -- Those of a run, the last one first: `of` a task, or from the image `first` back to `last`.
@@ -305,14 +306,14 @@ local function each(args, fn)
 end
 
 -- args: run (nil: this one), of, first, last, force, keep (what it is now is kept, so that this can be undone, too). Lists of "TYPE/NAME" that were
--- put back, and of sentences about what was not; or nil and a message.
+-- put back, and of sentences about what was not, and about what can't be; or nil and a message.
 function images.undo(args)
-	local done, left = {}, {}
+	local done, left, final = {}, {}, {}
 	local ok, message = each(args, function(row)
 		local what = row.type .. "/" .. row.name
-		local changed, problem = put_back_one(row.id, args)
+		local changed, problem, why = put_back_one(row.id, args)
 		if changed == nil then
-			left[#left + 1] = what .. ": " .. problem
+			table.insert(why == "final" and final or left, what .. ": " .. problem)
 			core.log(what .. " is not undone: " .. problem .. "\n")
 		else
 			done[#done + 1] = what
@@ -322,7 +323,7 @@ function images.undo(args)
 	if not ok then
 		return nil, message
 	end
-	return done, left
+	return done, left, final
 end
 
 return images

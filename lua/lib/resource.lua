@@ -346,9 +346,9 @@ function resource.undo(res)
 	if not image then
 		return result.bad(name .. " can't be undone: what it was is not known any more")
 	end
-	local changed, now, foreign = images.put_back(image)
+	local changed, now, why = images.put_back(image)
 	if changed == nil then
-		return result.bad(name .. (foreign and now:gsub("^it", "") or ": " .. now))
+		return result.bad(name .. (why == "foreign" and now:gsub("^it", "") or ": " .. now))
 	elseif image.id then
 		core.tell("image.mark", { id = image.id, state = "undone" })
 	end
@@ -362,6 +362,33 @@ function resource.undo(res)
 		return result.bad(message)
 	end
 	return result.good(true, name .. " is as it was")
+end
+
+local UNDO_OPTIONS = { "from", "to", "force" }
+
+-- Puts back what an earlier run changed, the last change first: all of it, or the changes from `from` back to `to`.
+function resource.undo_run(run, options)
+	local where = "resource.undo_run"
+	core.acts(where)
+	if math.type(run) ~= "integer" then
+		core.fail(where .. " takes the number of a run")
+	end
+	local kinds = { from = "number?", to = "number?", force = "boolean?" }
+	options = core.library("arguments").read(where, UNDO_OPTIONS, kinds, options or {})
+	local done, left, final = images.undo({ run = run, first = options.from, last = options.to, force = options.force, keep = true })
+	if not done then
+		return result.bad(left)
+	end
+	-- By force, what can't be put back is left without more words.
+	for _, problem in ipairs(final) do
+		if not options.force then
+			left[#left + 1] = problem
+		end
+	end
+	if left[1] then
+		return result.bad(table.concat(left, "; "), { undone = core.mark_list(done), left = core.mark_list(left) })
+	end
+	return result.good(#done > 0, #done .. (#done == 1 and " thing is as it was" or " things are as they were"), { undone = core.mark_list(done) })
 end
 
 -- What is kept of an earlier registration: `keep` names the properties that the caller says nothing of.

@@ -29,6 +29,22 @@ local function look_for_output(args, where)
 	return value, text
 end
 
+-- What an earlier run changed of the stack itself becomes what it was before that run: the stack's version then.
+function stack.undo_run(run, options)
+	local args = arguments.read("stack.undo_run", { "force" }, { force = "boolean?" }, options or {})
+	core.acts("stack.undo_run")
+	if math.type(run) ~= "integer" then
+		core.fail("stack.undo_run takes the number of a run")
+	end
+	local answer, text = core.call("run.take_back", { run = run, force = args.force })
+	local result = core.library("result")
+	if not answer then
+		return result.bad(text)
+	end
+	return result.good(answer.changes > 0, answer.changes > 0 and "the stack is as before run " .. run .. ", as v" .. answer.version
+		or "run " .. run .. " has changed nothing of the stack that is not as before", { version = answer.version })
+end
+
 function stack.get_name()
 	return core.run().stack
 end

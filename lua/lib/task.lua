@@ -486,8 +486,11 @@ end
 -- What the task changed is put back, thing by thing: nothing, or the sentence why not all of it is.
 local function put_back(spec, number)
 	core.undo_told("running", number)
-	local done, left = core.library("images").undo({ of = spec.name })
-	local problem = not done and left or left[1] and table.concat(left, "; ") or nil
+	local done, left, final = core.library("images").undo({ of = spec.name })
+	local problem = not done and left or nil
+	if done and (left[1] or final[1]) then
+		problem = table.concat(table.move(final, 1, #final, #left + 1, left), "; ")
+	end
 	core.undo_told(problem and "failed" or "success", number, problem)
 	return problem
 end

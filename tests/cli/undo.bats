@@ -1,0 +1,242 @@
+#!/usr/bin/env bats
+# Undoing whole runs, and the maintenance that a failed rollback leaves.
+
+bats_require_minimum_version 1.5.0
+load common
+
+# All that there is in a folder: names, kinds, modes, owners, targets, contents.
+tree()
+{
+	(cd "$1" && find . \( -type d -printf '%p %y %#m %U %G\n' \) -o -printf '%p %y %#m %U %G %l %s\n' | LC_ALL=C sort &&
+		find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum)
+}
+
+# A folder, and w.sloth, which changes things in it and in its stack.
+things()
+{
+	mkdir d
+	echo old >d/kept
+	chmod 600 d/kept
+	ln -s old d/link
+	printf 'a\nb\n' >d/hosts
+	cat >w.sloth <<END
+local dir = "$PWD/d"
+task("first"):command(function()
+	resource.directory{ path = dir .. "/new", mode = "0750" }
+	resource.file{ path = dir .. "/new/file", content = values.text or "new\n" }
+	return true
+end)
+task("second"):depends_on("first"):command(function()
+	resource.file{ path = dir .. "/kept", content = values.text or "changed\n" }
+	resource.symlink{ path = dir .. "/link", target = "elsewhere" }
+	resource.line{ name = "x", path = dir .. "/hosts", line = "10.0.0.1 x" }
+	state.set("k", "new")
+	stack.set_output("o", values.text or "1")
+	return true
+end)
+workflow.define("w"):tasks({ "first", "second" })
+END
+}
+
+# The process of a run.
+runner_pid()
+{
+	local pid
+	for pid in $(pgrep -x sloth-runner); do
+		[ "$(readlink "/proc/$pid/cwd")" != "$SLOTH_HOME/work/$1" ] || echo "$pid"
+	done
+}
+
+@test "what a run did is undone, in the world and in the stack; the undo, too" {
+	things
+	sloth stack new w
+	echo old | sloth write /stacks/w/state/k
+	tree d >before
+	sloth run w.sloth
+	tree d >after
+	run -0 sloth stack undo w --run 1 --dry-run
+	[[ $output == *"line/x (task second)"*"directory/$PWD/d/new (task first)"* ]]
+	tree d | diff after -
+	run -0 sloth stack undo w --run 1 --yes
+	[[ $output == *"undo-1 | line/x is as it was"* ]]
+	tree d | diff before -
+	[ "$(sloth cat /stacks/w/state/k)" = old ]
+	[ -z "$(sloth ls /stacks/w/outputs.d)" ]
+	[ -z "$(sloth ls /stacks/w/resources)" ]
+	sloth stack drift detect w
+	# Nothing is left of it; what did it can be undone.
+	run -4 sloth stack undo w --run 1 --yes
+	[[ $output == "sloth: run 1 was undone already" ]]
+	sloth stack undo w --run 2 --yes
+	tree d | diff after -
+	[ "$(sloth cat /stacks/w/state/k)" = new ]
+	[ "$(sloth cat /stacks/w/outputs.d/o)" = 1 ]
+	sloth stack drift detect w
+	sloth stack undo w --run 3 --yes
+	tree d | diff before -
+	sloth stack drift detect w
+	# And so, as at first, the run itself can be undone no more, nor the first undo.
+	run -4 sloth stack undo w --run 1 --yes
+	# The workflow of the stack is that of people.
+	[[ $(sloth cat /stacks/w/workflow) != *run-undo* ]]
+}
+
+@test "later runs that changed the same are named, and stand in the way" {
+	things
+	tree d >before
+	sloth run w.sloth
+	tree d >first
+	echo 'text: "2"' >v.yaml
+	sloth run w.sloth --values v.yaml
+	run -7 sloth stack undo w --run 1 --yes
+	[[ $output == *"later runs have changed what run 1 did: file/$PWD/d/kept by run 2, file/$PWD/d/new/file by run 2. Undo those first, or force it"* ]]
+	sloth stack undo w --run 2 --yes
+	tree d | diff first -
+	[ "$(sloth cat /stacks/w/outputs.d/o)" = 1 ]
+	sloth stack undo w --run 1 --yes
+	tree d | diff before -
+}
+
+@test "by force: also what later runs changed" {
+	things
+	tree d >before
+	sloth run w.sloth
+	echo 'text: "2"' >v.yaml
+	sloth run w.sloth --values v.yaml
+	sloth stack undo w --run 1 --force
+	tree d | diff before -
+	[ -z "$(sloth ls /stacks/w/outputs.d)" ]
+}
+
+@test "what the stack has by another hand since stands in the way, too" {
+	things
+	sloth run w.sloth
+	echo mine | sloth write /stacks/w/state/k
+	tree d >before
+	run -7 sloth stack undo w --run 1 --yes
+	[[ $output == *"the state k of stack w was changed again since: undo that first, or force it"* ]]
+	tree d | diff before -
+	sloth stack undo w --run 1 --force
+	run -4 sloth cat /stacks/w/state/k
+}
+
+@test "what somebody changed since is left; the rest is undone, and the next undo goes on" {
+	things
+	tree d >before
+	sloth run w.sloth
+	echo theirs >d/kept
+	run -1 sloth stack undo w --run 1 --yes
+	[[ $output == *"file/$PWD/d/kept: it was changed by somebody else since, and is left as it is"* ]]
+	[ "$(cat d/kept)" = theirs ]
+	[ ! -e d/new ]
+	[ "$(readlink d/link)" = old ]
+	# The stack still says what there is.
+	[ "$(sloth cat /stacks/w/outputs.d/o)" = 1 ]
+	echo changed >d/kept
+	sloth stack undo w --run 1 --yes
+	tree d | diff before -
+	[ -z "$(sloth ls /stacks/w/outputs.d)" ]
+}
+
+@test "the process of a run is killed between intent and end: what it did is undone afterwards" {
+	things
+	tree d >before
+	sed -i '$d' w.sloth
+	cat >>w.sloth <<END
+task("third"):depends_on("second"):command("touch $PWD/up; exec sleep 1000")
+workflow.define("w"):tasks({ "first", "second", "third" })
+END
+	sloth run w.sloth --detach
+	eventually test -e up
+	kill -KILL $(runner_pid 1)
+	[ "$(sloth cat /runs/1/wait)" = interrupted ]
+	sloth stack undo w --run 1 --yes
+	tree d | diff before -
+}
+
+@test "the daemon is killed while a run is undone: it is undone all the same" {
+	things
+	tree d >before
+	cat >slow.sloth <<END
+task("slow"):command(function()
+	resource.command{ name = "slow", check = "test -e $PWD/made", apply = "touch $PWD/made",
+		undo = "touch $PWD/undoing; until [ -e $PWD/go ]; do sleep 0.05; done; rm $PWD/made" }
+	resource.file{ path = "$PWD/d/kept", content = "slow" }
+	return true
+end)
+workflow.define("w"):tasks({ "slow" })
+END
+	sloth run slow.sloth
+	sloth stack undo w --run 1 --yes --detach
+	eventually test -e undoing
+	kill -9 "$(daemon_pid)"
+	touch go
+	[ "$(sloth cat /runs/2/wait)" = success ]
+	tree d | diff before -
+	[ ! -e made ]
+	[[ $(sloth cat /runs/1/changes) != *" changed "* ]]
+}
+
+@test "refused: another stack's run, one that goes on, one of somebody else, words that there are not" {
+	things
+	sloth run w.sloth
+	sloth stack new other
+	run -4 sloth stack undo other --run 1 --yes
+	[[ $output == "sloth: stack other has no run 1: that one was on w" ]]
+	run -10 sloth stack undo w --run x --yes
+	run -10 sloth stack undo w 2 --run 1 --yes
+	run -10 sh -c 'echo undo now | sloth write /runs/1/ctl'
+	[[ $output == *'"undo now" is no command for a run: cancel, retry, retry failed, undo [plan] [force]'* ]]
+	workflow long.sloth "touch $PWD/up; exec sleep 1000"
+	sloth run long.sloth --detach
+	eventually test -e up
+	run -5 sh -c 'echo undo | sloth write /runs/2/ctl'
+	[[ $output == *"run 2 is running: cancel it, or wait for its end"* ]]
+	echo cancel | sloth write /runs/2/ctl
+}
+
+@test "a rollback that failed leaves a maintenance lock; undoing the rest ends it" {
+	things
+	sed -i '$d' w.sloth
+	cat >>w.sloth <<END
+task("third"):depends_on("second"):command(function()
+	if values.fail then
+		fs.write(dir .. "/kept", "theirs\n")
+		error("in the middle")
+	end
+end)
+workflow.define("w"):tasks({ "first", "second", "third" }):config({ on_failure = "rollback" })
+END
+	tree d >before
+	echo 'fail: true' >fail.yaml
+	run -1 sloth run w.sloth --values fail.yaml
+	[ "$(sloth cat /runs/1/status)" = rollback_failed ]
+	[[ $(sloth cat /stacks/w/lock) == *"locked_by: maintenance"*"reason: the rollback of run 1 failed; left: file/$PWD/d/kept"*"kind: maintenance"* ]]
+	run -5 sloth run w.sloth
+	[[ $output == *"stack w is under maintenance: the rollback of run 1 failed; left: file/$PWD/d/kept. Nothing runs on it until "*"sloth stack undo w --run 1"* ]]
+	# It survives the daemon, and an undo that fails in its turn.
+	kill "$(daemon_pid)"
+	run -1 sloth stack undo w --run 1 --yes
+	[[ $(sloth cat /stacks/w/lock) == *"the rollback of run 1 failed"* ]]
+	echo changed >d/kept
+	sloth stack undo w --run 1 --yes
+	tree d | diff before -
+	[[ $(sloth cat /stacks/w/lock) == unlocked* ]]
+	[ -z "$(sloth ls /stacks/w/resources)" ]
+	sloth run w.sloth
+}
+
+@test "its owner may end the maintenance by hand" {
+	things
+	sed -i '$d' w.sloth
+	cat >>w.sloth <<END
+task("third"):depends_on("second"):command("false")
+task("fourth"):command("true"):undo("exit 3")
+workflow.define("w"):tasks({ "first", "second", "third", "fourth" }):config({ on_failure = "rollback" })
+END
+	run -1 sloth run w.sloth
+	[[ $(sloth cat /stacks/w/lock) == *"the rollback of run 1 failed; left: fourth"* ]]
+	sloth stack lock release w
+	[[ $(sloth cat /stacks/w/lock) == unlocked* ]]
+	run -1 sloth run w.sloth
+}
