@@ -558,8 +558,9 @@ static void file_systems_changed(struct ev_loop *loop, ev_io *io, int revents)
 	struct places *places = io->data;
 	struct epoll_event event;
 
-	if (epoll_wait(places->mounts, &event, 1, 0) <= 0)
-		return;
+	/* To have it told again. It says nothing itself: mountinfo tells each poll(2) of a change only once,
+	 * and the loop's was that. */
+	epoll_wait(places->mounts, &event, 1, 0);
 	places->callbacks->mounted(places->userdata);
 	places_again(places);
 }

@@ -107,6 +107,30 @@ SLEEPER='command = "exec sleep 4242", restart = "never"'
 	runs "$(field pid)" 'sleep 4242'
 }
 
+@test "a file system that goes is drift as soon as it happens" {
+	local pid mounted
+	[ "$(id -u)" -eq 0 ] && unshare --mount true || skip 'needs a namespace of mounts'
+	mkdir etc
+	unshare --mount --propagation private "$SLOTH_BUILD/fs/slothd" >slothd.log 2>&1 3>&- &
+	pid=$!
+	eventually test -S "$SLOTH_HOME/socket"
+	cat >mount.sloth <<-END
+		task("mount"):command(function()
+			assert(resource.mount{ path = "$R/data", device = "store", fstype = "tmpfs", options = "size=1M", file = "$PWD/etc/fstab" })
+		end)
+	END
+	sloth run --stack host mount.sloth
+	mounted=(nsenter --target "$pid" --mount findmnt -n --mountpoint "$R/data")
+	"${mounted[@]}"
+	eventually drifted 0
+	nsenter --target "$pid" --mount umount "$R/data"
+	eventually drifted 1
+	run -0 sloth stack drift fix host --auto-approve
+	"${mounted[@]}"
+	run findmnt -n --mountpoint "$R/data"
+	[ "$status" -ne 0 ]
+}
+
 @test "what is absent is ended with all that it started" {
 	local pid kid
 	service '' "command = 'sleep 4343 & echo \$! >$R/kid; exec sleep 4242'"
