@@ -389,8 +389,8 @@ void coverage_show(const json_t *report, FILE *out)
 	fputs(", in\n", out);
 	show_roots(report, out);
 	if (json_is_true(json_object_get(report, "truncated")))
-		fputs("Not all was looked at: there is too much, or it is too deep. Declare smaller "
-		      "folders\n",
+		fputs("Not all was looked at: there is too much, it is too deep, or took too long. "
+		      "Declare smaller folders\n",
 			out);
 	show_unmanaged(report, out);
 }

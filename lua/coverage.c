@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,8 +21,22 @@ struct look {
 	dev_t device; /* of the root: what is mounted below it is another's */
 	json_int_t names, files, managed_files, ignored, more;
 	bool truncated;
+	struct timespec end;
 	json_t *unmanaged;
 };
+
+/* There is no more room or time. */
+static bool is_over(struct look *look)
+{
+	struct timespec now;
+
+	if (look->names++ >= COVERAGE_NAMES_MAX)
+		look->truncated = true;
+	if (look->names % 64 == 0 && clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
+		now.tv_sec >= look->end.tv_sec)
+		look->truncated = true;
+	return look->truncated;
+}
 
 static bool is_ignored(const struct look *look, const char *path, const char *name)
 {
@@ -123,14 +138,15 @@ static int is_name(const struct dirent *entry)
 static void walk(struct look *look, int folder, const char *path, bool covered, int depth)
 {
 	struct dirent **list = NULL;
+	bool over = false;
 	int count = scandirat(folder, ".", &list, is_name, by_name);
 
 	for (int i = 0; i < count; i++) {
 		CLEANUP(cleanup_free) char *below = NULL;
 
-		if (look->names++ >= COVERAGE_NAMES_MAX)
-			look->truncated = true;
-		else if (asprintf(&below, "%s/%s", strcmp(path, "/") ? path : "", list[i]->d_name) >= 0)
+		if (!over)
+			over = is_over(look);
+		if (!over && asprintf(&below, "%s/%s", strcmp(path, "/") ? path : "", list[i]->d_name) >= 0)
 			look_at(look, folder, list[i]->d_name, below, covered, depth);
 		free(list[i]);
 	}
@@ -186,18 +202,26 @@ static json_t *look_root(struct look *look, const char *root)
 	return json_pack("{so sn}", "root", value_text(root, strlen(root)), "error");
 }
 
+static json_t *look_roots(struct look *look, const json_t *list)
+{
+	json_t *roots = json_array(), *root;
+	size_t i;
+
+	json_array_foreach (list, i, root)
+		if (json_is_string(root))
+			json_array_append_new(roots, look_root(look, json_string_value(root)));
+	return json_pack("{so sI sI sI so sI sb}", "roots", roots, "files", look->files, "managed",
+		look->managed_files, "ignored", look->ignored, "unmanaged", look->unmanaged, "more",
+		look->more, "truncated", look->truncated);
+}
+
 json_t *coverage_look(const json_t *order)
 {
 	struct look look = { .ignore = json_object_get(order, "ignore"),
 		.managed = json_object_get(order, "managed"),
 		.unmanaged = json_array() };
-	json_t *roots = json_array(), *root;
-	size_t i;
 
-	json_array_foreach (json_object_get(order, "roots"), i, root)
-		if (json_is_string(root))
-			json_array_append_new(roots, look_root(&look, json_string_value(root)));
-	return json_pack("{so sI sI sI so sI sb}", "roots", roots, "files", look.files, "managed",
-		look.managed_files, "ignored", look.ignored, "unmanaged", look.unmanaged, "more", look.more,
-		"truncated", look.truncated);
+	clock_gettime(CLOCK_MONOTONIC, &look.end);
+	look.end.tv_sec += COVERAGE_SECONDS;
+	return look_roots(&look, json_object_get(order, "roots"));
 }

@@ -10,6 +10,7 @@ enum {
 	COVERAGE_NAMES_MAX = 100000, /* that are looked at, of all roots together */
 	COVERAGE_TOLD_MAX = 2000,    /* things that nobody looks after */
 	COVERAGE_DEPTH_MAX = 100,
+	COVERAGE_SECONDS = 8, /* then it tells what it has seen */
 };
 
 /* `order`: roots (paths), ignore (patterns), managed (path → whether all below it is looked after, too). The

@@ -134,11 +134,16 @@ function package.list(pattern, given, exact)
 	if not installed then
 		return nil, message
 	end
-	local meant, list = core.library("selector").names(pattern), {}
+	local meant, list, count = core.library("selector").names(pattern), {}, {}
+	for _, one in ipairs(installed) do
+		local plain = one.name:match("^[^:]*")
+		count[plain] = (count[plain] or 0) + 1
+	end
 	for _, one in ipairs(installed) do
 		local plain = one.name:match("^[^:]*")
 		if meant(one.name) or meant(plain) then
-			list[#list + 1] = { name = one.name, version = exact and one.version or nil, root = given.root, manager = given.manager }
+			-- The architecture is said where there are several.
+			list[#list + 1] = { name = count[plain] > 1 and one.name or plain, version = exact and one.version or nil, root = given.root, manager = given.manager }
 		end
 	end
 	return list

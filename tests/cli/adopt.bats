@@ -135,6 +135,16 @@ END
 	}
 }
 
+@test "coverage: what is too deep is not looked at, and that is said" {
+	sloth stack new deep
+	mkdir -p "top$(printf '/d%.0s' {1..103})"
+	touch "top$(printf '/d%.0s' {1..103})/below" top/above
+	echo "roots: $PWD/top" | sloth write /stacks/deep/config.yaml
+	run -0 sloth stack coverage deep
+	[[ $output == '0 of 1 files managed (0 %)'*'Not all was looked at'*above* && $output != *below* ]] || { echo "$output"; false; }
+	[[ $(sloth stack coverage deep --json) == *'"truncated": true'* ]]
+}
+
 @test "coverage of another: with the reader's rights" {
 	[ "$(id -u)" = 0 ] || skip 'needs root'
 	mkdir -m 700 mine
