@@ -30,6 +30,14 @@ enum {
 
 static const double POLL_SECONDS = 30, COST_MAX = 30;
 
+/* One whose end is waited for. */
+struct process {
+	LIST_ENTRY(process) processes;
+	struct thing *thing;
+	int pidfd;
+	ev_io ended;
+};
+
 /* A resource. */
 struct thing {
 	LIST_ENTRY(thing) things;
@@ -41,8 +49,7 @@ struct thing {
 	struct spot **spots;
 	size_t spot_count;
 	bool dirty, mounts, polled;
-	int pidfd; /* -1: none */
-	ev_io process;
+	LIST_HEAD(, process) processes;
 	ev_timer poll;
 	double every;		/* seconds, as its provider says; 0: it does not */
 	ev_tstamp begun, ready; /* its last look; before that it is not looked at again */
@@ -229,20 +236,20 @@ static struct thing *thing_find(struct watch *watch, int64_t id)
 	return NULL;
 }
 
-static void process_leave(struct thing *thing)
+static void process_leave(struct process *process)
 {
-	if (thing->pidfd < 0)
-		return;
-	ev_io_stop(thing->watch->runner->loop, &thing->process);
-	close(thing->pidfd);
-	thing->pidfd = -1;
+	ev_io_stop(process->thing->watch->runner->loop, &process->ended);
+	LIST_REMOVE(process, processes);
+	close(process->pidfd);
+	free(process);
 }
 
 static void process_ended(struct ev_loop *loop, ev_io *io, int revents)
 {
-	struct thing *thing = io->data;
+	struct process *process = io->data;
+	struct thing *thing = process->thing;
 
-	process_leave(thing);
+	process_leave(process);
 	/* What its provider says then is another process. */
 	json_decref(thing->wants);
 	thing->wants = NULL;
@@ -283,7 +290,8 @@ static void thing_leave(struct thing *thing)
 	free(thing->spots);
 	thing->spots = NULL;
 	thing->spot_count = 0;
-	process_leave(thing);
+	while (!LIST_EMPTY(&thing->processes))
+		process_leave(LIST_FIRST(&thing->processes));
 	thing->mounts = false;
 	thing->every = 0;
 	json_decref(thing->wants);
@@ -311,7 +319,7 @@ static struct thing *thing_get(struct watch *watch, int64_t id, int64_t stack)
 			return NULL;
 		thing->watch = watch;
 		thing->id = id;
-		thing->pidfd = -1;
+		LIST_INIT(&thing->processes);
 		ev_timer_init(&thing->poll, poll_over, 0, 0);
 		thing->poll.data = thing;
 		LIST_INSERT_HEAD(&watch->things[(uint64_t)id % THINGS_ROWS], thing, things);
@@ -338,14 +346,20 @@ static void want_path(struct thing *thing, const char *path)
 /* One that can't be held, because it is somebody's whose processes are not shown, is polled. */
 static void want_process(struct thing *thing, pid_t pid)
 {
-	thing->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	if (thing->pidfd < 0) {
+	struct process *process = calloc(1, sizeof(*process));
+
+	if (process)
+		process->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (!process || process->pidfd < 0) {
+		free(process);
 		thing->every = POLL_SECONDS;
 		return;
 	}
-	ev_io_init(&thing->process, process_ended, thing->pidfd, EV_READ);
-	thing->process.data = thing;
-	ev_io_start(thing->watch->runner->loop, &thing->process);
+	process->thing = thing;
+	ev_io_init(&process->ended, process_ended, process->pidfd, EV_READ);
+	process->ended.data = process;
+	ev_io_start(thing->watch->runner->loop, &process->ended);
+	LIST_INSERT_HEAD(&thing->processes, process, processes);
 }
 
 static void want(struct thing *thing, const json_t *one)
@@ -357,7 +371,7 @@ static void want(struct thing *thing, const json_t *one)
 		want_path(thing, json_string_value(one));
 	if (json_is_true(json_object_get(one, "mounts")))
 		thing->mounts = true;
-	if (process && thing->pidfd < 0)
+	if (process)
 		want_process(thing, (pid_t)json_integer_value(process));
 	if (poll && (!thing->every || every < thing->every))
 		thing->every = every < 1 ? 1 : every;

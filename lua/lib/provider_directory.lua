@@ -203,7 +203,14 @@ directory.undo, directory.deps = on_disk.undo, on_disk.deps
 
 -- What comes and goes in it is seen, too.
 function directory.watch(desired)
-	return desired.entries and { desired.path, desired.path .. "/" } or { desired.path }
+	local list = { desired.path, desired.path .. "/" }
+	if not desired.entries then
+		list[2] = nil
+	end
+	if desired.recurse then
+		list[#list + 1] = { poll = 30 }
+	end
+	return list
 end
 
 return directory

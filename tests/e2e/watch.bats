@@ -217,6 +217,24 @@ changed_by_us()
 	[ "$(changed_by prod uid)" = 0 ]
 }
 
+@test "what is no file: processes that end" {
+	local first last
+	# A program of a name that nobody else's processes have.
+	cp "$(command -v sleep)" "watched-$$"
+	"./watched-$$" 4711 3>&- &
+	first=$!
+	"./watched-$$" 4711 3>&- &
+	last=$!
+	managed prod "resource.process{ name = 'watched-$$', count = 2 }"
+	kill "$last"
+	eventually drifted prod 1
+	"./watched-$$" 4711 3>&- &
+	last=$!
+	eventually drifted prod 0
+	kill "$first" "$last"
+	eventually drifted prod 1
+}
+
 @test "the process is killed, the daemon is killed: what happened meanwhile is found" {
 	local runner
 	managed prod "resource.file{ path = '$T/f', content = 'right' }"
