@@ -109,6 +109,21 @@ static void write_command(const json_t *task, FILE *out)
 	fputs(command[n] && strcmp(command + n, "\n") ? " …\n" : "\n", out);
 }
 
+static const struct {
+	const char *how, *words;
+} rollbacks[] = {
+	{ "undo", "its undo" },
+	{ "images", "what it changes by resources is put back" },
+	{ "nothing", "no undo: what its command does stays" },
+};
+
+static void write_rollback(const json_t *task, FILE *out)
+{
+	for (size_t i = 0; i < sizeof(rollbacks) / sizeof(rollbacks[0]); i++)
+		if (!strcmp(text_of(task, "rollback"), rollbacks[i].how))
+			fprintf(out, "      in a rollback: %s\n", rollbacks[i].words);
+}
+
 static void write_task(const json_t *task, FILE *out)
 {
 	const json_t *value;
@@ -130,6 +145,7 @@ static void write_task(const json_t *task, FILE *out)
 		write_value(value, out);
 		fputc('\n', out);
 	}
+	write_rollback(task, out);
 	write_retries(json_object_get(task, "retries"), out);
 	if (json_is_integer(json_object_get(task, "priority")))
 		fprintf(out, "      priority: %lld\n", (long long)number_of(task, "priority"));
@@ -250,7 +266,11 @@ static bool is_left_out(const json_t *task)
 
 static bool is_final(const json_t *task)
 {
-	return !is_left_out(task) && !json_object_get(task, "undo");
+	const char *rollback = text_of(task, "rollback");
+
+	if (is_left_out(task))
+		return false;
+	return *rollback ? !strcmp(rollback, "nothing") : !json_object_get(task, "undo");
 }
 
 static void write_tail(const json_t *plan, size_t count, FILE *out)

@@ -115,8 +115,8 @@ static int check_run(struct engine *engine, struct caller *caller, const struct 
 	r = stack_may_write(caller, &stack, fault);
 	if (r == 0 && caller->uid != run->uid)
 		return fault_set(fault, EPERM,
-			"run %" PRId64
-			" was %s's: what it changed is put back with his rights, and by nobody else",
+			"run %" PRId64 " was started by %s: what it changed is put back with the rights of "
+				       "that user, by nobody else",
 			run->id, caller_user_name(run->uid, user, sizeof(user)));
 	return r;
 }

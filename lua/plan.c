@@ -176,6 +176,12 @@ static void write_tasks(struct json_write *out, const char *key, const struct wo
 	json_write_close(out, ']');
 }
 
+/* What a rollback does about it. Of a command nobody knows what it changes. */
+static const char *rollback_of(const struct task *task)
+{
+	return task->undoes ? "undo" : task->command ? "nothing" : "images";
+}
+
 /* `order`: 0 for one that is left out. */
 static void write_task(
 	struct json_write *out, struct workflow *workflow, const struct task *task, int order, int level)
@@ -188,6 +194,8 @@ static void write_task(
 	write_tasks(out, "depends", workflow, task->depends, task->depends_count);
 	write_number(out, "line", task->line);
 	write_member(out, "command", task->command);
+	if (workflow->rolls_back && !task->always)
+		write_member(out, "rollback", rollback_of(task));
 	if (task->after_failure_count)
 		write_tasks(out, "next_if_fail", workflow, task->after_failure, task->after_failure_count);
 	if (order) {

@@ -262,9 +262,12 @@ function back.link(path, before)
 	return ok, message
 end
 
+-- An owner that is the right one already is not set: it may be one whom only root can give.
 function back.file(path, before)
+	local st = core.look(path)
+	local same = st and st.type == "file" and st.uid == before.uid and st.gid == before.gid
 	return core.library("put").place(path, before.spilled and { source = before.spilled } or { bytes = core.base64_decode(before.base64) },
-		{ mode = on_disk.number_of(before.mode), owner = before.uid, group = before.gid })
+		{ mode = on_disk.number_of(before.mode), owner = not same and before.uid or nil, group = not same and before.gid or nil })
 end
 
 function back.directory(path, before)

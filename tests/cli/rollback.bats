@@ -211,3 +211,22 @@ END
 	[[ $(sloth cat /runs/1/changes) == *"file/$PWD/d/large by second: it can't be undone: it has 2500000 bytes, and up to "* ]]
 	[ "$(cat d/kept)" = old ]
 }
+
+@test "the plan says what a rollback does about each task" {
+	cat >p.sloth <<'END'
+task("a"):command("true")
+task("b"):depends_on("a"):command("true"):undo("echo undone")
+task("c"):depends_on("b"):command(function() end)
+workflow.define("p"):tasks({ "a", "b", "c" }):config({ on_failure = values.policy or "rollback" })
+END
+	run -0 sloth workflow plan p.sloth
+	[[ $output == *$'1. a\n      $ true\n      in a rollback: no undo: what its command does stays\n'* ]]
+	[[ $output == *$'undo: echo undone\n      in a rollback: its undo\n'* ]]
+	[[ $output == *$'function, line 3\n      in a rollback: what it changes by resources is put back\n'* ]]
+	[[ $output == *$'Not taken back, because they say no undo: a'* ]]
+	run -0 sloth workflow plan p.sloth --json
+	[[ $output == *'"rollback": "images"'* ]]
+	echo 'policy: stop' >v.yaml
+	run -0 sloth workflow plan p.sloth --values v.yaml
+	[[ $output != *"in a rollback"* ]]
+}

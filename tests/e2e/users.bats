@@ -125,3 +125,41 @@ setup_stacks()
 	run -12 as $nobody sloth write /stacks/mine/description --text x
 	run -12 as $nobody sloth stack lock acquire mine
 }
+
+@test "a run is undone by the one who started it, and by nobody else; what a failed rollback leaves is the owner's" {
+	setup_stacks
+	mkdir -m 755 "$T/theirs"
+	chown $nobody:$nobody "$T/theirs"
+	as $nobody bash -c "umask 077; echo private >'$T/theirs/f'"
+	cat >"$T/w.sloth" <<END
+task("a"):command(function() return resource.file{ path = "$T/theirs/f", content = "new\n" } end)
+task("b"):depends_on("a"):command(function()
+	if values.fail then
+		fs.write("$T/theirs/f", "somebody's\n")
+		error("no")
+	end
+end)
+workflow.define("w"):tasks({ "a", "b" }):config({ on_failure = "rollback" })
+END
+	as $nobody mkdir -m 755 "$M/stacks/w"
+	as $nobody cp "$T/w.sloth" "$M/stacks/w/runs/"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+	[[ $(as $other cat "$M/runs/1/changes") == *" changed file/$T/theirs/f by a" ]]
+	refused 'not permitted' bash -c "echo undo >'$M/runs/1/ctl'"
+	[[ $(cat "$M/error") == "run 1 was started by nobody (uid $nobody): what it changed is put back with the rights of that user, by nobody else"* ]]
+	refused 'Permission denied' as $other bash -c "echo undo >'$M/runs/1/ctl'"
+	as $nobody bash -c "echo undo >'$M/runs/1/ctl'"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+	[ "$(cat "$T/theirs/f")" = private ]
+	# What only its owner may read has not become anybody's.
+	run ! grep -rqa '^private$' "$SLOTH_HOME"
+	as $nobody bash -c "echo 'fail: true' >'$M/stacks/w/values.yaml'"
+	as $nobody cp "$T/w.sloth" "$M/stacks/w/runs/again.sloth"
+	[ "$(cat "$M/runs/latest/wait")" = rollback_failed ]
+	[[ $(cat "$M/stacks/w/lock") == *"locked_by: maintenance"*"uid: $nobody"*"reason: the rollback of run 3 failed; left: file/$T/theirs/f"* ]]
+	refused 'Permission denied' as $other rm "$M/stacks/w/lock"
+	as $nobody bash -c "echo new >'$T/theirs/f'; echo undo >'$M/runs/3/ctl'"
+	[ "$(cat "$M/runs/latest/wait")" = success ]
+	[ "$(cat "$T/theirs/f")" = private ]
+	[ "$(cat "$M/stacks/w/lock")" = unlocked ]
+}
