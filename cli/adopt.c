@@ -206,10 +206,24 @@ static int write_file(struct adoption *adoption)
 	return 0;
 }
 
+static int row(struct table *table, const json_t *one, const char *adopted)
+{
+	const char *result = print_text(one, "result");
+
+	return table_row(
+		table, (const char *[]){ print_text(one, "type"), print_text(one, "name"),
+			       strcmp(result, "adopted") ? result : adopted, print_text(one, "reason") });
+}
+
 static int resource_row(struct table *table, const json_t *one)
 {
-	return table_row(table, (const char *[]){ print_text(one, "type"), print_text(one, "name"),
-					print_text(one, "result"), print_text(one, "reason") });
+	return row(table, one, "adopted");
+}
+
+/* Nothing was done yet. */
+static int planned_row(struct table *table, const json_t *one)
+{
+	return row(table, one, "to adopt");
 }
 
 static void print_sum(const struct adoption *adoption)
@@ -251,7 +265,7 @@ static int print_told(struct adoption *adoption)
 				json_object_get(adoption->told, "notes"), "resources", list));
 	if (command_flag(adoption->command, "quiet"))
 		return 0;
-	r = table_list(columns, list, resource_row);
+	r = table_list(columns, list, adoption->dry_run ? planned_row : resource_row);
 	if (r == 0)
 		print_sum(adoption);
 	return r;
