@@ -9,7 +9,9 @@
 #include "engine/calls.h"
 #include "engine/drift.h"
 #include "engine/image.h"
+#include "engine/resource-secret.h"
 #include "engine/resource.h"
+#include "engine/seal.h"
 
 static int answer_resource(struct call *call, const struct resource *resource, json_t **ret_value)
 {
@@ -52,8 +54,125 @@ static json_t *argument(struct call *call, const char *key)
 	return json_is_null(value) ? NULL : value;
 }
 
+/* Values that nobody is told. */
+struct secrets {
+	json_t *values;	 /* that are asked for: property → value; owned */
+	json_t *applied; /* … and were brought about; owned */
+	json_t *names;	 /* set of properties; owned */
+	json_t *became;	 /* what there is now, with them; owned */
+};
+
+static void secrets_done(struct secrets *secrets)
+{
+	json_decref(secrets->values);
+	json_decref(secrets->applied);
+	json_decref(secrets->names);
+	json_decref(secrets->became);
+}
+
+static bool is_shown(const json_t *value)
+{
+	return json_is_string(value) && !strcmp(json_string_value(value), SEAL_SHOWN);
+}
+
+static void take_value(json_t *properties, const char *name, json_t *values)
+{
+	json_t *value = json_object_get(properties, name);
+
+	if (value && !json_is_null(value) && !is_shown(value))
+		json_object_set(values, name, value);
+}
+
+/* Properties that the workflow has named. */
+static int take_named(struct call *call, json_t *properties, json_t *values)
+{
+	const json_t *list = argument(call, "sensitive"), *name;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return fault_set(&call->fault, EINVAL, "\"sensitive\" must be a list of properties");
+	json_array_foreach (list, i, name) {
+		if (!json_is_string(name))
+			return fault_set(&call->fault, EINVAL, "\"sensitive\" must be a list of properties");
+		take_value(properties, json_string_value(name), values);
+	}
+	return 0;
+}
+
+static json_t *object_or_new(json_t *value)
+{
+	return json_is_object(value) ? json_incref(value) : json_object();
+}
+
+/* What the frame has of them: see runner_mask_frame(). What was sealed before stays so, whoever says it anew
+ * and does not know that it is. A fix says nothing of properties. */
+static int secrets_take(
+	struct call *call, const struct resource_draft *draft, int64_t id, struct secrets *secrets)
+{
+	json_auto_t *before = NULL;
+	const char *name;
+	json_t *value;
+	int r = 0;
+
+	secrets->values = object_or_new(argument(call, "sealed"));
+	secrets->applied = object_or_new(argument(call, "sealed_applied"));
+	if (draft->properties)
+		r = take_named(call, draft->properties, secrets->values);
+	if (r == 0 && id)
+		r = resource_secret_names(call->engine, id, &before);
+	if (r < 0)
+		return r;
+	json_object_foreach (draft->properties ? before : NULL, name, value)
+		take_value(draft->properties, name, secrets->values);
+	secrets->names = draft->properties ? json_copy(secrets->values) : object_or_new(before);
+	json_object_foreach (secrets->names, name, value) {
+		json_t *applied = json_object_get(draft->applied, name);
+
+		if (strlen(name) > SECRET_PROPERTY_MAX)
+			return fault_set(&call->fault, EINVAL,
+				"the name of a sensitive property has up to %d bytes", SECRET_PROPERTY_MAX);
+		if (applied && !is_shown(applied))
+			json_object_set(secrets->applied, name, applied);
+		else if (draft->properties && !draft->applied && draft->status &&
+			 !strcmp(draft->status, "applied"))
+			json_object_set(secrets->applied, name, value);
+	}
+	secrets->became = json_copy(draft->actual);
+	json_object_update(secrets->became, argument(call, "sealed_actual"));
+	resource_secret_hide(secrets->names, draft->properties);
+	resource_secret_hide(secrets->names, draft->applied);
+	resource_secret_hide(secrets->names, draft->actual);
+	return 0;
+}
+
+/* What the resource is, and its secrets beside it. */
+static int put_all(struct call *call, struct resource_draft *draft, struct secrets *secrets,
+	enum resource_result *ret_result, int64_t *ret_id)
+{
+	int64_t id = 0;
+	int r = resource_find(call->engine, call->run.stack_id, draft->type, draft->name, &id);
+
+	if (r == 0 || r == -ENOENT)
+		r = secrets_take(call, draft, id, secrets);
+	if (r == 0 && json_object_size(secrets->names))
+		draft->settled = false; /* a glance knows the states alone */
+	if (r == 0 && id && json_object_size(secrets->values))
+		r = resource_secret_differs(
+			call->engine, id, call->caller.uid, secrets->values, &draft->renewed);
+	if (r == 0)
+		r = resource_put(call->engine, &call->caller, call->run.stack_id, draft, &call->fault,
+			ret_result, ret_id);
+	if (r == 0)
+		r = resource_secret_put(call->engine, *ret_id, call->caller.uid, draft->properties,
+			secrets->values, secrets->applied, &call->fault);
+	if (r == 0 && draft->renewed && *ret_result == RESOURCE_UNCHANGED)
+		*ret_result = RESOURCE_CHANGED;
+	return r;
+}
+
 static int put(struct call *call, bool update)
 {
+	CLEANUP(secrets_done) struct secrets secrets = { 0 };
 	json_t *protect = argument(call, "protect"), *image = argument(call, "image"), *value = NULL;
 	struct resource_draft draft = {
 		.module = json_string_value(argument(call, "module")),
@@ -75,18 +194,20 @@ static int put(struct call *call, bool update)
 		r = call_may_change(call);
 	if (r == 0 && json_is_true(argument(call, "masked")))
 		return fault_set(&call->fault, ENOTSUP,
-			"a property has the value of a secret in it, and resources are told to everybody who "
-			"may see the "
-			"stack");
+			"its name or what it depends on has the value of a secret in it, and these are told "
+			"to "
+			"everybody who may see the stack");
+	/* What it was is nobody's business then, either. */
+	if (r == 0 && image && json_object_size(secrets.names))
+		json_object_set_new(image, "private", json_true());
 	if (r == 0 && image)
 		r = call_image_add(call, draft.type, draft.name, image, &image_id);
 	if (r == 0)
-		r = resource_put(
-			call->engine, &call->caller, call->run.stack_id, &draft, &call->fault, &result, &id);
+		r = put_all(call, &draft, &secrets, &result, &id);
 	if (r == 0 && argument(call, "fixed"))
 		r = drift_fixed_some(call->engine, &call->caller, id, argument(call, "fixed"));
 	if (r == 0 && draft.applied)
-		r = image_done(call->engine, call->run.id, draft.type, draft.name, draft.actual);
+		r = image_done(call->engine, call->run.id, draft.type, draft.name, secrets.became);
 	if (r == 0)
 		r = answer_id(call, id, &value);
 	if (r < 0)
@@ -124,6 +245,36 @@ static int none_or(const struct call *call, int r)
 	return r == -ENOENT && !*call->fault.text ? 0 : r;
 }
 
+/* The values themselves, which the run may not tell from now on. */
+static int unseal(struct call *call, int64_t id)
+{
+	CLEANUP(resource_done) struct resource resource = { 0 };
+	json_auto_t *desired = NULL, *applied = NULL, *names = NULL;
+	json_t *list = json_array(), *value;
+	const char *name;
+	int r = resource_get(call->engine, id, &resource);
+
+	json_object_set_new(call->value, "sensitive", list);
+	if (r < 0 || !resource_is_secret(&resource))
+		return r;
+	r = resource_secret_open(
+		call->engine, &resource, call->caller.uid, &call->fault, &desired, &applied, &names);
+	if (r == -EBADMSG)
+		return -EUCLEAN; /* this one value, and not the store */
+	if (r < 0)
+		return r;
+	json_object_foreach (names, name, value) {
+		json_array_append_new(list, json_string(name));
+		if (r == 0)
+			r = runner_hand_json(call->runner, json_object_get(desired, name), &call->fault);
+		if (r == 0 && json_object_get(applied, name))
+			r = runner_hand_json(call->runner, json_object_get(applied, name), &call->fault);
+	}
+	json_object_set(call->value, "properties", desired);
+	json_object_set(call->value, "applied", applied);
+	return r;
+}
+
 static int get_resource(struct call *call)
 {
 	int64_t id;
@@ -131,7 +282,29 @@ static int get_resource(struct call *call)
 
 	if (r == 0)
 		r = answer_id(call, id, &call->value);
+	if (r == 0 && json_is_true(argument(call, "unsealed")) && !call_text(call, "stack"))
+		r = unseal(call, id);
 	return none_or(call, r);
+}
+
+/* Which of the properties would be sealed. */
+static int sealed_properties(struct call *call)
+{
+	CLEANUP(secrets_done) struct secrets secrets = { 0 };
+	struct resource_draft draft = { .properties = argument(call, "properties") };
+	json_t *list = json_array(), *value;
+	const char *key;
+	int64_t id = 0;
+	int r = need_names(call, &draft.type, &draft.name);
+
+	call->value = list;
+	if (r == 0)
+		r = resource_find(call->engine, call->run.stack_id, draft.type, draft.name, &id);
+	if (r == 0 || r == -ENOENT)
+		r = secrets_take(call, &draft, id, &secrets);
+	json_object_foreach (secrets.names, key, value)
+		json_array_append_new(list, json_string(key));
+	return r;
 }
 
 static int resource_exists(struct call *call)
@@ -270,6 +443,7 @@ const struct call_row resource_calls[] = {
 	{ "resource.register", resource_register, true },
 	{ "resource.update", resource_update, true },
 	{ "resource.get", get_resource, false },
+	{ "resource.sealed", sealed_properties, false },
 	{ "resource.exists", resource_exists, false },
 	{ "resource.delete", delete_resource, true },
 	{ "resource.list", list_resources, false },

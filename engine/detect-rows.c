@@ -10,6 +10,7 @@
 #include "engine/adopt.h"
 #include "engine/detect-given.h"
 #include "engine/detect-internal.h"
+#include "engine/resource-secret.h"
 #include "engine/resource.h"
 #include "engine/run-undo.h"
 
@@ -136,18 +137,23 @@ const char *detect_id_text(int64_t id, char ret_text[24])
 }
 
 /* What somebody else asks for is not read with the owner's rights. */
-static int refuse_row(struct detection *detection, const struct resource *resource)
+static void why_refused(const struct resource *resource, char *ret_text, size_t size)
 {
-	json_auto_t *rows = NULL;
-	char who[64] = "somebody", text[512];
+	char who[64] = "somebody";
 
 	if (resource->uid >= 0)
 		caller_user_name((uid_t)resource->uid, who, sizeof(who));
-	snprintf(text, sizeof(text),
+	snprintf(ret_text, size,
 		"it was %s who asked for it, not the stack's owner: it is not read with the owner's rights "
 		"before "
 		"a workflow of the owner or of root asks for the same",
 		who);
+}
+
+static int refuse_row(struct detection *detection, const struct resource *resource, const char *text)
+{
+	json_auto_t *rows = NULL;
+
 	rows = json_pack("[{s:I, s:s, s:s, s:s, s:s, s:[]}]", "id", (json_int_t)resource->id, "type",
 		resource->type, "name", resource->name, "state", "unknown", "error", text, "findings");
 	return rows ? drift_take(detection->of->engine, &detection->caller, detection->stack_id, rows)
@@ -159,17 +165,26 @@ static int add_row(struct detection *detection, int64_t id, json_t *rows, size_t
 {
 	CLEANUP(resource_done) struct resource resource = { 0 };
 	const struct stack stack = { .uid = detection->uid };
-	char text[24];
+	struct fault fault = { 0 };
+	char text[24], why[512];
 	int r = resource_get(detection->of->engine, id, &resource);
 	json_t *row, *more;
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (!resource_is_trusted(&resource, &stack))
-		return refuse_row(detection, &resource);
+	if (!resource_is_trusted(&resource, &stack)) {
+		why_refused(&resource, why, sizeof(why));
+		return refuse_row(detection, &resource, why);
+	}
 	row = detect_row_json(&resource);
 	if (!row)
 		return -EBADMSG;
+	if (resource_is_secret(&resource))
+		r = resource_secret_fill(detection->of->engine, &resource, detection->uid, row, &fault);
+	if (r < 0) {
+		json_decref(row);
+		return fault.code ? refuse_row(detection, &resource, fault.text) : r;
+	}
 	more = given(detection, &resource);
 	if (more)
 		json_object_set_new(row, "given", more);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "engine/drift-internal.h"
+#include "engine/seal.h"
 
 struct adoption {
 	struct engine *engine;
@@ -65,8 +66,15 @@ static int take_whole(struct adoption *adoption)
 static int take_property(struct adoption *adoption, const char *property)
 {
 	json_t *seen = json_object_get(adoption->actual, property);
+	json_t *asked = json_object_get(adoption->desired, property);
 
-	if (!json_object_get(adoption->desired, property))
+	if (json_is_string(asked) && !strcmp(json_string_value(asked), SEAL_SHOWN))
+		return fault_set(adoption->fault, EINVAL,
+			"%s/%.200s: \"%.200s\" is sensitive: what it was changed to is kept nowhere, and "
+			"can't be what is "
+			"asked for. A workflow says what it shall be",
+			adoption->resource.type, adoption->resource.name, property);
+	if (!asked)
 		return fault_set(adoption->fault, EINVAL,
 			"%s/%.200s: \"%.200s\" is nothing that can be asked for: adopt other properties as "
 			"NAME/PROPERTY, or ignore this one",

@@ -10,6 +10,7 @@
 #include "engine/drift-report.h"
 #include "engine/resource-internal.h"
 #include "engine/run.h"
+#include "engine/resource-secret.h"
 
 enum { TOUCH_MS = 60000 };
 
@@ -300,9 +301,24 @@ static bool is_being_changed(struct taking *taking)
 	       run_get(taking->engine, resource->run_id, &run) == 0 && !run_status_final(run.status);
 }
 
+/* Nothing of the report tells what nobody is told. */
+static int guard_secrets(
+	struct taking *taking, const json_t *row, struct drift_report *report, json_t **ret_seen)
+{
+	int r = resource_secret_guard(taking->engine, &taking->resource, (json_t *)(uintptr_t)row, ret_seen);
+
+	if (r < 0)
+		return r;
+	drift_report_done(report);
+	r = drift_report_parse(row, report);
+	report->settled = false;
+	return r;
+}
+
 static int take_row(struct taking *taking, const json_t *row)
 {
 	CLEANUP(drift_report_done) struct drift_report report = { 0 };
+	json_auto_t *seen = NULL;
 	int r = drift_report_parse(row, &report);
 	int64_t id;
 
@@ -316,10 +332,17 @@ static int take_row(struct taking *taking, const json_t *row)
 	if ((report.id && report.id != id) ||
 		(report.read_ms && report.read_ms < taking->resource.updated_ms) || is_being_changed(taking))
 		return 0;
+	if (resource_is_secret(&taking->resource))
+		r = guard_secrets(taking, row, &report, &seen);
+	if (r < 0)
+		return r;
 	taking->by = drift_report_changer(report.by);
 	if (!taking->by)
 		return -ENOMEM;
-	return !strcmp(report.state, "unknown") ? take_unknown(taking, &report) : take_known(taking, &report);
+	r = !strcmp(report.state, "unknown") ? take_unknown(taking, &report) : take_known(taking, &report);
+	if (r == 0 && seen && !strcmp(report.state, "in_sync"))
+		r = resource_secret_put(taking->engine, id, 0, NULL, NULL, seen, &(struct fault){ 0 });
+	return r;
 }
 
 static int note_time(struct engine *engine, int64_t stack_id, int64_t now_ms)

@@ -183,7 +183,7 @@ static void put_checksum(struct put *put)
 /* What follows from what was said: new wishes are pending, what was brought about is the wish of now. */
 static void put_status(struct put *put, const struct resource_draft *draft)
 {
-	bool renewed = strcmp(put->now.checksum, put->old.checksum) != 0;
+	bool renewed = draft->renewed || strcmp(put->now.checksum, put->old.checksum) != 0;
 
 	put->done = draft->status && !strcmp(draft->status, "applied");
 	put->now.status = draft->status ? draft->status : renewed ? "pending" : put->old.status;
@@ -205,7 +205,7 @@ static void put_status(struct put *put, const struct resource_draft *draft)
 static void put_uid(struct put *put, const struct resource_draft *draft)
 {
 	struct resource asked = { .uid = put->caller ? (int64_t)put->caller->uid : -1 };
-	bool renewed = !put->known || strcmp(put->now.checksum, put->old.checksum) != 0;
+	bool renewed = !put->known || draft->renewed || strcmp(put->now.checksum, put->old.checksum) != 0;
 	bool trusted = resource_is_trusted(&asked, &put->stack);
 	bool better = draft->whose == RESOURCE_ASKED && trusted &&
 		      (asked.uid == 0 || !resource_is_trusted(&put->old, &put->stack));

@@ -65,6 +65,7 @@ struct resource_draft {
 	const char *error;
 	json_t *actual, *applied; /* JSON null: not known any more */
 	int64_t applied_ms;	  /* when that was; 0: now */
+	bool renewed;		  /* another sealed value is asked for: see resource-secret.h */
 	bool update;		  /* -ENOENT when it is not registered */
 	bool settled;		  /* applied, and `actual` was seen so: it is believed of whom is trusted */
 	enum resource_whose whose;

@@ -191,19 +191,61 @@ static void tell_masked(json_t *head, const json_t *before)
 		json_object_set_new(args, "masked", json_true());
 }
 
+/* Takes the values out of the members that have a secret in them. A new reference. */
+static json_t *take_secrets(struct runner *runner, json_t *object)
+{
+	json_t *taken = json_object(), *value;
+	const char *key;
+
+	json_object_foreach (object, key, value)
+		if (mask_hits_json(runner->mask, value)) {
+			json_object_set(taken, key, value);
+			json_object_set_new(object, key, json_string(SEAL_SHOWN));
+		}
+	return taken;
+}
+
+/* Resources may have secrets in their properties: these come apart from the rest, and are sealed. */
+static json_t *seal_frame(struct runner *runner, json_t *args)
+{
+	static const char *const states[][2] = { { "properties", "sealed" }, { "applied", "sealed_applied" },
+		{ "actual", "sealed_actual" } };
+	json_t *sealed = json_object();
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		json_auto_t *taken = take_secrets(runner, json_object_get(args, states[i][0]));
+
+		if (json_object_size(taken))
+			json_object_set(sealed, states[i][1], taken);
+	}
+	if (json_object_get(args, "error"))
+		json_object_set_new(args, "error", runner_masked(runner, json_object_get(args, "error")));
+	return sealed;
+}
+
+static bool is_resource_call(const json_t *head)
+{
+	static const char prefix[] = "resource.";
+	const char *fn = json_string_value(json_object_get(head, "fn"));
+
+	return fn && !strncmp(fn, prefix, sizeof(prefix) - 1);
+}
+
 void runner_mask_frame(struct runner *runner, json_t *head)
 {
 	/* What a workflow can put words into; the others are names that the plan has. */
 	static const char *const members[] = { "error", "text", "message", "outputs", "result", "args" };
 
 	json_auto_t *args = json_incref(json_object_get(head, "args"));
-	json_auto_t *image = NULL;
+	json_auto_t *image = NULL, *sealed = NULL;
 
 	if ((load_mask(runner) == 0 && !runner->mask) || verbatim(head))
 		return;
 	/* What a thing was before stays what it was: nobody else is told (engine/image.h). */
 	image = json_incref(json_object_get(args, "image"));
 	json_object_del(args, "image");
+	if (runner->mask && is_resource_call(head))
+		sealed = seal_frame(runner, args);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		json_t *value = json_object_get(head, members[i]);
 
@@ -213,6 +255,8 @@ void runner_mask_frame(struct runner *runner, json_t *head)
 	tell_masked(head, args);
 	if (image)
 		json_object_set(json_object_get(head, "args"), "image", image);
+	if (sealed)
+		json_object_update(json_object_get(head, "args"), sealed);
 }
 
 static bool same_text(const char *a, const char *b)

@@ -11,6 +11,7 @@
 #include "engine/detect-internal.h"
 #include "engine/drift.h"
 #include "engine/event.h"
+#include "engine/resource-secret.h"
 #include "engine/watch-internal.h"
 
 enum {
@@ -67,6 +68,7 @@ static int add_resource(struct part *part, struct watched *stack, const struct r
 	struct watcher *watcher = part->watcher;
 	const struct stack owned = { .uid = watcher->uid };
 	struct caller owner = { .uid = watcher->uid, .gid = (gid_t)-1, .groups_known = true };
+	struct fault fault = { 0 };
 	char text[24];
 	json_t *row, *given;
 
@@ -83,6 +85,13 @@ static int add_resource(struct part *part, struct watched *stack, const struct r
 	row = detect_row_json(resource);
 	if (!row)
 		return 0;
+	/* What can't be opened for the owner is found unknown by who looks for drift. */
+	if (resource_is_secret(resource) &&
+		resource_secret_fill(watcher->of->engine, resource, watcher->uid, row, &fault) < 0) {
+		json_decref(row);
+		watcher_forget(watcher, 0, resource->id);
+		return 0;
+	}
 	given = detect_given(watcher->of->engine, &owner, resource);
 	if (given)
 		json_object_set_new(row, "given", given);

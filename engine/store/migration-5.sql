@@ -55,3 +55,13 @@ CREATE TABLE auto_fix_tries (
 	last_ms BIGINT NOT NULL,
 	UNIQUE (stack_id, type, name)
 );
+
+CREATE TABLE resource_secrets (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	resource_id BIGINT NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
+	property TEXT NOT NULL,
+	value TEXT NOT NULL,
+	applied TEXT NOT NULL,
+	uid BIGINT NOT NULL,
+	UNIQUE (resource_id, property)
+);

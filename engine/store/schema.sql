@@ -651,3 +651,14 @@ CREATE TABLE auto_fix_tries (
 	last_ms BIGINT NOT NULL,        -- when the last one was begun
 	UNIQUE (stack_id, type, name)
 );
+
+-- Values of properties that nobody is told: "<sensitive>" stands in their place in the states of the resource.
+CREATE TABLE resource_secrets (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	resource_id BIGINT NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
+	property TEXT NOT NULL,         -- which one
+	value TEXT NOT NULL,            -- what is asked for: JSON, sealed as resource:RESOURCE:PROPERTY
+	applied TEXT NOT NULL,          -- what was brought about, sealed likewise; '': not known
+	uid BIGINT NOT NULL,            -- who asked for it: nobody else is handed it
+	UNIQUE (resource_id, property)
+);

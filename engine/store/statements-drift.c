@@ -61,6 +61,23 @@ const char *const statements_of_drift[SQL_COUNT] = {
 		"$2)) "
 		"AND r.status IN ('pending', 'failed')) AS undone",
 
+	[SQL_RESOURCE_SECRET_EACH] = "SELECT property, value, applied, uid FROM resource_secrets WHERE "
+				     "resource_id = $1 ORDER BY property",
+	[SQL_RESOURCE_SECRET_GET] =
+		"SELECT value, applied, uid FROM resource_secrets WHERE resource_id = $1 AND property = $2",
+	[SQL_RESOURCE_SECRET_SET] =
+		"INSERT INTO resource_secrets (resource_id, property, value, uid, applied) "
+		"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (resource_id, property) "
+		"DO UPDATE SET value = $3, uid = $4, applied = $5",
+	[SQL_RESOURCE_SECRET_DELETE] =
+		"DELETE FROM resource_secrets WHERE resource_id = $1 AND property = $2",
+	[SQL_RESOURCE_SECRET_SEALED] = "SELECT id, 'resource:' || resource_id || ':' || property, value "
+				       "FROM resource_secrets ORDER BY id",
+	[SQL_RESOURCE_SECRET_RESEAL] = "UPDATE resource_secrets SET value = $2 WHERE id = $1",
+	[SQL_RESOURCE_APPLIED_SEALED] = "SELECT id, 'resource:' || resource_id || ':' || property, applied "
+					"FROM resource_secrets WHERE applied <> '' ORDER BY id",
+	[SQL_RESOURCE_APPLIED_RESEAL] = "UPDATE resource_secrets SET applied = $2 WHERE id = $1",
+
 	[SQL_AUTO_FIX_ADD] = "INSERT INTO auto_fixes (stack_id, run_id, begun_ms, told_ms, resources) "
 			     "VALUES ($1, $2, $3, $4, $5)",
 	[SQL_AUTO_FIX_TRIM] = "DELETE FROM auto_fixes WHERE stack_id = $1 AND begun_ms < $2 AND told_ms > 0",

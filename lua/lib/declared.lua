@@ -25,7 +25,7 @@ end
 
 -- Its properties, when it is registered, as one that is there and of the same root.
 function declared.properties(type_name, name, root)
-	local row = core.run().stack and core.call("resource.get", { type = type_name, name = name })
+	local row = core.run().stack and core.call("resource.get", { type = type_name, name = name, unsealed = true })
 	local properties = row and row.properties
 	return properties and properties.ensure ~= "absent" and properties.root == root and properties or {}
 end

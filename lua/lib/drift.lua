@@ -64,14 +64,15 @@ local function show(p, name, value)
 	return row and property.show(row, value) or value
 end
 
--- For people and reports.
-function drift.shown(p, changes)
+-- For people and reports. `hidden`: a set of properties whose values nobody is told.
+function drift.shown(p, changes, hidden)
 	local list = {}
 	for i, change in ipairs(changes) do
+		local secret = hidden and hidden[change.property]
 		list[i] = {
 			property = change.property,
-			expected = show(p, change.property, change.expected),
-			actual = show(p, change.property, change.actual),
+			expected = secret and "<sensitive>" or show(p, change.property, change.expected),
+			actual = secret and "<sensitive>" or show(p, change.property, change.actual),
 		}
 	end
 	return list

@@ -38,7 +38,7 @@ local ready = {} -- type → a provider that was checked
 local functions = { "validate", "prepare", "read", "diff", "apply", "image", "undo", "watch", "deps", "suggest", "list" }
 local needed = { "read", "apply" }
 local fields = { "type", "module", "key", "properties", "impact", "irreversible" }
-local row_fields = { "kind", "required", "default", "words", "severity", "shown", "min", "max", "state", "equal", "input", "compare", "description" }
+local row_fields = { "kind", "required", "default", "words", "severity", "shown", "min", "max", "state", "equal", "input", "compare", "description", "sensitive" }
 local severities = { low = true, medium = true, high = true, critical = true }
 
 local function names_of(...)
@@ -216,7 +216,9 @@ local function normalise(p, where, desired, name, value)
 		local said = type(value) == "string" and "'" .. value:sub(1, 80) .. "'" or type(value) == "table" and "a table" or tostring(value)
 		core.fail(where .. ": '" .. name .. "' must be " .. what .. ", not " .. said)
 	end
-	if not row.input and not is_text(kept) then
+	if kept == "<sensitive>" then
+		core.fail(where .. ": the sensitive value of '" .. name .. "' is not known here: run the workflow that asks for it")
+	elseif not row.input and not is_text(kept) then
 		core.fail(where .. ": '" .. name .. "' must be UTF-8, as what is kept with the stack is")
 	end
 	desired[name] = kept

@@ -9,7 +9,8 @@ local result = core.library("result")
 local resource = {}
 
 -- What every declaration may have beside the properties of its type.
-local options_known = { depends_on = true, protect = true, dry_run = true }
+local options_known = { depends_on = true, protect = true, dry_run = true, sensitive = true }
+local SENSITIVE = "<sensitive>" -- what is shown in the place of a value that nobody is told
 
 local function has_stack()
 	return core.run().stack ~= nil
@@ -36,6 +37,7 @@ local function teller(p, name, desired, options)
 			return tell("resource.update", args)
 		end
 		args.module, args.properties, args.dependencies, args.protect = p.module, desired, options.depends_on, options.protect
+		args.sensitive = options.sensitive
 		return tell("resource.register", args)
 	end
 end
@@ -109,7 +111,7 @@ local function remember(image, ok, ...)
 end
 
 -- Changes what differs, and looks whether it is as desired then. nil and a message, or what there is now.
-local function act(p, desired, actual, changes, only)
+local function act(p, desired, actual, changes, only, hidden)
 	local ok, message = drift.guarded(p.apply, desired, actual, changes)
 	if not ok then
 		return nil, message or "it can't be changed"
@@ -121,11 +123,25 @@ local function act(p, desired, actual, changes, only)
 	end
 	local left = chosen(drift.changes(p, desired, now), only)
 	if left[1] then
-		local one = drift.shown(p, left)[1]
+		local one = drift.shown(p, left, hidden)[1]
 		return nil, "it was changed, and still differs: " .. (one.property == "" and "it" or one.property) .. " is " .. word(one.actual) ..
 			", not " .. word(one.expected)
 	end
 	return now
+end
+
+-- Properties whose values nobody is told: what the stack keeps sealed of those that were told of, or would.
+local function hidden_of(p, name, desired, options, told)
+	local hidden = {}
+	for key, value in pairs(told and told ~= true and told.resource.properties or {}) do
+		hidden[key] = value == SENSITIVE or nil
+	end
+	local more = not told and has_stack() and
+		core.call("resource.sealed", { type = p.type, name = name, properties = desired, sensitive = options.sensitive })
+	for _, key in ipairs(more or options.sensitive or {}) do
+		hidden[key] = true
+	end
+	return hidden
 end
 
 -- Messages of files begin with the path already.
@@ -146,10 +162,12 @@ local function converge(p, name, desired, options)
 		return result.bad(about(p, name, message), { type = p.type, name = name })
 	end
 	local changes, others = chosen(drift.changes(p, desired, actual), options.only)
-	local shown = drift.shown(p, changes)
+	local shown = {}
 	local more = { type = p.type, name = name, changes = core.mark_list(shown) }
 	if options.dry_run then
 		more.dry_run = true
+		shown = changes[1] and drift.shown(p, changes, hidden_of(p, name, desired, options)) or shown
+		more.changes = core.mark_list(shown)
 		return result.good(changes[1] ~= nil, describe(p, name, shown), more)
 	end
 	local now, image = actual, nil
@@ -161,7 +179,10 @@ local function converge(p, name, desired, options)
 			return result.bad(message, { type = p.type, name = name })
 		end
 		image.id = type(told) == "table" and told.image or nil
-		now, message = act(p, without(desired, others), actual, changes, options.only)
+		local hidden = hidden_of(p, name, desired, options, told)
+		shown = drift.shown(p, changes, hidden)
+		more.changes = core.mark_list(shown)
+		now, message = act(p, without(desired, others), actual, changes, options.only, hidden)
 		if not now then
 			return failed(p, name, tell_of, message)
 		end
@@ -201,6 +222,30 @@ local function references(where, value)
 	return core.mark_list(list)
 end
 
+-- A property, or a list of properties, whose values nobody is told.
+local function sensitive_names(where, names)
+	if type(names) == "string" then
+		names = { names }
+	end
+	for _, name in ipairs(type(names) == "table" and names or names == nil and {} or core.fail(where .. ": sensitive is a list of properties")) do
+		if type(name) ~= "string" then
+			core.fail(where .. ": sensitive is a list of properties")
+		end
+	end
+	return names and core.mark_list(names)
+end
+
+-- What is sensitive in each resource of a type.
+local function with_sensitive(p, desired, options)
+	for _, name in ipairs(provider.keys(p.properties)) do
+		if p.properties[name].sensitive and desired[name] ~= nil then
+			options.sensitive = options.sensitive or core.mark_list({})
+			table.insert(options.sensitive, name)
+		end
+	end
+	return options
+end
+
 -- ({ … }) or (name, { … }).
 local function arguments_of(where, ...)
 	local name, properties = ...
@@ -218,6 +263,7 @@ local function arguments_of(where, ...)
 		end
 	end
 	options.depends_on = references(where, options.depends_on)
+	options.sensitive = sensitive_names(where, options.sensitive)
 	return name, args, options
 end
 
@@ -248,7 +294,12 @@ local function declare(type_name, ...)
 	if not ok then
 		return result.bad(where .. ": " .. message)
 	end
-	return converge(p, name or tostring(desired[p.key]), desired, options)
+	for _, one in ipairs(options.sensitive or {}) do
+		if not p.properties[one] or one == p.key then
+			core.fail(where .. ": sensitive has '" .. one .. "', which is no property" .. (one == p.key and " but the name, that everybody is told" or ""))
+		end
+	end
+	return converge(p, name or tostring(desired[p.key]), desired, with_sensitive(p, desired, options))
 end
 
 local function declaration(type_name)
@@ -294,9 +345,9 @@ function resource.fix(type_name, name, properties)
 	if type(type_name) ~= "string" or type(name) ~= "string" or properties ~= nil and type(properties) ~= "table" then
 		core.fail(where .. " takes a type, a name and, when not all shall be mended, a list of properties")
 	end
-	local row, message = core.call("resource.get", { type = type_name, name = name })
+	local row, message = core.call("resource.get", { type = type_name, name = name, unsealed = true })
 	if not row then
-		return result.bad(message or "the stack has no resource " .. type_name .. "/" .. name)
+		return result.bad(message and type_name .. "/" .. name .. ": " .. message or "the stack has no resource " .. type_name .. "/" .. name)
 	end
 	local p, desired
 	p, message = provider.find(type_name)
@@ -306,7 +357,7 @@ function resource.fix(type_name, name, properties)
 	if not desired then
 		return result.bad(type_name .. "/" .. name .. ": " .. message)
 	end
-	return converge(p, name, desired, { fix = row, only = set_of(properties) })
+	return converge(p, name, desired, { fix = row, only = set_of(properties), sensitive = row.sensitive })
 end
 
 -- What detection says of a resource, as stack.get_resource gives it.
@@ -393,7 +444,7 @@ end
 
 -- What is kept of an earlier registration: `keep` names the properties that the caller says nothing of.
 local function with_kept(p, name, desired, keep)
-	local row = keep and core.call("resource.get", { type = p.type, name = name })
+	local row = keep and core.call("resource.get", { type = p.type, name = name, unsealed = true })
 	if not row or (row.properties.ensure or "present") ~= (desired.ensure or "present") then
 		return desired
 	end
@@ -425,6 +476,7 @@ function resource.record(type_name, properties, keep)
 		return true
 	end
 	local desired = provider.desired(p, "resource.record(" .. type_name .. ")", properties, true)
+	local options = with_sensitive(p, desired, {})
 	local done
 	done, message = prepare(p, desired)
 	if not done then
@@ -435,7 +487,7 @@ function resource.record(type_name, properties, keep)
 	local function register()
 		local brief = provider.brief(p, desired)
 		return tell("resource.register", { type = p.type, name = name, module = p.module, properties = desired, status = "applied", applied = brief,
-			actual = brief, intact = true })
+			actual = brief, sensitive = options.sensitive, intact = true })
 	end
 	local ok, text, errno = register()
 	if not ok and errno == "ENOTSUP" then

@@ -112,9 +112,12 @@ local draft_kinds = {
 
 local function draft(fn, ...)
 	local args = arguments.read(fn, draft_names, draft_kinds, ...)
-	if args.sensitive ~= nil then
-		core.fail(fn .. ": sealed properties ('sensitive') are not supported by this version")
+	args.sensitive = type(args.sensitive) == "string" and { args.sensitive } or args.sensitive
+	if args.sensitive ~= nil and type(args.sensitive) ~= "table" then
+		core.fail(fn .. ": 'sensitive' is a list of properties")
 	end
+	args.sensitive = args.sensitive and core.mark_list(args.sensitive)
+	args.intact = true
 	return args
 end
 

@@ -294,3 +294,66 @@ sightings()
 	not grep -rqaF $canary home
 	start_daemon
 }
+
+@test "what a resource has sealed is handed to who asked for it alone" {
+	need_root
+	chmod 1777 "$M/stacks" "$M/runs"
+	mkdir -m 755 theirs
+	chown $nobody theirs
+	as $nobody mkdir -m 755 "$M/stacks/theirs"
+	printf 'roots-word' >"$M/secrets/word"
+	cat >root.sloth <<-END
+		task('a'):command(function() assert(resource.file('$T/theirs/conf', { content = secret.get('word'), mode = '0644', owner = $nobody })) end)
+	END
+	sloth run root.sloth --stack theirs
+	[ "$(cat theirs/conf)" = roots-word ]
+	run -1 as $nobody sloth stack drift detect theirs
+	[[ $output == *'it has sensitive values of root'*', which are handed to nobody else'* ]] || { echo "$output"; false; }
+	rm theirs/conf
+	cat >spy.sloth <<-END
+		task('fix'):command(function()
+			local res, text = resource.fix('file', '$T/theirs/conf')
+			assert(not res and text:find('sensitive values of root'), tostring(text))
+		end)
+		task('same'):depends_on('fix'):command(function()
+			local row = stack.get_resource('file', '$T/theirs/conf')
+			assert(row.properties.content == '<sensitive>')
+			stack.register_resource({ type = 'file', name = row.name, properties = row.properties })
+			assert(not resource.fix('file', '$T/theirs/conf'))
+		end)
+	END
+	as $nobody sloth run spy.sloth --stack theirs
+	[ ! -e theirs/conf ]
+	# It is theirs from here on: what they ask for themselves.
+	sed "s/secret.get('word')/'mine'/" root.sloth >mine.sloth
+	as $nobody sloth run mine.sloth --stack theirs
+	[ "$(cat theirs/conf)" = mine ]
+	run -0 as $nobody sloth stack drift detect theirs
+	for file in "$M/events" "$M/stacks/theirs/export.json" "$M"/runs/*/log "$M"/stacks/theirs/resources/file/*/*.json; do
+		run ! grep -q roots-word "$file"
+	done
+}
+
+@test "a type of one's own says what is sensitive of it; the process that compares is handed it" {
+	mkdir "$M/stacks/prod"
+	cat >own.sloth <<-END
+		resource.define('account', {
+			properties = { name = 'line', password = { kind = 'line', sensitive = true } },
+			read = function(desired)
+				local text = fs.exists('$T/account') and fs.read('$T/account') or nil
+				return text and { password = text } or { ensure = 'absent' }
+			end,
+			apply = function(desired)
+				return fs.write('$T/account', desired.password)
+			end,
+		})
+		task('a'):command(function() print(assert(resource.account('web', { password = 'hunter22' })).message) end)
+	END
+	sloth run own.sloth --stack prod
+	file_has "$M/stacks/prod/resources/account/web/desired.json" '"password": "<sensitive>"'
+	run -0 sloth stack drift detect prod
+	printf other22 >account
+	run -2 sloth stack drift detect prod
+	[[ $output == *'password (expected: <sensitive>, actual: <sensitive>)'* && $output != *other22* ]] || { echo "$output"; false; }
+	run ! grep -q -e other22 "$M/stacks/prod/drift.json" "$M/events"
+}
