@@ -4,6 +4,11 @@
 bats_require_minimum_version 1.5.0
 load lib
 
+before_start()
+{
+	unwatched
+}
+
 # files STACK SETTINGS [COMMAND…]: two files of a folder called like the stack, as somebody, and the stack's settings.
 files()
 {
@@ -150,4 +155,13 @@ value()
 	has "/tmp/hers.$$" changed
 	rm "/tmp/hers.$$"
 	[ "$(stat -c %u "$M/stacks/theirs/runs/latest/log")" = $nobody ]
+}
+
+@test "what is watched is fixed when it happens" {
+	mkdir s
+	files s 'watch: true\nauto_fix: high\nauto_fix_delay: 0\n'
+	echo other >s/one
+	eventually is_told s auto_fix_ended
+	has s/one one
+	[ "$(value s 'd["summary"]["drifted"]')" = 0 ]
 }
