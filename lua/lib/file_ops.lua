@@ -81,10 +81,25 @@ local function name_in(dest, src)
 	return dest
 end
 
+-- Folders that are made go again with what is made in them.
+local function make_folder(path)
+	if core.stat(path) then
+		return true
+	end
+	return core.library("images").around("directory", { path = path }, function()
+		local ok, text = pcall(core.make_directories, path)
+		return ok or nil, text
+	end)
+end
+
+local function make_parent(path)
+	return make_folder((path:match("^(.*)/[^/]*$"):gsub("^$", "/")))
+end
+
 -- With the folders above it.
 local function with_parent(fn, args, path, act)
 	local target = put.target(args, path)
-	local ok, text = put.make_parent(target)
+	local ok, text = make_parent(target)
 	if not ok then
 		return bad(text)
 	end
@@ -126,10 +141,11 @@ local function copy_folder(fn, src, dest, args)
 	local made, text = core.stat(dest), nil
 	local changed = not made
 	local ok
-	ok, text = pcall(core.make_directories, dest)
+	ok, text = make_folder(dest)
 	if not ok then
 		return bad(text)
 	end
+	args.keeps = true
 	for _, name in ipairs(fs.ls(src)) do
 		local from, to = src .. "/" .. name, dest .. "/" .. name
 		local done, message, res = copy_one(fn, from, to, args)
@@ -146,7 +162,11 @@ function copy_one(fn, src, dest, args)
 	if st and st.type == "directory" then
 		return copy_folder(fn, src, dest, args)
 	elseif st and st.type == "link" and args.inside then
-		return link(core.readlink(src), dest, true)
+		local target = core.readlink(src)
+		if core.readlink(dest) == target then
+			return link(target, dest, true)
+		end
+		return core.library("images").around("symlink", { path = dest, target = target }, function() return link(target, dest, true) end)
 	end
 	return put.copy(fn, src, dest, args)
 end
@@ -326,7 +346,7 @@ end
 local function edited(fn, args, part, change)
 	local path = put.target(args, args.path)
 	if args.create ~= false and args.state ~= "absent" then
-		local ok, text = put.make_parent(path)
+		local ok, text = make_parent(path)
 		if not ok then
 			return bad(text)
 		end
@@ -461,6 +481,7 @@ function file_ops.replace(...)
 	local args, fn = acting("replace", replace_names, replace_kinds, replace_aliases, ...)
 	args.replacement = args.replacement or ""
 	args.create = false
+	args.keeps = true
 	return edited(fn, args, nil, function(old) return edit.replace(fn, old, args) end)
 end
 

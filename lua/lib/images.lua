@@ -101,6 +101,36 @@ function images.packed(image)
 	}
 end
 
+-- Of what a function changes beside the one thing that it registers: folders above it, what is in a folder, a file that is edited.
+
+local function keep(type_name, desired)
+	local p = provider.find(type_name)
+	desired.ensure = desired.ensure or "present"
+	local actual, message = drift.read(p, desired)
+	local image = actual and images.take(p, desired, actual) or { p = p, desired = desired, was = {}, reason = message }
+	local ok
+	ok, message = core.call("image.add", { type = type_name, name = desired[p.key], image = images.packed(image) })
+	return ok and true, message
+end
+
+-- act(), after what there is was kept. `desired`: its path, and what else is said of it.
+function images.around(type_name, desired, act)
+	desired.path = property.path(desired.path)
+	if core.run().stack == nil or not utf8.len(desired.path) or not utf8.len(desired.target or "") or
+		not core.library("recorded").outlives_run(desired.path) then
+		return act()
+	end
+	local ok, message = keep(type_name, desired)
+	if not ok then
+		return nil, message
+	end
+	local results = table.pack(act())
+	if results[1] then
+		core.tell("image.done", { type = type_name, name = desired.path })
+	end
+	return table.unpack(results, 1, results.n)
+end
+
 -- Bytes.
 
 local spilled_meta = { __close = function(self)

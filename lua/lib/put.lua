@@ -176,6 +176,18 @@ end
 
 local AGAIN = {}
 
+-- args.keeps: what the file was is kept before it is changed; else whoever calls this sees to that.
+local function commit(fn, path, args, new, spare, in_place)
+	local function act() return core.commit(spare, path, in_place) end
+	if not args.keeps then
+		return act()
+	end
+	local content = core.library("content")
+	local mode = put.mode(fn, args.mode)
+	local desired = { path = path, content = new.content and content.digest_of(new.content) or content.read(spare), mode = mode and ("%04o"):format(mode) }
+	return core.library("images").around("file", desired, act)
+end
+
 -- true and the backup's path; AGAIN; or nil and a message.
 local function write(fn, path, args, new, version)
 	local want, text = wanted(fn, args)
@@ -199,7 +211,7 @@ local function write(fn, path, args, new, version)
 	if old == false then
 		return nil, text
 	end
-	ok, text = core.commit(spare, path, in_place)
+	ok, text = commit(fn, path, args, new, spare, in_place)
 	if not ok then
 		return nil, text
 	end

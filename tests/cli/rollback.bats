@@ -230,3 +230,27 @@ END
 	run -0 sloth workflow plan p.sloth --values v.yaml
 	[[ $output != *"in a rollback"* ]]
 }
+
+@test "what file_ops changes beside the thing that it registers is put back, too" {
+	mkdir -p d/source/below
+	echo orig >d/edited
+	echo 1 >d/source/one
+	ln -s one d/source/link
+	echo 2 >d/source/below/two
+	tree d >before
+	cat >f.sloth <<END
+local dir = "$PWD/d"
+task("a"):command(function()
+	assert(file_ops.copy{ content = "new\n", dest = dir .. "/some/folders/file" })
+	assert(file_ops.copy(dir .. "/source", dir .. "/copied"))
+	assert(file_ops.replace{ path = dir .. "/edited", pattern = "orig", replacement = "other" })
+	assert(file_ops.remove(dir .. "/source/one"))
+	return true
+end)
+task("b"):depends_on("a"):command("false")
+workflow.define("f"):tasks({ "a", "b" }):config({ on_failure = "rollback" })
+END
+	run -1 sloth run f.sloth
+	[ "$(sloth cat /runs/1/status)" = rolled_back ]
+	tree d | diff before -
+}

@@ -314,6 +314,8 @@ static json_t *any_call(const char *fn, json_t *call)
 		return json_true();
 	if (!strncmp(fn, "resource.", 9))
 		return resource_call(fn, call);
+	if (!strcmp(fn, "image.add") || !strcmp(fn, "image.part") || !strcmp(fn, "image.done"))
+		return json_integer(1);
 	return strcmp(fn, "secret.get") ? stack_call(fn, call) : secret_call(call);
 }
 
