@@ -119,24 +119,59 @@ static void bound_log(struct supervisor *s)
 
 /* Starting and ending. */
 
+/* How long until the next start; -1: there is none. */
+static int64_t next_start(struct supervisor *s, bool failed)
+{
+	int64_t delay;
+
+	if (s->restart == RESTART_NEVER || (s->restart == RESTART_ON_FAILURE && !failed))
+		return -1;
+	if (now_ms(CLOCK_REALTIME) - s->started_ms >= STEADY_MS || s->next_delay_ms == 0)
+		s->next_delay_ms = s->delay_ms;
+	delay = s->next_delay_ms;
+	s->next_delay_ms = delay * 2 > DELAY_MAX_MS ? DELAY_MAX_MS : delay * 2;
+	return delay;
+}
+
+/* After an end, or a start that failed: the next start, or the end of it all. */
+static void go_on(struct supervisor *s, bool failed, const char *why)
+{
+	int64_t delay = next_start(s, failed);
+	char text[320];
+
+	if (delay < 0) {
+		s->over = true;
+		write_status(s, failed ? "failed" : "ended", why);
+		return;
+	}
+	s->restarts++;
+	s->restart_at = now_ms(CLOCK_MONOTONIC) + delay;
+	snprintf(text, sizeof(text), "%s, and starts again in %" PRId64 " ms", why, delay);
+	write_status(s, "waiting", text);
+}
+
 static void start(struct supervisor *s)
 {
 	char text[256];
 	int r;
 
 	say(s, "it starts");
+	s->started_ms = now_ms(CLOCK_REALTIME);
 	r = supervise_spawn(s->spec, s->log, &s->pid, text, sizeof(text));
 	s->restart_at = 0;
 	if (r < 0) {
 		s->pid = 0;
-		s->over = true;
 		say(s, text);
-		write_status(s, "failed", text);
+		/* What ran before is being replaced, mostly. */
+		s->over = s->restarts == 0;
+		if (s->over)
+			write_status(s, "failed", text);
+		else
+			go_on(s, true, text);
 		return;
 	}
 	if (process_start_time(s->pid, &s->start) < 0)
 		s->start = 0;
-	s->started_ms = now_ms(CLOCK_REALTIME);
 	write_status(s, "running", NULL);
 }
 
@@ -164,24 +199,9 @@ static void describe_end(int status, char *ret_text, size_t size)
 		snprintf(ret_text, size, "it ended with status %d", WEXITSTATUS(status));
 }
 
-/* How long until the next start; -1: there is none. */
-static int64_t next_start(struct supervisor *s, bool failed)
-{
-	int64_t delay;
-
-	if (s->restart == RESTART_NEVER || (s->restart == RESTART_ON_FAILURE && !failed))
-		return -1;
-	if (now_ms(CLOCK_REALTIME) - s->started_ms >= STEADY_MS || s->next_delay_ms == 0)
-		s->next_delay_ms = s->delay_ms;
-	delay = s->next_delay_ms;
-	s->next_delay_ms = delay * 2 > DELAY_MAX_MS ? DELAY_MAX_MS : delay * 2;
-	return delay;
-}
-
 static void ended(struct supervisor *s, int status)
 {
-	char end[64], text[160];
-	int64_t delay;
+	char end[64];
 
 	describe_end(status, end, sizeof(end));
 	say(s, end);
@@ -194,16 +214,7 @@ static void ended(struct supervisor *s, int status)
 		write_status(s, "stopped", NULL);
 		return;
 	}
-	delay = next_start(s, status != 0);
-	if (delay < 0) {
-		s->over = true;
-		write_status(s, status ? "failed" : "ended", end);
-		return;
-	}
-	s->restarts++;
-	s->restart_at = now_ms(CLOCK_MONOTONIC) + delay;
-	snprintf(text, sizeof(text), "%s, and starts again in %" PRId64 " ms", end, delay);
-	write_status(s, "waiting", text);
+	go_on(s, status != 0, end);
 }
 
 /* The loop. */

@@ -3,6 +3,7 @@
 -- place thing by thing: nothing leaves the destination, whatever names and links an archive has.
 local core = ...
 local content = core.library("content")
+local on_disk = core.library("on_disk")
 local tool = core.library("tool")
 local archive = {}
 
@@ -173,15 +174,12 @@ local function walk(folder, strip)
 	return words, from
 end
 
--- Unpacked below `spare`, which is made: what it brings, where that stands; or nil and a message.
+-- Unpacked into `spare`: what it brings, where that stands; or nil and a message.
 local function unpack(source, spare, strip, exclude)
 	local kind, message = format_of(source)
 	local ok = kind
 	if ok then
 		ok, message = check_names(kind, source)
-	end
-	if ok then
-		ok, message = core.make_directory(spare, 448)
 	end
 	if ok then
 		ok, message = unpackers[kind](source, spare, exclude, strip)
@@ -198,15 +196,19 @@ local spare_meta = { __close = function(self)
 	core.remove_tree(self.path)
 end }
 
--- fn(what it brings, where that stands below `spare`); `spare` is gone afterwards.
+-- fn(what it brings, where that stands, the folder below which it does); `spare`, which becomes that folder, is gone afterwards.
 function archive.with(desired, spare, fn)
 	core.remove_tree(spare)
 	local guard <close> = setmetatable({ path = spare }, spare_meta)
-	local words, from = unpack(core.real_path(desired.source) or desired.source, spare, desired.strip, desired.exclude)
+	local held <close>, message = on_disk.new_folder(spare, 448)
+	if not held then
+		return nil, message
+	end
+	local words, from = unpack(core.real_path(desired.source) or desired.source, held.folder, desired.strip, desired.exclude)
 	if not words then
 		return nil, from
 	end
-	return fn(words, from)
+	return fn(words, from, held.folder)
 end
 
 -- Its SHA-256; or nil and a message.

@@ -41,6 +41,11 @@ function git.wrong_url(url)
 	end
 end
 
+-- An address as everybody may see it: who has set it in a repository may have written a password into it.
+function git.shown_url(url)
+	return url and (url:gsub("^(%a[%w+.-]*://[^/@:]*):[^/@]*@", "%1:***@"))
+end
+
 -- nil, or what is wrong with the name of a branch, a tag or a commit.
 function git.wrong_ref(ref)
 	return (ref == "" or ref:find("^%-") or ref:find("[%s%c]")) and "'" .. ref:sub(1, 80) .. "' is no branch, tag or commit" or nil

@@ -212,7 +212,10 @@ function farm.plan(desired)
 	if not st or st.type ~= "directory" then
 		return nil, "there is no package '" .. desired.package .. "' in " .. desired.source
 	end
-	local target = core.real_path(desired.target)
+	local target, message = on_disk.real_folder(desired.target)
+	if message then
+		return nil, message
+	end
 	local plan = setmetatable({ desired = desired, stow = stow, package = package, target = target or desired.target, new = not target, actions = {},
 		missing = {}, stale = {}, conflicts = {}, there_are = 0 }, Plan)
 	if desired.ensure == "absent" then

@@ -24,15 +24,16 @@ function managed_text.read(path)
 	end)
 end
 
--- change(text) gives the new one, or nil and a message; `mode` ("0644") of a file that is made. true, or nil and a message.
-function managed_text.edit(path, mode, change)
+-- change(text) gives the new one, or nil and a message; `mode` ("0644") and `owner` ({ uid, gid }) of a file that is made. true, or nil and
+-- a message.
+function managed_text.edit(path, mode, change, owner)
 	return on_disk.work(path, true, function(at, anchor)
 		local st, message = core.look(at)
 		if message or st and st.type ~= "file" then
 			return nil, message or refuse(path, st)
 		end
 		local ok
-		ok, message = core.library("put").edit("edit", at, { mode = not st and mode or nil }, function(old) return change(old or "") end)
+		ok, message = core.library("put").edit("edit", at, { mode = not st and mode or nil, owner = not st and owner and owner.uid or nil, group = not st and owner and owner.gid or nil, most = MAX }, function(old) return change(old or "") end)
 		if not ok then
 			return nil, message
 		end

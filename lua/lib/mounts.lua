@@ -3,6 +3,7 @@
 local core = ...
 local machine = core.library("machine")
 local managed_text = core.library("managed_text")
+local on_disk = core.library("on_disk")
 local mounts = {}
 
 mounts.FILE = "/etc/fstab"
@@ -31,6 +32,16 @@ local function line_of_mountinfo(line)
 		super = words_of(super) }
 end
 
+-- Where a path is, by a way on which no link of another user is followed, and none in its own place; or nil and a message.
+function mounts.place(path)
+	local above, name = path:match("^(.*)/([^/]+)$")
+	if not name or above == "" then
+		return path
+	end
+	local folder, message = on_disk.real_folder(above)
+	return folder and folder:gsub("/$", "") .. "/" .. name or not message and path or nil, message
+end
+
 -- What is mounted at a path, the last one over the others; nil: nothing; or nil and a message.
 function mounts.at(path)
 	local text = machine.read("/proc/self/mountinfo")
@@ -38,7 +49,11 @@ function mounts.at(path)
 	if not text then
 		return nil, "what is mounted can't be known: there is no /proc/self/mountinfo"
 	end
-	path = core.real_path(path) or path
+	local message
+	path, message = mounts.place(path)
+	if not path then
+		return nil, message
+	end
 	for line in text:gmatch("[^\n]+") do
 		local one = line_of_mountinfo(line)
 		found = one and one.path == path and one or found

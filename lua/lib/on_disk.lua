@@ -30,6 +30,30 @@ function on_disk.work(path, make, fn)
 	return ok, message or missing
 end
 
+function on_disk.own_uid()
+	return math.tointeger(tonumber((core.library("machine").read("/proc/self/status") or ""):match("\nUid:%s*%d+%s+(%d+)")))
+end
+
+-- A new folder of our own, held by its descriptor: who may write beside it can put another thing in its place, which would lead us
+-- elsewhere. An anchor to be closed, whose `folder` it is; or nil and a message.
+function on_disk.new_folder(path, mode)
+	local ok, message = core.make_directory(path, mode)
+	local anchor
+	if ok then
+		anchor, message = core.anchor(path .. "/x")
+	end
+	local st = anchor and core.look(anchor.folder .. "/.")
+	if anchor and (not st or st.uid ~= on_disk.own_uid()) then
+		return nil, path .. ": somebody else's is there meanwhile"
+	end
+	return anchor, message
+end
+
+-- Where a folder is, by a way on which no link of another user is followed. Where it is missing: nil, nil, and what is missing.
+function on_disk.real_folder(path)
+	return on_disk.at(path .. "/x", false, function(_, anchor) return core.real_path(anchor.folder) end)
+end
+
 local function attributes_of(path, wanted)
 	local found = {}
 	for name in pairs(wanted) do

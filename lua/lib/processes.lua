@@ -59,12 +59,18 @@ function processes.are_hidden()
 	return not core.exists("/proc/1/stat") or machine.read("/proc/1/stat") == nil
 end
 
--- All but this one and those that it descends from: a list of { pid, start, name, command, first, second, uid }; kernel threads have no command.
-function processes.list()
+-- Supervisors of ours (supervised.lua) have the name of what they keep running among their words, and are none of it.
+local function is_supervisor(one)
+	return one.name == "sloth-supervise" and one.command:find("^sloth%-runner %-%-supervise /") ~= nil
+end
+
+-- All but this one, those that it descends from and supervisors of ours, unless they are wanted, too: a list of { pid, start, name, command,
+-- first, second, uid }; kernel threads have no command.
+function processes.list(supervisors)
 	local list, own = {}, own_line()
 	for _, pid in ipairs(fs.ls("/proc") or {}) do
 		local one = is_number(pid) and not own[pid] and look(pid)
-		if one then
+		if one and (supervisors or not is_supervisor(one)) then
 			list[#list + 1] = one
 		end
 	end

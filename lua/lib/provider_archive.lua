@@ -191,6 +191,18 @@ local function put_one(from, to, word, uid, gid)
 	return ok, message
 end
 
+-- fn(path to work at), its folder held. Folders on the way may be another user's, who could put a link there after we have looked.
+local function in_place(folder, desired, name, fn)
+	local above = name:match("^(.*)/[^/]*$")
+	local wanted = (core.real_path(folder) or folder):gsub("/$", "") .. (above and "/" .. above or "")
+	return on_disk.at(desired.path .. "/" .. name, false, function(path, anchor)
+		if core.real_path(anchor.folder) ~= (wanted == "" and "/" or wanted) then
+			return nil, desired.path .. "/" .. name .. ": a link was put in its way, and is not followed"
+		end
+		return fn(path)
+	end)
+end
+
 -- Each thing that is not as it shall be gets its place; folders, which stand before what is in them, first.
 local function put_all(folder, spare, desired, from)
 	local uid, gid = on_disk.owner(desired)
@@ -203,14 +215,18 @@ local function put_all(folder, spare, desired, from)
 	end
 	for _, name in ipairs(archive.names(desired.entries)) do
 		local word = desired.entries[name]
-		local now, _, st = archive.now(folder .. "/" .. name, word)
-		if now ~= word then
-			ok, message = put_one(spare .. "/" .. from[name], folder .. "/" .. name, word, uid, gid)
-		elseif uid >= 0 and st.uid ~= uid or gid >= 0 and st.gid ~= gid then
-			ok, message = core.chown(folder .. "/" .. name, uid, gid)
-		end
+		local missing
+		ok, message, missing = in_place(folder, desired, name, function(path)
+			local now, _, st = archive.now(path, word)
+			if now ~= word then
+				return put_one(spare .. "/" .. from[name], path, word, uid, gid)
+			elseif uid >= 0 and st.uid ~= uid or gid >= 0 and st.gid ~= gid then
+				return core.chown(path, uid, gid)
+			end
+			return true
+		end)
 		if not ok then
-			return nil, message
+			return nil, message or missing
 		end
 	end
 	return core.sync(folder)
@@ -219,15 +235,17 @@ end
 local function remove_all(folder, desired)
 	local names = archive.names(desired.entries)
 	for i = #names, 1, -1 do
-		local path, word = folder .. "/" .. names[i], desired.entries[names[i]]
-		local st = core.look(path)
-		local ok, message = true, nil
-		if st and is_folder(word) then
-			core.remove_directory(path) -- what others have in it keeps it
-		elseif st and st.type ~= "directory" then
-			ok, message = core.unlink(path)
-		end
-		if not ok then
+		local word = desired.entries[names[i]]
+		local ok, message, missing = in_place(folder, desired, names[i], function(path)
+			local st = core.look(path)
+			if st and is_folder(word) then
+				core.remove_directory(path) -- what others have in it keeps it
+			elseif st and st.type ~= "directory" then
+				return core.unlink(path)
+			end
+			return true
+		end)
+		if not ok and not missing then
 			return nil, message
 		end
 	end
@@ -235,11 +253,11 @@ local function remove_all(folder, desired)
 end
 
 local function unpack(folder, spare, desired)
-	return archive.with(desired, spare, function(words, from)
+	return archive.with(desired, spare, function(words, from, at)
 		if not property.same(words, desired.entries) then
 			return nil, "its source " .. desired.source .. " was changed since: run the workflow again"
 		end
-		return put_all(folder, spare, desired, from)
+		return put_all(folder, at, desired, from)
 	end)
 end
 

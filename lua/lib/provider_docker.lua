@@ -152,6 +152,10 @@ local function replace(socket, desired, was_running)
 	local new, old = desired.name .. ".sloth-new", desired.name .. ".sloth-old"
 	local ok, message = remove(socket, new)
 	if ok then
+		-- Left of a run that was ended in the middle, after it had its successor.
+		ok, message = remove(socket, old)
+	end
+	if ok then
 		ok, message = make(socket, new, desired)
 	end
 	if ok and was_running then

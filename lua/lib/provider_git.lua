@@ -66,7 +66,7 @@ local function present(path)
 	if not raw then
 		return nil, message
 	end
-	return { ensure = "present", commit = found.commit, branch = found.branch, url = raw.stdout:match("^[^\n]+"),
+	return { ensure = "present", commit = found.commit, branch = found.branch, url = git.shown_url(raw.stdout:match("^[^\n]+")),
 		clean = #found.changes == 0 or git.named(found.changes) .. " changed" }
 end
 
@@ -92,8 +92,20 @@ function checkout.read(desired)
 	return actual, message
 end
 
--- Why what is there is left, or nil.
-local function reason_to_keep(path, desired, actual)
+local function ref_of(path, name)
+	return git.ask(path, "rev-parse", "--verify", "--quiet", name) and name or nil
+end
+
+-- What would have no name any more: the branch that is checked out, and the one that takes its place, or all of them.
+local function given_up(path, desired, all)
+	local words = { "HEAD" }
+	words[#words + 1] = all and "--branches" or not all and desired.branch and ref_of(path, "refs/heads/" .. desired.branch) or nil
+	words[#words + 1] = all and ref_of(path, "refs/stash") or nil
+	return table.unpack(words)
+end
+
+-- Why what is there is left, or nil. `all`: all of it would go.
+local function reason_to_keep(path, desired, actual, all)
 	if desired.force then
 		return nil
 	elseif actual.clean ~= true then
@@ -101,7 +113,9 @@ local function reason_to_keep(path, desired, actual)
 	elseif not actual.commit then
 		return nil
 	end
-	local own, message = git.ask(path, "rev-list", "--max-count=1", "HEAD", "--not", "--remotes", "--tags")
+	local words = { "rev-list", "--max-count=1", given_up(path, desired, all) }
+	table.move({ "--not", "--remotes", "--tags" }, 1, 3, #words + 1, words)
+	local own, message = git.ask(path, table.unpack(words))
 	return own == nil and message or own ~= "" and desired.path .. " has commits that were given to nobody (" .. own:sub(1, 10) ..
 		"), and is left as it is (force = true gives them up)" or nil
 end
@@ -116,7 +130,8 @@ local function fetch(path, desired)
 	if desired.branch then
 		with[#with + 1] = "+refs/heads/" .. desired.branch .. ":refs/remotes/origin/" .. desired.branch
 	elseif desired.depth then
-		with[#with + 1] = desired.commit
+		-- By a name: what has none would be taken for somebody's own the next time.
+		with[#with + 1] = "+" .. desired.commit .. ":refs/remotes/origin/sloth-" .. desired.commit
 	else
 		with[#with + 1] = "+refs/heads/*:refs/remotes/origin/*"
 	end
@@ -127,9 +142,9 @@ local function has(path, commit)
 	return git.run(path, { "cat-file", "-e", commit .. "^{commit}" }) ~= nil
 end
 
--- The commit, on its branch or on none.
+-- The commit, on its branch or on none. Without force git leaves what nobody has told it of, and is in the way.
 local function switch(path, desired)
-	local words = { "checkout", "--quiet", "--force" }
+	local words = { "checkout", "--quiet", desired.force and "--force" or nil }
 	if desired.branch then
 		words[#words + 1], words[#words + 2] = "-B", desired.branch
 	else
@@ -145,7 +160,7 @@ local function switch(path, desired)
 end
 
 local function set_url(path, desired, actual)
-	if actual.url == desired.url then
+	if actual.url == desired.url or not desired.url then
 		return true
 	end
 	local done, message = git.run(path, { "remote", actual.url and "set-url" or "add", "origin", desired.url })
@@ -180,9 +195,13 @@ local function clone(path, desired)
 	local spare = path:match("^(.*/)") .. "." .. path:match("[^/]*$"):sub(1, 200) .. ".sloth-clone"
 	core.remove_tree(spare)
 	local staged <close> = setmetatable({ path = spare }, staged_meta)
-	local ok, message = git.run(nil, { "init", "--quiet", "--template=", "--", spare })
+	local held <close>, message = on_disk.new_folder(spare)
+	local ok = held
 	if ok then
-		ok, message = update(spare, desired, { clean = true })
+		ok, message = git.run(nil, { "init", "--quiet", "--template=", "--", held.folder })
+	end
+	if ok then
+		ok, message = update(held.folder, desired, { clean = true })
 	end
 	if ok then
 		ok, message = core.rename(spare, path)
@@ -191,7 +210,7 @@ local function clone(path, desired)
 end
 
 local function remove(path, desired, actual)
-	local message = reason_to_keep(path, desired, actual)
+	local message = reason_to_keep(path, desired, actual, true)
 	if message then
 		return nil, message
 	end
@@ -229,7 +248,9 @@ function checkout.image(desired, actual)
 	elseif actual.clean ~= true then
 		return nil, "the local changes were not kept"
 	end
-	return { ensure = "present", commit = actual.commit, branch = actual.branch, url = actual.url }
+	-- With a password in it, it is not kept, and stays what it is then.
+	local url = actual.url ~= nil and not actual.url:find(":***@", 1, true) and actual.url or nil
+	return { ensure = "present", commit = actual.commit, branch = actual.branch, url = url }
 end
 
 function checkout.undo(desired, before)

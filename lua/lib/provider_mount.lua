@@ -142,12 +142,15 @@ end
 
 -- What was set by others and is not asked for goes, or it would stay read-only.
 local function remount(desired, options)
-	return run("mount", "-o", table.concat({ "remount", "rw,suid,dev,exec", table.unpack(options) }, ","), "--", core.real_path(desired.path) or desired.path)
+	return run("mount", "-o", table.concat({ "remount", "rw,suid,dev,exec", table.unpack(options) }, ","), "--", mounts.place(desired.path))
 end
 
 -- All that are one over the other.
 local function do_umount(desired)
-	local path = core.real_path(desired.path) or desired.path
+	local path, problem = mounts.place(desired.path)
+	if not path then
+		return nil, problem
+	end
 	while mounts.at(path) do
 		local ok, message = run("umount", "--", path)
 		if not ok then

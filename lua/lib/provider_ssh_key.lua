@@ -172,7 +172,7 @@ function ssh_key.apply(desired)
 		ok, message = make_folder(place)
 	end
 	if ok then
-		ok, message = managed_text.edit(place.path, "0600", change_of(desired))
+		ok, message = managed_text.edit(place.path, "0600", change_of(desired), place.uid and place)
 	end
 	if ok and place.uid and desired.ensure ~= "absent" and desired.permissions then
 		ok, message = on_disk.work(place.path, false, function(path) return secure(path, place) end)

@@ -220,7 +220,7 @@ local function write(fn, path, args, new, version)
 end
 
 -- `edit(old content, or nil)` gives the new content; or nil, a message. What others write meanwhile is not lost: then it is called again.
--- `over_links`: a symbolic link is replaced.
+-- `over_links`: a symbolic link is replaced. args.most: bytes of a file that another user may replace by a link at any time.
 function put.edit(fn, path, args, edit, over_links)
 	local text
 	local st = core.stat(path, true)
@@ -232,7 +232,11 @@ function put.edit(fn, path, args, edit, over_links)
 		local version = core.version(path)
 		local old, new, more, done
 		if version and not link then
-			old, text = core.read(path)
+			if args.most then
+				old, text = core.read_file(path, args.most)
+			else
+				old, text = core.read(path)
+			end
 			if not old then
 				return result.bad(text)
 			end

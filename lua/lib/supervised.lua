@@ -38,17 +38,13 @@ function supervised.names(desired)
 	return names
 end
 
-local function own_uid()
-	return math.tointeger(tonumber((core.library("machine").read("/proc/self/status") or ""):match("\nUid:%s*%d+%s+(%d+)")))
-end
-
 -- Whether its folder is there. What stands in it is believed, and done with our rights: nobody else may write there.
 local function check_folder(folder)
 	return on_disk.at(folder, false, function(at)
 		local st, message = core.look(at)
 		if not st then
 			return nil, message
-		elseif st.type ~= "directory" or st.uid ~= own_uid() or tonumber(st.mode, 8) & 63 ~= 0 then
+		elseif st.type ~= "directory" or st.uid ~= on_disk.own_uid() or tonumber(st.mode, 8) & 63 ~= 0 then
 			return nil, folder .. " is not a directory that is ours alone (mode 0700)"
 		end
 		return true
@@ -66,8 +62,8 @@ end
 
 -- Supervisors of the folder, also when it is gone: by the words that they were started with.
 local function supervisors(folder)
-	local list, uid = {}, own_uid()
-	for _, one in ipairs(processes.list()) do
+	local list, uid = {}, on_disk.own_uid()
+	for _, one in ipairs(processes.list(true)) do
 		if one.uid == uid and one.command == "sloth-runner --supervise " .. folder then
 			list[#list + 1] = one
 		end
