@@ -64,6 +64,9 @@ class Engine(http.server.BaseHTTPRequestHandler):
         return "-"
 
     def answer(self, status, body=None, kind="application/json"):
+        # Who has the answer may look at the file.
+        if self.command != "GET":
+            save()
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Api-Version", "1.43")
@@ -228,8 +231,6 @@ class Engine(http.server.BaseHTTPRequestHandler):
                         function(self, *found.groups())
                     except Refused as refused:
                         self.answer(refused.args[0], {"message": refused.args[1]})
-                    if self.command != "GET":
-                        save()
                 return
         self.answer(404, {"message": "page not found"})
 
