@@ -390,6 +390,8 @@ static void thing_watch(struct thing *thing, json_t *wants)
 	json_array_foreach (wants, i, one)
 		if (i < SPOTS_MAX)
 			want(thing, one);
+	if (i > SPOTS_MAX && !thing->every)
+		thing->every = POLL_SECONDS; /* the rest is not heard of */
 	thing_settle(thing);
 }
 
