@@ -50,13 +50,27 @@ local function guarded(fn, ...)
 end
 drift.guarded = guarded
 
+-- Bytes that are no UTF-8 could be told to nobody, and who writes them somewhere would keep us from seeing and mending it.
+local function readable(value)
+	if type(value) == "string" then
+		return utf8.len(value) and value or (value:gsub("[\x80-\xff]", "\u{FFFD}"))
+	end
+	for key, item in pairs(type(value) == "table" and value or {}) do
+		local text = readable(item)
+		if text ~= item then
+			value[key] = text
+		end
+	end
+	return value
+end
+
 -- What there is, or nil and a message. `given`: what detection was given with the resource, as nobody can be asked then.
 function drift.read(p, desired, given)
 	local actual, message = guarded(p.read, desired, given)
 	if type(actual) ~= "table" then
 		return nil, message or "the provider of " .. p.type .. " can't say what there is"
 	end
-	return actual
+	return readable(actual)
 end
 
 local function show(p, name, value)

@@ -238,6 +238,9 @@ function imaged.file(path, st)
 end
 
 function imaged.link(path, st)
+	if not utf8.len(st.target) then
+		return nil, "there was a link to what is no text"
+	end
 	return { target = st.target, uid = st.uid, gid = st.gid }
 end
 
