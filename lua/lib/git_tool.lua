@@ -15,7 +15,7 @@ function git.run(path, words, options)
 	local env = { table.unpack(ENVIRONMENT) }
 	if path then
 		all[#all + 1], all[#all + 2] = "-C", path
-		env[#env + 1] = "GIT_CEILING_DIRECTORIES=" .. (path:match("^(.+)/[^/]*$") or "/")
+		env[#env + 1] = "GIT_CEILING_DIRECTORIES=" .. ((core.real_path(path) or path):match("^(.+)/[^/]*$") or "/")
 	end
 	table.move(words, 1, #words, #all + 1, all)
 	options = options or {}

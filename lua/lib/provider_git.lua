@@ -217,6 +217,11 @@ local function remove(path, desired, actual)
 	return fs.rm_r(path)
 end
 
+-- fn(the checkout), held: it is the same one whatever is put in its place meanwhile.
+local function in_checkout(desired, fn)
+	return on_disk.work(desired.path .. "/.git", false, function(_, anchor) return fn(anchor.folder) end)
+end
+
 function checkout.apply(desired, actual)
 	return on_disk.work(desired.path, desired.ensure ~= "absent", function(path, anchor)
 		local ok, message
@@ -227,7 +232,7 @@ function checkout.apply(desired, actual)
 		elseif actual.ensure == "absent" then
 			ok, message = clone(path, desired)
 		else
-			ok, message = update(path, desired, actual)
+			ok, message = in_checkout(desired, function(at) return update(at, desired, actual) end)
 		end
 		if not ok then
 			return nil, message
@@ -268,7 +273,7 @@ function checkout.undo(desired, before)
 		end
 		return on_disk.undo(desired, before.folder)
 	end
-	return on_disk.work(desired.path, false, function(path)
+	return in_checkout(desired, function(path)
 		return update(path, { path = desired.path, commit = before.commit, branch = before.branch, url = before.url }, actual)
 	end)
 end
