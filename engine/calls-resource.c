@@ -208,11 +208,12 @@ static int put(struct call *call, bool update)
 		r = drift_fixed_some(call->engine, &call->caller, id, argument(call, "fixed"));
 	if (r == 0 && draft.applied)
 		r = image_done(call->engine, call->run.id, draft.type, draft.name, secrets.became);
-	if (r == 0)
+	if (r == 0 && !json_is_true(argument(call, "quiet")))
 		r = answer_id(call, id, &value);
 	if (r < 0)
 		return r;
-	call->value = json_pack("{s:s, s:o, s:o}", "result", resource_result_name(result), "resource", value,
+	call->idempotent = true;
+	call->value = json_pack("{s:s, s:o*, s:o}", "result", resource_result_name(result), "resource", value,
 		"image", image_id ? json_integer((json_int_t)image_id) : json_null());
 	return call->value ? 0 : -ENOMEM;
 }

@@ -19,7 +19,8 @@ struct call {
 	const char *task;     /* that asks; NULL: the run itself */
 	json_t *args;
 	struct fault fault;
-	json_t *value; /* the answer; NULL: null */
+	json_t *value;	 /* the answer; NULL: null */
+	bool idempotent; /* done again it would do nothing */
 };
 
 /* Returned by a row that answers later, through runner_call_answer(). */

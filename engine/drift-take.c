@@ -184,10 +184,11 @@ static int resolve_others(struct taking *taking)
 }
 
 /* Of what is seen, the properties that are asked for: with nothing found, that is what was brought about.
- * malloc'ed. */
+ * What is asked for and can't be seen (how it is done, say) stays as it was brought about. malloc'ed. */
 static char *applied_text(const struct resource *resource, const json_t *actual)
 {
 	json_auto_t *desired = json_loads(resource->desired, 0, NULL);
+	json_auto_t *before = json_loads(resource->applied, 0, NULL);
 	json_auto_t *applied = json_object();
 	const char *key;
 	json_t *value;
@@ -195,6 +196,8 @@ static char *applied_text(const struct resource *resource, const json_t *actual)
 	json_object_foreach (desired, key, value)
 		if (json_object_get(actual, key))
 			json_object_set(applied, key, json_object_get(actual, key));
+		else if (json_object_get(before, key))
+			json_object_set(applied, key, json_object_get(before, key));
 	return json_dumps(applied, RESOURCE_JSON_FLAGS);
 }
 

@@ -200,6 +200,8 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 		.task = json_string_value(json_object_get(head, "task")),
 		.args = json_object_get(head, "args") };
 	const struct call_row *row = name ? find_row(name) : NULL;
+	uint64_t before;
+	bool again;
 	int r;
 
 	if (row && row->changes && (send_kept_answer(runner, seq) == 0 || lock_call_waits(runner, seq)))
@@ -215,10 +217,14 @@ int runner_call(struct runner *runner, int64_t seq, json_t *head)
 	if (run_status_final(call.run.status))
 		return send_answer(runner, seq, false,
 			answer_json(seq, -ECANCELED, &(struct fault){ ECANCELED, "the run is over" }, NULL));
+	before = store_write_count(engine->store);
 	r = row ? run_row(row, &call)
 		: fault_set(&call.fault, ENOSYS, "the daemon knows no function %s", name ? name : "");
 	value = call.value;
 	if (store_failure(r) || r == -EPROTO || r == CALL_LATER)
 		return r < 0 ? r : 0;
-	return send_answer(runner, seq, row && row->changes, answer_json(seq, r, &call.fault, call.value));
+	/* What wrote nothing may be asked again. */
+	again = r == 0 && call.idempotent && store_write_count(engine->store) == before;
+	return send_answer(
+		runner, seq, row && row->changes && !again, answer_json(seq, r, &call.fault, call.value));
 }

@@ -336,6 +336,12 @@ static int apply_call(struct runner *runner, json_t *head, const struct frame *f
 	return runner_call(runner, json_integer_value(json_object_get(head, "seq")), head);
 }
 
+/* What was told late is committed now: the turn ends, as it does for all that somebody waits for. */
+static int apply_settle(struct runner *runner, json_t *head, const struct frame *frame)
+{
+	return 0;
+}
+
 static int apply_begun(struct runner *runner, json_t *head, const struct frame *frame)
 {
 	runner_limit(runner, "", json_integer_value(json_object_get(head, "timeout_ms")),
@@ -392,6 +398,7 @@ static const struct {
 	{ "begun", apply_begun, true },
 	{ "pong", apply_pong, true },
 	{ "call", apply_call },
+	{ "settle", apply_settle },
 	{ "loaded", apply_loaded },
 	{ "refused", apply_refused },
 	{ "rollback", apply_rollback },
@@ -416,7 +423,8 @@ static int apply_frame(struct runner *runner, json_t *head, const struct frame *
 			r = frame_rows[i].apply(runner, head, frame);
 		if (r == 0)
 			r = store_change_end(&change);
-		engine->patient = r == 0 && patient && frame_rows[i].patient;
+		engine->patient = r == 0 && patient &&
+				  (frame_rows[i].patient || json_is_true(json_object_get(head, "late")));
 		return r;
 	}
 	return r;
@@ -448,6 +456,7 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	r = seq > 0 ? apply_frame(runner, head, frame) : -EPROTO;
 	if (r == 0) {
 		runner->last_seq = seq;
+		runner->unstored += frame->head_size + frame->body_size;
 		return;
 	}
 	if (r == -EINPROGRESS) {

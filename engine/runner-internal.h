@@ -57,7 +57,9 @@ struct runner {
 	char mark[RUNNER_MARK_SIZE];   /* NAME=VALUE in the environment of all that it starts */
 	char cgroup[CGROUP_PATH_SIZE]; /* its group; "": it has none */
 	int64_t last_seq;	       /* of the frames that were applied */
-	int64_t stored_seq;	       /* … and of those that are on disk */
+	int64_t stored_seq;	       /* … and of those that are on disk, */
+	int64_t turn_seq;	       /* … and those that will be when the turn is */
+	size_t unstored;	       /* bytes of frames that are not */
 	bool stalled;		       /* a frame could not be applied: it is asked for again */
 	unsigned cancels;
 	char why[512]; /* it is ended from outside: what its error will say; "": it is not */

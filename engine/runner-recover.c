@@ -78,7 +78,7 @@ static int recover_one(void *userdata, const struct run *run)
 	stack = run_options(runners->engine, run->id, "stack");
 	if (json_is_string(stack))
 		snprintf(runner->stack, sizeof(runner->stack), "%s", json_string_value(stack));
-	runner->last_seq = runner->stored_seq = run->last_seq;
+	runner->last_seq = runner->stored_seq = runner->turn_seq = run->last_seq;
 	runner->submitter = (struct caller){ .uid = run->uid, .gid = run->gid, .pid = run->pid };
 	if (run_text(runners->engine, run->id, RUN_OUTPUTS, &outputs) == 0 && outputs.size) {
 		json_decref(runner->outputs);

@@ -31,7 +31,11 @@
 #include "engine/validate.h"
 #include "engine/watch.h"
 
-enum { UNSENT_MAX = 64 << 20 }; /* bytes for a process that does not read */
+enum {
+	UNSENT_MAX = 64 << 20,	    /* bytes for a process that does not read */
+	UNSTORED_FRAMES = 64,	    /* that changed nothing, before it is stored that they were applied, */
+	UNSTORED_BYTES = 256 << 10, /* … or so many bytes of them */
+};
 
 struct runner *runner_find(struct runners *runners, int64_t run_id)
 {
@@ -345,6 +349,14 @@ size_t runner_count(struct runners *runners, enum runner_state state)
 	return count;
 }
 
+/* What changed nothing may be done again, should the daemon die: it is no reason to write, as long as the
+ * process does not keep too much that is not acknowledged. */
+static bool may_come_again(const struct runner *runner)
+{
+	return !store_turn_dirty(runner->of->engine->store) &&
+	       runner->last_seq - runner->stored_seq < UNSTORED_FRAMES && runner->unstored < UNSTORED_BYTES;
+}
+
 /* Before the commit: where each conversation stands goes with what it changed. */
 static void turn_ends(void *userdata)
 {
@@ -354,10 +366,11 @@ static void turn_ends(void *userdata)
 	TAILQ_FOREACH (runner, &runners->list, runners) {
 		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 
-		if (runner->last_seq > runner->stored_seq &&
+		if (runner->last_seq > runner->stored_seq && !may_come_again(runner) &&
 			store_change_begin(runners->engine->store, &change) == 0 &&
-			run_set_seq(runners->engine, runner->run_id, runner->last_seq) == 0)
-			store_change_end(&change);
+			run_set_seq(runners->engine, runner->run_id, runner->last_seq) == 0 &&
+			store_change_end(&change) == 0)
+			runner->turn_seq = runner->last_seq;
 	}
 }
 
@@ -386,7 +399,7 @@ static void step_back(struct runner *runner)
 	}
 	if (r < 0)
 		return;
-	runner->last_seq = runner->stored_seq = run.last_seq;
+	runner->last_seq = runner->stored_seq = runner->turn_seq = run.last_seq;
 	runner_mask_free(runner);
 	if (runner->state != RUNNER_QUEUED && runner->state != RUNNER_AWAY)
 		runner->state = run_status_final(run.status) ? RUNNER_FINISHED : states[run.status];
@@ -417,10 +430,11 @@ static void go_on(struct runner *runner)
 	json_array_foreach (runner->after_commit, i, frame)
 		runner_send(runner, json_incref(frame), NULL, 0);
 	json_array_clear(runner->after_commit);
-	if (runner->last_seq > runner->stored_seq) {
-		runner->stored_seq = runner->last_seq;
-		runner_send(runner, json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->last_seq),
-			NULL, 0);
+	if (runner->turn_seq > runner->stored_seq) {
+		runner->stored_seq = runner->turn_seq;
+		runner->unstored = 0;
+		runner_send(runner,
+			json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->stored_seq), NULL, 0);
 	}
 	if (runner->gone && runner->state == RUNNER_FINISHED) {
 		remove_empty_work(runner);

@@ -124,8 +124,45 @@ static int core_tell(lua_State *L)
 	return 0;
 }
 
+/* The scope that has reports; NULL: here nobody would wait for them. */
+static struct scope *reporting(lua_State *L)
+{
+	struct fiber *fiber = runner_of(L)->sched.current;
+
+	return fiber && fiber->scope->reports.taken && fiber_may_wait(L) ? fiber->scope : NULL;
+}
+
+/* report(fn, args, about) → true: it is told (report.h); false: it has to be asked as any other */
+static int core_report(lua_State *L)
+{
+	const char *fn = luaL_checkstring(L, 1), *error;
+	struct scope *scope = reporting(L);
+	json_t *args;
+
+	lua_settop(L, 3);
+	check_daemon(L, fn);
+	args = scope ? value_get(L, 2, &error) : NULL;
+	if (scope && !args)
+		return luaL_error(L, "%s: %s", fn, error);
+	if (!scope || report_send(scope, fn, args, luaL_checkstring(L, 3)) < 0) {
+		lua_pushboolean(L, false);
+		return 1;
+	}
+	return report_wait_room(L, scope);
+}
+
+/* reported() → why what was reported could not be done, when all of it is answered; nil: it was */
+static int core_reported(lua_State *L)
+{
+	struct scope *scope = reporting(L);
+
+	return scope ? report_wait_end(L, scope) : 0;
+}
+
 const luaL_Reg core_calls[] = {
 	{ "call", core_call },
+	{ "report", core_report },
+	{ "reported", core_reported },
 	{ "tell", core_tell },
 	{ NULL, NULL },
 };

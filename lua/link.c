@@ -204,8 +204,8 @@ static void link_acked(struct link *link, uint64_t seq)
 
 /* Calls. */
 
-struct call *link_call(
-	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata)
+static struct call *call_send(struct link *link, bool late, const char *fn, json_t *args, const char *task,
+	call_done done, void *userdata)
 {
 	struct call *call = calloc(1, sizeof(*call)), *first;
 	json_t *head;
@@ -220,6 +220,8 @@ struct call *link_call(
 	*call = (struct call){ .seq = link->seq + 1, .done = done, .userdata = userdata };
 	if (head)
 		json_object_set_new(head, "got", json_integer((json_int_t)(first ? first->seq : call->seq)));
+	if (late)
+		json_object_set_new(head, "late", json_true());
 	call->head = json_incref(head);
 	if (link_send(link, head) < 0) {
 		call_free(call);
@@ -227,6 +229,23 @@ struct call *link_call(
 	}
 	TAILQ_INSERT_TAIL(&link->calls, call, link);
 	return call;
+}
+
+struct call *link_call(
+	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata)
+{
+	return call_send(link, false, fn, args, task, done, userdata);
+}
+
+struct call *link_call_late(
+	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata)
+{
+	return call_send(link, true, fn, args, task, done, userdata);
+}
+
+int link_settle(struct link *link)
+{
+	return link_send(link, json_pack("{ss}", "op", "settle"));
 }
 
 void link_forget(struct call *call)

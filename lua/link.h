@@ -90,6 +90,11 @@ int link_log(struct link *link, const char *task, int try, const char *stream, c
 /* Asks the daemon. Takes the reference to `args`. `done` is called once, unless link_forget() came first. */
 struct call *link_call(
 	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata);
+/* The same of one whose answer may come a little later, with those of what is told then; and what makes all
+ * such answers come at once. */
+struct call *link_call_late(
+	struct link *link, const char *fn, json_t *args, const char *task, call_done done, void *userdata);
+int link_settle(struct link *link);
 /* The caller does not wait any more; the call may happen all the same. */
 void link_forget(struct call *call);
 

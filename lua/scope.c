@@ -90,6 +90,7 @@ void scope_init(struct scope *scope, struct runner *runner, const char *task, in
 	*scope = (struct scope){ .runner = runner, .task = task, .try = try, .userdata = userdata };
 	TAILQ_INIT(&scope->fibers);
 	LIST_INIT(&scope->execs);
+	LIST_INIT(&scope->reports.open);
 	ev_init(&scope->grace, scope_kill);
 	ev_init(&scope->look, scope_look);
 	scope->grace.data = scope->look.data = scope;
@@ -109,6 +110,7 @@ void scope_done(struct scope *scope)
 		exec_free(exec);
 	ev_timer_stop(scope->runner->loop, &scope->grace);
 	ev_timer_stop(scope->runner->loop, &scope->look);
+	reports_done(&scope->reports);
 	scope_give_leaf(scope);
 	LIST_REMOVE(scope, link);
 	free(scope->groups);

@@ -11,6 +11,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "lua/report.h"
+
 struct exec;
 struct fiber;
 struct leaf;
@@ -28,8 +30,9 @@ struct scope {
 	LIST_HEAD(, exec) execs;
 	struct leaf *leaf; /* where its commands live; NULL: nowhere of their own */
 	bool has_run;	   /* commands: it has a leaf since, or none at all */
-	const char *user;  /* borrowed: whose rights its commands have; NULL: ours */
-	pid_t *groups;	   /* process groups that its commands had */
+	struct reports reports;
+	const char *user; /* borrowed: whose rights its commands have; NULL: ours */
+	pid_t *groups;	  /* process groups that its commands had */
 	size_t group_count;
 	const char *reason; /* set: it ends, and this is raised where somebody waits */
 	bool sweep;	    /* what descends from it ends too, also what was left in the background */

@@ -427,6 +427,7 @@ static int start_try(lua_State *L)
 	lua_pop(L, 1);
 	open_output(task);
 	task_scope_open(task);
+	task->scope.reports.taken = true; /* by lib/task.lua's try() */
 	lua_pushinteger(L, task->try);
 	if (task->depends_count)
 		push_deps(L, task);

@@ -116,6 +116,11 @@ bool store_turn_dirty(const struct store *store)
 	return store->dirty || store->depth > 0 || store->failed;
 }
 
+uint64_t store_write_count(const struct store *store)
+{
+	return (uint64_t)sqlite3_total_changes64(store->db);
+}
+
 uint64_t store_commit_count(const struct store *store)
 {
 	return store->commit_count;

@@ -66,6 +66,9 @@ bool store_turn_dirty(const struct store *store);
  * number stays. */
 uint64_t store_undo_count(const struct store *store);
 
+/* Rows that were written so far: where it stays the same, nothing was. */
+uint64_t store_write_count(const struct store *store);
+
 /* Turns that were committed since it was opened. */
 uint64_t store_commit_count(const struct store *store);
 

@@ -16,29 +16,34 @@ local function has_stack()
 	return core.run().stack ~= nil
 end
 
--- true; or nil, a message, the errno's name. Without a stack there is nobody to tell.
-local function tell(fn, args)
+-- true; or nil, a message, the errno's name. Without a stack there is nobody to tell. `late`: the answer is the task's, at its end.
+local function tell(fn, args, late)
 	if not has_stack() then
+		return true
+	end
+	args.quiet = true
+	local about = args.type .. "/" .. args.name .. " can't be registered: "
+	if late and core.report(fn, args, about) then
 		return true
 	end
 	local answer, text, errno = core.call(fn, args)
 	if text then
-		return nil, args.type .. "/" .. args.name .. " can't be registered: " .. text, errno
+		return nil, about .. text, errno
 	end
 	return answer or true
 end
 
 -- How this resource is told of: whole at a declaration, its states alone at a fix.
 local function teller(p, name, desired, options)
-	return function(fields)
+	return function(fields, late)
 		local args = { type = p.type, name = name, actual = fields.actual, status = fields.status, error = fields.error, applied = fields.applied,
 			settled = fields.settled, fixed = fields.fixed, image = fields.image, intact = true }
 		if options.fix then
-			return tell("resource.update", args)
+			return tell("resource.update", args, late)
 		end
 		args.module, args.properties, args.dependencies, args.protect = p.module, desired, options.depends_on, options.protect
 		args.sensitive = options.sensitive
-		return tell("resource.register", args)
+		return tell("resource.register", args, late)
 	end
 end
 
@@ -187,13 +192,14 @@ local function converge(p, name, desired, options)
 			return failed(p, name, tell_of, message)
 		end
 	end
+	-- What was refused would have been refused before it was changed; so the next one need not wait for the answer.
 	local told, text = tell_of({
 		status = others[1] and "drifted" or "applied",
 		applied = applied_now(p, desired, others, options.fix and options.fix.applied),
 		actual = provider.brief(p, now),
 		settled = not others[1] and drift.settled(p, name, desired, now),
 		fixed = others[1] and core.mark_list(provider.keys(options.only)) or nil,
-	})
+	}, changes[1] ~= nil)
 	if not told then
 		return result.bad(text, { type = p.type, name = name, changed = changes[1] ~= nil })
 	end

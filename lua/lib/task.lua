@@ -368,6 +368,15 @@ function task.inline(spec)
 	return outcome.status ~= "failed", outcome.message or outcome.error, outcome.outputs
 end
 
+-- What was told on the way and not waited for is part of it.
+local function with_reports(outcome)
+	local problem = core.reported()
+	if problem and outcome.status ~= "failed" then
+		return { status = "failed", error = problem, outputs = outcome.outputs }
+	end
+	return outcome
+end
+
 -- In a fiber of its own.
 function task.try(spec, try, deps)
 	if spec.has_functions == nil then
@@ -377,7 +386,7 @@ function task.try(spec, try, deps)
 		end
 	end
 	spec.last_try = try
-	core.outcome(one_try(spec, try, deps))
+	core.outcome(with_reports(one_try(spec, try, deps)))
 end
 
 -- How it came: "timeout", "cancelled", "signal", "exit" (of a command), or "error".

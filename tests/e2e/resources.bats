@@ -104,3 +104,60 @@ registered()
 		refused 'Permission denied' as $nobody cp "$T/bad.json" "$M/stacks/copy/export.json"
 	fi
 }
+
+# commits COMMAND …: how often something was made durable meanwhile.
+commits()
+{
+	local before
+
+	before=$(sed -n 's/^sloth_commits_total //p' "$M/metrics")
+	"$@"
+	echo $(($(sed -n 's/^sloth_commits_total //p' "$M/metrics") - before))
+}
+
+forty_files()
+{
+	printf '%s\n' "task('files'):command(function()
+		for i = 1, 40 do
+			assert(resource.file{ path = '$T/' .. i, content = '$1', mode = '0644' })
+		end
+	end)" >files.sloth
+	cp files.sloth "$M/stacks/prod/runs/"
+	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = success ]
+}
+
+@test "what is brought about is durable with what comes next, and before the run says so; what is as it was costs nothing" {
+	mkdir "$M/stacks/prod"
+	# Whoever watches writes, too.
+	echo "watch: false" >"$M/stacks/prod/config.yaml"
+	[ "$(commits forty_files one)" -lt 70 ]
+	[ "$(cat "$M"/stacks/prod/resources/file/*/status | sort | uniq -c)" = '     40 applied' ]
+	# Looked at in between, they are still what was brought about.
+	echo detect >"$M/stacks/prod/drift"
+	[ "$(commits forty_files one)" -lt 30 ]
+	[ "$(commits forty_files two)" -lt 70 ]
+	[ "$(cat "$M"/stacks/prod/resources/file/*/status | sort | uniq -c)" = '     40 applied' ]
+	grep -q two 40
+}
+
+@test "what was brought about and can't be registered then fails the task" {
+	mkdir "$M/stacks/prod"
+	# What is there afterwards is more than is kept of a resource.
+	printf '%s\n' "resource.define('giant', {
+		properties = { name = { kind = 'line' } },
+		read = function(desired)
+			local there = fs.exists('$T/giant')
+			return { ensure = there and 'present' or 'absent', size = there and ('x'):rep(600000) or nil }
+		end,
+		apply = function(desired) fs.write('$T/giant', 'x') return true end,
+	})
+	task('make'):command(function()
+		fs.write('$T/said', tostring(resource.giant{ name = 'it' } ~= false))
+		return true, 'all is well'
+	end):retries(0)" >giant.sloth
+	cp giant.sloth "$M/stacks/prod/runs/"
+	[ "$(cat "$M/stacks/prod/runs/latest/wait")" = failed ]
+	[ "$(cat said)" = true ]
+	grep -q "giant/it can't be registered: giant/it: its actual properties are over" "$M/stacks/prod/runs/latest/tasks/make/error"
+	[ "$(cat "$M/stacks/prod/resources/giant/it/status")" = pending ]
+}
