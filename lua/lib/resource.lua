@@ -21,7 +21,7 @@ local function tell(fn, args, late)
 	if not has_stack() then
 		return true
 	end
-	args.quiet = true
+	args.quiet = late or nil -- then nobody reads what it is now
 	local about = args.type .. "/" .. args.name .. " can't be registered: "
 	if late and core.report(fn, args, about) then
 		return true
