@@ -85,6 +85,13 @@ local function backend_of(desired)
 	return nil, "systemd does not run here, and there is no 'command' that could be kept running instead"
 end
 
+-- What everybody would be told by systemctl show, and nobody shall be; nil: nothing. `env` or `command`.
+local function told_secret(desired)
+	local said = { env = desired.env, command = desired.command }
+	local list = core.run().stack and core.call("resource.sealed", { type = "service", name = desired.name, properties = said })
+	return list and list[1]
+end
+
 -- What only a supervised one is not, and a unit made of a command.
 function service.prepare(desired)
 	local backend, message = backend_of(desired)
@@ -99,7 +106,11 @@ function service.prepare(desired)
 	if desired.ensure ~= "absent" and desired.running == nil and (desired.command or not desired.unit and desired.enabled == nil) then
 		desired.running = true
 	end
-	if backend == "systemd" and desired.command then
+	local secret = backend == "systemd" and desired.command and told_secret(desired)
+	if secret then
+		return nil, "'" .. secret .. "' has a secret in it, and systemctl show tells everybody what a unit says: put it into a file of " ..
+			"mode 0600, which a 'unit' names as EnvironmentFile"
+	elseif backend == "systemd" and desired.command then
 		desired.unit = core.library("units").of_service(desired)
 		desired.command = nil
 		for _, name in ipairs(OF_COMMANDS) do

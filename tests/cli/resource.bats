@@ -276,6 +276,19 @@ two_resources()
 	run ! grep -rq s3cret "$SLOTH_HOME/sloth.db" "$SLOTH_HOME/sloth.db-wal"
 }
 
+@test "a secret does not become a part of a unit of systemd, which tells it to everybody" {
+	sloth stack new web
+	printf s3cret-word | sloth secrets set word >/dev/null
+	mkdir -p "$BATS_TEST_TMPDIR/root/usr/lib/systemd"
+	touch "$BATS_TEST_TMPDIR/root/usr/lib/systemd/systemd"
+	run task '
+		local root = "'"$BATS_TEST_TMPDIR"'/root"
+		local ok, text = resource.service{ name = "x", command = "/bin/true", env = { WORD = secret.get("word") }, enabled = false, root = root }
+		assert(ok == false and text:find("'"'"'env'"'"' has a secret in it, and systemctl show tells"), text)
+		assert(#fs.glob(root .. "/etc/systemd/system/*") == 0)'
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}
+
 @test "what is sensitive is compared and mended all the same" {
 	sloth stack new web
 	printf the-token | sloth secrets set token >/dev/null
