@@ -289,6 +289,19 @@ two_resources()
 	[ "$status" -eq 0 ] || { echo "$output"; false; }
 }
 
+@test "what something sensitive was before is kept, and told nobody" {
+	sloth stack new web
+	run -0 task '
+		local is = "first-word"
+		resource.define("thing", { key = "name", properties = { name = { kind = "line" }, value = { kind = "line" } },
+			read = function() return { ensure = "present", value = is } end,
+			apply = function(desired) is = desired.value return true end,
+			image = function() return { value = is } end, undo = function(desired, before) is = before.value return true end })
+		local res = assert(resource.thing{ name = "p", value = "second-word", sensitive = "value" })
+		assert(resource.undo(res) and is == "first-word")'
+	[ "$(sqlite3 "$SLOTH_HOME/sloth.db" 'SELECT sealed FROM images')" = 1 ]
+}
+
 @test "what is sensitive is compared and mended all the same" {
 	sloth stack new web
 	printf the-token | sloth secrets set token >/dev/null
