@@ -23,9 +23,15 @@ struct walk {
 	int depth, left;
 };
 
+static void nothing(struct request *request, ssize_t result)
+{
+}
+
 static void show(struct walk *walk, uint64_t number)
 {
-	struct request request = { .tree = walk->home->tree, .caller = { .groups_known = true } };
+	struct request request = {
+		.tree = walk->home->tree, .done = nothing, .caller = { .groups_known = true }
+	};
 	struct handle *handle;
 	char text[4096];
 	ssize_t n;
@@ -38,10 +44,6 @@ static void show(struct walk *walk, uint64_t number)
 		tree_release(walk->home->tree, &request, handle);
 	}
 	caller_done(&request.caller);
-}
-
-static void nothing(struct request *request, ssize_t result)
-{
 }
 
 static int each(void *userdata, const char *name, uint64_t child, enum kind kind);
