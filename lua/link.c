@@ -3,6 +3,7 @@
 #include "lua/link.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 enum {
 	LOG_CHUNK = 256 << 10, /* bytes of one log frame */
 	PATIENCE = 3600,       /* seconds without a daemon */
+	GONE_SECONDS = 10,     /* and without the folder in which one would listen */
 };
 static const ev_tstamp AGAIN = 0.2; /* seconds between attempts to be taken up */
 
@@ -379,6 +381,19 @@ static int link_connect(const char *path)
 	return take_fd(&fd);
 }
 
+/* Why nobody will come back; NULL: somebody may. */
+static const char *hopeless(const struct link *link)
+{
+	const ev_tstamp waited = ev_now(link->loop) - link->lost_at;
+	CLEANUP(cleanup_free) char *folder = NULL;
+
+	if (waited > PATIENCE)
+		return "no daemon came back within an hour";
+	if (waited <= GONE_SECONDS || !(folder = strdup(link->socket)))
+		return NULL;
+	return access(dirname(folder), F_OK) < 0 && errno == ENOENT ? "the daemon's home is gone" : NULL;
+}
+
 static void link_again(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct link *link = timer->data;
@@ -387,9 +402,11 @@ static void link_again(struct ev_loop *loop, ev_timer *timer, int revents)
 	int fd = link_connect(link->socket);
 
 	if (fd < 0) {
-		if (ev_now(loop) - link->lost_at > PATIENCE) {
+		const char *why = hopeless(link);
+
+		if (why) {
 			ev_timer_stop(loop, timer);
-			link->callbacks->lost(link, "no daemon came back within an hour");
+			link->callbacks->lost(link, why);
 		}
 		return;
 	}

@@ -245,3 +245,14 @@ ends_by_its_limit()
 	ends_by_its_limit late failed
 	[ "$(cat "$M/runs/late/tasks/bomb/status")" = timed_out ]
 }
+
+@test "nobody waits for a daemon whose home is gone" {
+	script left.sloth "echo \$PPID > $T/runner; exec sleep 600"
+	cp left.sloth "$M/runs/"
+	eventually test -s runner
+	kill_daemon
+	rm -r home
+	eventually eval '! kill -0 "$(cat runner)"'
+	mkdir home
+	start_daemon
+}
