@@ -11,6 +11,7 @@
 #include "bench/measure.h"
 #include "bench/server.h"
 #include "bench/submit.h"
+#include "bench/watchers.h"
 
 struct drift {
 	char *control; /* stacks/NAME/drift */
@@ -50,6 +51,7 @@ static void compare_drift(const struct bench *bench, const char *mount, int coun
 		die("%s: %s", drift.files, strerror(errno));
 	workflow_init(&workflow, mount, name, text);
 	workflow_run(&workflow);
+	watchers_settle(bench);
 	compare(&(struct comparison){ .name = name,
 		.against = "a C program that does stat(2) and SHA-256",
 		.unit = "ms",

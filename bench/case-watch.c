@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Watching: how long after the change of a file it stands in drift.json, and what watching many files costs
  * while nothing happens. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,9 @@
 #include "bench/measure.h"
 #include "bench/server.h"
 #include "bench/submit.h"
+#include "bench/watchers.h"
 
-enum { CHANGES = 200, FILES = 10000, SETTLE_SECONDS = 2, IDLE_SECONDS = 20, PATIENCE_SECONDS = 60 };
+enum { CHANGES = 200, FILES = 10000, IDLE_SECONDS = 20, PATIENCE_SECONDS = 60 };
 
 struct watching {
 	char *files, *report; /* the folder; drift.json */
@@ -96,44 +96,6 @@ static void measure_latency(const struct bench *bench, const char *mount)
 	watching_done(&watching);
 }
 
-/* The process that watches stands in a folder of our daemon's home. */
-static bool is_watcher(const struct bench *bench, const char *pid)
-{
-	char *path = text_of("/proc/%s/cwd", pid), target[4096] = "";
-	bool ours;
-
-	ours = readlink(path, target, sizeof(target) - 1) > 0 &&
-	       !strncmp(target, bench->directory, strlen(bench->directory)) && strstr(target, "/work/watch");
-	free(path);
-	return ours;
-}
-
-/* Seconds of processor time of the processes that watch. */
-static double watcher_seconds(const struct bench *bench)
-{
-	DIR *processes = opendir("/proc");
-	struct dirent *entry;
-	double ticks = 0;
-
-	while (processes && (entry = readdir(processes))) {
-		char *path, text[1024], *at;
-		unsigned long user = 0, kernel = 0;
-
-		if (!is_watcher(bench, entry->d_name))
-			continue;
-		path = text_of("/proc/%s/stat", entry->d_name);
-		text[file_read(path, text, sizeof(text) - 1)] = '\0';
-		at = strrchr(text, ')');
-		if (at && sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-				  &kernel) == 2)
-			ticks += (double)(user + kernel);
-		free(path);
-	}
-	if (processes)
-		closedir(processes);
-	return ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
 static void measure_idle(const struct bench *bench, const char *mount)
 {
 	struct watching watching;
@@ -141,17 +103,14 @@ static void measure_idle(const struct bench *bench, const char *mount)
 
 	watching_init(&watching, bench, mount, "watch-idle", FILES);
 	wait_for(&watching, "watched", FILES);
-	/* What is told to be watched may still be looked at for the first time. */
-	do {
-		before = watcher_seconds(bench);
-		sleep(SETTLE_SECONDS);
-	} while (watcher_seconds(bench) > before);
+	watchers_settle(bench);
+	before = watchers_seconds(bench);
 	sleep(IDLE_SECONDS);
 	figures_print(&(struct figures){ .name = "watch-idle",
 		.against = "nothing",
 		.unit = "%",
 		.aim = 0.2,
-		.ours = (watcher_seconds(bench) - before) / IDLE_SECONDS * 100,
+		.ours = (watchers_seconds(bench) - before) / IDLE_SECONDS * 100,
 		.floor = -1,
 		.ratio = -1,
 		.p50 = -1,
