@@ -121,17 +121,17 @@ static int emit_array(struct writer *writer, const json_t *array)
 	return r < 0 ? r : emit(writer, &event, yaml_sequence_end_event_initialize(&event));
 }
 
-/* The shortest that reads as the same number. */
+/* The shortest that reads as the same number, and as one with a fraction. */
 static int print_real(char *text, size_t room, double real)
 {
-	int n = 0;
-
 	for (int digits = 15; digits <= 17; digits++) {
-		n = snprintf(text, room, "%.*g", digits, real);
+		snprintf(text, room, "%.*g", digits, real);
 		if (strtod(text, NULL) == real)
 			break;
 	}
-	return n;
+	if (!strpbrk(text, ".e"))
+		strcat(text, ".0");
+	return (int)strlen(text);
 }
 
 static int emit_value(struct writer *writer, const json_t *value)
