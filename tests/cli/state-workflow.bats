@@ -4,6 +4,12 @@
 bats_require_minimum_version 1.5.0
 load common
 
+# What is registered here is looked at by nobody.
+before_start()
+{
+	unwatched
+}
+
 deployment()
 {
 	cat >deploy.sloth <<'END'

@@ -4,6 +4,12 @@
 bats_require_minimum_version 1.5.0
 load lib
 
+# What is registered here is looked at by nobody.
+before_start()
+{
+	unwatched
+}
+
 registered()
 {
 	mkdir "$M/stacks/prod"
