@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -196,25 +195,15 @@ static int send_order(struct detection *detection, const char *work)
 	return r < 0 ? r : detect_rows_send(detection);
 }
 
-static void make_mark(char ret_mark[RUNNER_MARK_SIZE])
-{
-	unsigned char random[16];
-	char hex[33];
-
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
-	runner_mark_of(hex, ret_mark);
-}
-
 static int start_process(struct detection *detection)
 {
 	struct runners *runners = detection->of;
 	CLEANUP(cleanup_fd) int theirs = -1;
-	char work[4200];
+	char work[4200], secret[RUNNER_SECRET_SIZE];
 	int fds[2], r;
 
 	work_path(detection, work, sizeof(work));
-	make_mark(detection->mark);
+	runner_secret_make(secret, detection->mark);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
 	theirs = fds[1];

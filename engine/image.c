@@ -341,8 +341,9 @@ int image_set_state(struct engine *engine, int64_t id, const char *state, const 
 
 	if (r == 0)
 		r = image_get(engine, id, NULL, undoes_of, &undoes);
-	/* What an undo had put back stands again when it is undone itself, and so on to the first. */
-	while (r == 0 && undone && undoes) {
+	/* What an undo had put back stands again when it is undone itself, and so on to the first. Images are
+	 * younger than those that they undo, so this ends, whatever the rows say. */
+	while (r == 0 && undone && undoes && undoes < id) {
 		id = undoes;
 		r = image_get(engine, id, NULL, undoes_of, &undoes);
 		if (r == -ENOENT)

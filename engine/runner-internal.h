@@ -34,7 +34,7 @@ struct lock_wait;
 struct group;
 struct watches;
 
-enum { RUNNER_MARK_SIZE = 64 };
+enum { RUNNER_MARK_SIZE = 64, RUNNER_SECRET_SIZE = 65 };
 
 struct runner {
 	TAILQ_ENTRY(runner) runners;
@@ -174,6 +174,8 @@ void runner_answered(struct runner *runner);
 
 /* runner-start.c */
 extern const struct spawner_callbacks runner_spawner_callbacks;
+/* A new secret, and the mark in the environment by which what it is for is known. */
+void runner_secret_make(char ret_secret[RUNNER_SECRET_SIZE], char ret_mark[RUNNER_MARK_SIZE]);
 void runner_mark_of(const char *secret, char ret_mark[RUNNER_MARK_SIZE]);
 void runner_start_queued(struct runners *runners);
 

@@ -32,6 +32,15 @@ void runner_mark_of(const char *secret, char ret_mark[RUNNER_MARK_SIZE])
 	snprintf(ret_mark, RUNNER_MARK_SIZE, "SLOTH_MARK=%s", hex);
 }
 
+void runner_secret_make(char ret_secret[RUNNER_SECRET_SIZE], char ret_mark[RUNNER_MARK_SIZE])
+{
+	unsigned char random[(RUNNER_SECRET_SIZE - 1) / 2];
+
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(ret_secret, RUNNER_SECRET_SIZE, random, sizeof(random));
+	runner_mark_of(ret_secret, ret_mark);
+}
+
 static int add_told(void *userdata, const struct task *task)
 {
 	static const bool told[TASK_STATUS_COUNT] = {
@@ -100,17 +109,14 @@ static int start_process(struct runner *runner)
 {
 	struct runners *runners = runner->of;
 	CLEANUP(cleanup_fd) int theirs = -1;
-	char work[4200], secret[65];
-	unsigned char random[32];
+	char work[4200], secret[RUNNER_SECRET_SIZE];
 	struct run run;
 	int fds[2], r;
 
 	r = run_get(runners->engine, runner->run_id, &run);
 	if (r < 0)
 		return r;
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(secret, sizeof(secret), random, sizeof(random));
-	runner_mark_of(secret, runner->mark);
+	runner_secret_make(secret, runner->mark);
 	runner_name_group(runner);
 	snprintf(work, sizeof(work), "%s/%lld", runners->work, (long long)run.id);
 	r = run_set_process(runners->engine, run.id, 0, secret, runner->cgroup);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,16 +126,6 @@ static const struct conn_callbacks conn_callbacks = { conn_frame, conn_closed };
 
 /* Its beginning. */
 
-static void make_mark(char ret_mark[RUNNER_MARK_SIZE])
-{
-	unsigned char random[16];
-	char hex[33];
-
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
-	runner_mark_of(hex, ret_mark);
-}
-
 static int send_order(struct watcher *watcher, const char *work)
 {
 	return watcher_send(watcher,
@@ -149,12 +138,12 @@ static int process_start(struct watcher *watcher)
 {
 	struct runners *runners = watcher->of->runners;
 	CLEANUP(cleanup_fd) int theirs = -1;
-	char work[4200];
+	char work[4200], secret[RUNNER_SECRET_SIZE];
 	int fds[2], r;
 
 	watcher->id = --runners->last_check;
 	work_path(watcher, work, sizeof(work));
-	make_mark(watcher->mark);
+	runner_secret_make(secret, watcher->mark);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
 	theirs = fds[1];
