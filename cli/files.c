@@ -77,6 +77,9 @@ static int long_row(struct command *command, struct table *table, const char *fo
 	CLEANUP(cleanup_free) char *shown = NULL;
 	int64_t mtime = json_integer_value(json_object_get(attr, "mtime"));
 
+	/* A folder that one may read and not pass. */
+	if (!attr)
+		return table_row(table, (const char *[]){ "?", "?", "?", "?", "?", name });
 	if (!strcmp(type, "link") && asprintf(&path, "%s/%s", strcmp(folder, "/") ? folder : "", name) >= 0)
 		(void)client_readlink(command_client(command), path, NULL, &target);
 	if (asprintf(&shown, "%s%s%s", name, target ? " -> " : "", target ? target : "") < 0)

@@ -401,7 +401,9 @@ static int add_manager(void *userdata, int64_t stack_id)
 	if (r < 0)
 		return r;
 	return json_array_append_new(managers->list,
-		json_string(stack_access(&managers->call->caller, &stack, MAY_READ) == 0 ? stack.name : ""));
+		json_string(stack_access(&managers->call->caller, &stack, MAY_READ | MAY_EXECUTE) == 0
+				    ? stack.name
+				    : ""));
 }
 
 /* "TYPE/NAME" */

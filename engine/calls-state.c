@@ -15,12 +15,14 @@ static int scope_of(struct call *call, int want, struct kv_scope *ret_scope)
 {
 	const char *name = call_text(call, "namespace");
 	struct stack stack;
+	int r;
 
 	*ret_scope = (struct kv_scope){ .stack_id = name ? 0 : call->run.stack_id, .caller = &call->caller };
 	if (name)
 		return kv_namespace_open(
 			call->engine, &call->caller, name, want, &call->fault, &ret_scope->namespace_id);
-	return want & MAY_WRITE ? call_may_change(call) : call_own_stack(call, &stack);
+	r = want & MAY_READ ? call_own_stack(call, &stack) : 0;
+	return r == 0 && want & MAY_WRITE ? call_may_change(call) : r;
 }
 
 static int key_and_scope(struct call *call, int want, const char **ret_key, struct kv_scope *ret_scope)
@@ -157,7 +159,7 @@ static int state_increment(struct call *call)
 	json_t *delta = json_object_get(call->args, "delta");
 	struct kv_scope scope;
 	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+	int r = key_and_scope(call, MAY_READ | MAY_WRITE, &key, &scope);
 
 	return r < 0 ? r
 		     : kv_increment(
@@ -168,7 +170,7 @@ static int state_append(struct call *call)
 {
 	struct kv_scope scope;
 	const char *key, *text;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+	int r = key_and_scope(call, MAY_READ | MAY_WRITE, &key, &scope);
 
 	if (r == 0)
 		r = call_need_text(call, "text", &text);
@@ -179,7 +181,7 @@ static int state_compare_swap(struct call *call)
 {
 	struct kv_scope scope;
 	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+	int r = key_and_scope(call, MAY_READ | MAY_WRITE, &key, &scope);
 
 	if (r == 0)
 		r = kv_compare_swap(call->engine, scope, key, json_object_get(call->args, "expected"),
@@ -193,7 +195,7 @@ static int state_list_push(struct call *call)
 	struct kv_scope scope;
 	const char *key;
 	int64_t length = 0;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+	int r = key_and_scope(call, MAY_READ | MAY_WRITE, &key, &scope);
 
 	if (r == 0)
 		r = kv_list_push(
@@ -206,7 +208,7 @@ static int state_list_pop(struct call *call)
 {
 	struct kv_scope scope;
 	const char *key;
-	int r = key_and_scope(call, MAY_WRITE, &key, &scope);
+	int r = key_and_scope(call, MAY_READ | MAY_WRITE, &key, &scope);
 
 	return r < 0 ? r : kv_list_pop(call->engine, scope, key, &call->fault, &call->value);
 }

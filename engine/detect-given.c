@@ -15,7 +15,7 @@ static int find_stack(struct engine *engine, struct caller *owner, const char *n
 {
 	int r = stack_find(engine, name, ret_stack);
 
-	if (r == 0 && stack_access(owner, ret_stack, MAY_READ) < 0)
+	if (r == 0 && stack_access(owner, ret_stack, MAY_READ | MAY_EXECUTE) < 0)
 		return fault_set(fault, EACCES, "the stack's owner may not read the stack %s", name);
 	return r;
 }

@@ -49,6 +49,16 @@ int folder_set(struct engine *engine, const char *name, const struct folder *fol
 	return r;
 }
 
+int folder_pass(struct engine *engine, struct caller *caller, const char *name, struct fault *fault)
+{
+	struct folder folder;
+	int r = folder_get(engine, name, &folder);
+
+	if (r == 0 && caller && caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_EXECUTE) < 0)
+		return fault_set(fault, EACCES, "you may not use the folder %s/", name);
+	return r;
+}
+
 int folder_make_stack(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
 	struct fault *fault, struct stack *ret_stack)
 {

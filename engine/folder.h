@@ -19,6 +19,10 @@ int folder_get(struct engine *engine, const char *name, struct folder *ret_folde
 /* updated_ms is set to now. */
 int folder_set(struct engine *engine, const char *name, const struct folder *folder);
 
+/* Whether the caller may go through the folder to what is in it; NULL: everybody. -EACCES with the sentence.
+ */
+int folder_pass(struct engine *engine, struct caller *caller, const char *name, struct fault *fault);
+
 /* A stack that a run needs: in the folder `stacks`, by the caller's rights there; the folder's setgid bit
  * counts. */
 int folder_make_stack(struct engine *engine, struct caller *caller, const char *name, mode_t mode,

@@ -125,6 +125,9 @@ int kv_namespace_open(struct engine *engine, struct caller *caller, const char *
 
 	if (name_check(name) < 0)
 		return fault_set(fault, EINVAL, "\"%.64s\" is no valid name of a namespace", name);
+	r = folder_pass(engine, caller, "state", fault);
+	if (r < 0)
+		return r;
 	r = kv_namespace_find(engine, name, &ns);
 	if (r == -ENOENT && (want & MAY_WRITE))
 		return namespace_make(engine, caller, name, fault, ret_id);

@@ -59,17 +59,6 @@ int lock_object_for(struct engine *engine, struct caller *caller, struct lock_ta
 	return 0;
 }
 
-/* A folder that one may not pass is no way to what is in it. */
-static int folder_pass(struct engine *engine, struct caller *caller, const char *name, struct fault *fault)
-{
-	struct folder folder;
-	int r = folder_get(engine, name, &folder);
-
-	if (r == 0 && caller && caller_access(caller, folder.uid, folder.gid, folder.mode, MAY_EXECUTE) < 0)
-		return fault_set(fault, EACCES, "you may not use the folder %s/", name);
-	return r;
-}
-
 static int find_stack(struct engine *engine, struct caller *caller, const char *name, struct fault *fault,
 	struct lock_target *ret_target)
 {

@@ -49,7 +49,7 @@ int call_own_stack(struct call *call, struct stack *ret_stack)
 
 	if (r < 0)
 		return fault_set(&call->fault, ESTALE, "the stack %s is gone", call->run.stack);
-	if (stack_access(&call->caller, ret_stack, MAY_READ) < 0)
+	if (stack_access(&call->caller, ret_stack, MAY_READ | MAY_EXECUTE) < 0)
 		return fault_set(&call->fault, EACCES, "you may not read the stack %s", ret_stack->name);
 	return 0;
 }
@@ -64,7 +64,7 @@ int call_stack(struct call *call, struct stack *ret_stack)
 	r = stack_find(call->engine, name, ret_stack);
 	if (r == -ENOENT)
 		return fault_set(&call->fault, ENOENT, "there is no stack %s", name);
-	if (r == 0 && stack_access(&call->caller, ret_stack, MAY_READ) < 0)
+	if (r == 0 && stack_access(&call->caller, ret_stack, MAY_READ | MAY_EXECUTE) < 0)
 		return fault_set(&call->fault, EACCES, "you may not read the stack %s", name);
 	return r;
 }

@@ -180,10 +180,15 @@ int tree_create(struct tree *tree, struct request *request, uint64_t parent, con
 	if (maker) {
 		r = make(tree, request, &folder, maker, row, entry->directory, name, mode, ret_attr);
 	} else if (names_find_hidden(tree, &folder, entry, name, &node)) {
-		scratch_unhide(tree->scratch, node_number(node));
+		/* It is a new file for whoever makes it, but the same document: it may be somebody else's. */
+		flags |= O_TRUNC;
 		view = tree_view(tree, request, node);
 		r = tree_attr(tree, &view, ret_attr);
-		flags |= O_TRUNC; /* it is a new file for whoever makes it */
+		if (r == 0)
+			r = tree_open(tree, request, node_number(node), flags, ret_handle);
+		if (r == 0)
+			scratch_unhide(tree->scratch, node_number(node));
+		return r;
 	} else {
 		r = names_may_create(request, entry->directory, name);
 		if (r == 0)
@@ -197,8 +202,7 @@ int tree_create(struct tree *tree, struct request *request, uint64_t parent, con
 
 /* The rule of the sticky bit: in such a folder only the owner of the thing or of the folder removes or
  * renames. */
-static int may_remove(
-	struct tree *tree, struct request *request, struct view *folder, const struct attr *child)
+static int may_remove(struct request *request, struct view *folder, const struct attr *child)
 {
 	struct attr attr;
 	int r;
@@ -231,7 +235,16 @@ int names_find_removable(struct tree *tree, struct request *request, uint64_t pa
 	r = entry_attr(ret_view, node_entry(node), &attr);
 	if (r < 0)
 		return r == -ESTALE ? -ENOENT : r;
-	return may_remove(tree, request, ret_folder, &attr);
+	return may_remove(request, ret_folder, &attr);
+}
+
+int names_may_replace(struct tree *tree, struct request *request, struct view *folder, struct node target)
+{
+	struct view view = tree_view(tree, request, target);
+	struct attr attr;
+	int r = entry_attr(&view, node_entry(target), &attr);
+
+	return r < 0 ? r : may_remove(request, folder, &attr);
 }
 
 void names_tell_gone(struct tree *tree, uint64_t parent, const char *name)

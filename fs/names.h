@@ -25,5 +25,8 @@ bool names_find_hidden(struct tree *tree, struct view *folder, const struct entr
 int names_find_removable(struct tree *tree, struct request *request, uint64_t parent, const char *name,
 	struct view *ret_folder, const struct entry **ret_folder_entry, struct view *ret_view);
 
+/* What a rename asks about what has the new name: the folder's sticky bit protects that, too. */
+int names_may_replace(struct tree *tree, struct request *request, struct view *folder, struct node target);
+
 /* The kernel need not keep the name. */
 void names_tell_gone(struct tree *tree, uint64_t parent, const char *name);

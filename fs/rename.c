@@ -149,6 +149,7 @@ static int rename_settled(struct tree *tree, struct request *request, struct scr
 {
 	struct scratch *other;
 	struct node target;
+	bool hidden;
 	int r;
 
 	r = tree_find_child(tree, folder, folder_entry, new_name, &target);
@@ -156,10 +157,13 @@ static int rename_settled(struct tree *tree, struct request *request, struct scr
 		return r;
 	if (r == 0 && noreplace)
 		return -EEXIST;
-	if (r == -ENOENT && names_find_hidden(tree, folder, folder_entry, new_name, &target)) {
+	hidden = r == -ENOENT && names_find_hidden(tree, folder, folder_entry, new_name, &target);
+	if (r == 0 || hidden)
+		r = names_may_replace(tree, request, folder, target);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (hidden)
 		scratch_unhide(tree->scratch, node_number(target));
-		r = 0;
-	}
 	if (r == -ENOENT) {
 		r = names_may_create(request, folder_entry->directory, new_name);
 		return r < 0 ? r : move_scratch(tree, request, scratch, folder, folder_entry, new_name);
@@ -213,6 +217,9 @@ static int rename_document_away(struct tree *tree, struct request *request, stru
 		if (target.table != TABLE_SCRATCH)
 			return fault_set(
 				&request->fault, EPERM, "%s can't be replaced by another document", new_name);
+		r = names_may_replace(tree, request, folder, target);
+		if (r < 0)
+			return r;
 		scratch_remove(tree->scratch, scratch_get(tree->scratch, target.id));
 	} else if (r != -ENOENT) {
 		return r;

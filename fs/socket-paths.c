@@ -24,12 +24,15 @@ static int list_one(void *userdata, const char *name, uint64_t child, enum kind 
 	return json_array_append_new(userdata, entry) == 0 ? 0 : -ENOMEM;
 }
 
-/* After the listing, not in its midst: the same statements may be wanted. */
-static void list_attributes(struct op *op, json_t *entries)
+/* After the listing, not in its midst: the same statements may be wanted. Of a folder that one may read and
+ * not pass there are names only, as in ls(1). */
+static void list_attributes(struct op *op, const struct attr *folder, json_t *entries)
 {
 	json_t *entry;
 	size_t i;
 
+	if (caller_access(&op->request.caller, folder->uid, folder->gid, folder->mode, MAY_EXECUTE) < 0)
+		return;
 	json_array_foreach (entries, i, entry) {
 		uint64_t child = (uint64_t)json_integer_value(json_object_get(entry, "ino"));
 		struct attr attr;
@@ -50,7 +53,7 @@ static ssize_t do_list(struct op *op, const struct frame *frame)
 	if (r == 0)
 		r = tree_list(op->request.tree, &op->request, attr.number, list_one, entries);
 	if (r == 0 && json_is_true(json_object_get(op->head, "attr")))
-		list_attributes(op, entries);
+		list_attributes(op, &attr, entries);
 	json_object_set_new(op->answer, "entries", entries);
 	return r;
 }

@@ -106,6 +106,12 @@ int entry_render(struct view *view, const struct entry *entry, struct buffer *re
 	return r < 0 ? r : r2;
 }
 
+/* Its owner's alone, like a secret or a sensitive output. */
+static bool is_private(const struct entry *entry, mode_t mode)
+{
+	return entry->opened && !(mode & 0044);
+}
+
 static const mode_t type_bits[] = {
 	[KIND_DIRECTORY] = S_IFDIR,
 	[KIND_TEXT] = S_IFREG,
@@ -137,7 +143,8 @@ int entry_rights(struct view *view, const struct entry *entry, struct attr *ret_
 		.uid = object.uid,
 		.gid = object.gid,
 		.mtime_ms = object.mtime_ms,
-		.fleeting = entry->fleeting || entry->kind == KIND_STREAM || entry->kind == KIND_WAIT,
+		.fleeting = entry->fleeting || entry->kind == KIND_STREAM || entry->kind == KIND_WAIT ||
+			    is_private(entry, mode),
 		.renamable = entry->unlinkable || entry->waits || entry->fleeting,
 	};
 	return 0;
@@ -178,6 +185,32 @@ static int rendered_size(struct view *view, const struct entry *entry, int64_t *
 	return r;
 }
 
+static int content_size(struct view *view, const struct entry *entry, int64_t *ret_size)
+{
+	int r = 0;
+
+	if (entry->stream) {
+		int64_t size = entry->stream->size(view);
+
+		if (size < 0)
+			return (int)size;
+		*ret_size = size;
+	} else if (entry->show) {
+		r = entry->size ? known_size(view, entry, ret_size) : rendered_size(view, entry, ret_size);
+		/* What can't be opened can be listed and removed. */
+		if ((r == -ENOKEY || r == -EBADMSG) && entry->opened)
+			r = 0;
+	}
+	return r;
+}
+
+/* Who may not read it learns nothing, not even its size. Not of what the kernel may keep the attributes of:
+ * it keeps them once for all users, and a reader would find an empty file. */
+static bool hides_size(struct view *view, const struct attr *attr)
+{
+	return attr->fleeting && caller_access(view->caller, attr->uid, attr->gid, attr->mode, MAY_READ) < 0;
+}
+
 int tree_attr(struct tree *tree, struct view *view, struct attr *ret_attr)
 {
 	const struct entry *entry = node_entry(view->node);
@@ -189,23 +222,10 @@ int tree_attr(struct tree *tree, struct view *view, struct attr *ret_attr)
 	r = entry_attr(view, entry, &attr);
 	if (r < 0)
 		return r;
-	if (entry->stream) {
-		attr.size = entry->stream->size(view);
-		if (attr.size < 0)
-			return (int)attr.size;
-	} else if (entry->show) {
-		/* Who may not read it learns nothing, not even its size. */
-		if (caller_access(view->caller, attr.uid, attr.gid, attr.mode, MAY_READ) == 0 ||
-			entry->kind == KIND_LINK) {
-			r = entry->size ? known_size(view, entry, &attr.size)
-					: rendered_size(view, entry, &attr.size);
-			/* What can't be opened can be listed and removed. */
-			if ((r == -ENOKEY || r == -EBADMSG) && entry->opened)
-				r = 0;
-			if (r < 0)
-				return r == -ENOENT ? -ESTALE : r;
-		}
-	}
+	if (entry->kind == KIND_LINK || !hides_size(view, &attr))
+		r = content_size(view, entry, &attr.size);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
 	*ret_attr = attr;
 	return 0;
 }

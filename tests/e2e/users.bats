@@ -163,3 +163,49 @@ END
 	[ "$(cat "$T/theirs/f")" = private ]
 	[ "$(cat "$M/stacks/w/lock")" = unlocked ]
 }
+
+@test "a workflow that its owner put aside is nobody else's to open under its old name" {
+	setup_stacks
+	as $nobody mkdir -m 700 "$M/stacks/mine"
+	echo 'workflow.define("w"):stack("mine"):tasks({ task("t"):command("echo private"):build() })' >w.sloth
+	as $nobody cp w.sloth "$M/runs/deploy.sloth"
+	as $nobody mv "$M/runs/deploy.sloth" "$M/runs/deploy.bak"
+	refused 'Permission denied' as $other python3 -c 'import os, sys; print(os.read(os.open(sys.argv[1], os.O_RDONLY | os.O_CREAT), 1000))' "$M/runs/deploy.sloth"
+	refused 'Permission denied' as $other cp w.sloth "$M/runs/deploy.sloth"
+	refused 'may not' as $other "$(command -v sloth)" write /runs/deploy.sloth --text x
+	as $nobody cp "$M/runs/deploy.bak" "$M/runs/deploy.sloth"
+	[ "$(as $nobody cat "$M/runs/latest/wait")" = success ]
+}
+
+@test "who looks at what he may not read takes nothing from who may" {
+	setup_stacks
+	as $nobody mkdir -m 711 "$M/stacks/mine"
+	stop_daemon
+	start_daemon
+	as $other stat "$M/stacks/mine/status" "$M/stacks/mine/created"
+	[ "$(as $nobody cat "$M/stacks/mine/status")" = created ]
+	[ "$(as $nobody wc -c <"$M/stacks/mine/created")" -gt 20 ]
+}
+
+@test "a run reads of another stack what its user may read in the tree" {
+	setup_stacks
+	mkdir -m 744 "$M/stacks/named" # its names may be listed, and nothing behind them
+	echo value >"$M/stacks/named/outputs.d/key"
+	as $nobody mkdir -m 733 "$M/state/box" # keys may be put into it, not read
+	as $nobody bash -c "echo 41 >'$M/state/box/number'"
+	cat >w.sloth <<'END'
+task("t"):command(function()
+	print("output", stack("named"):output("key"))
+	for _, call in ipairs({ "get", "increment" }) do
+		print(call, pcall(state.namespace("box")[call], "number"))
+	end
+end)
+END
+	as $other mkdir "$M/stacks/mine"
+	as $other cp w.sloth "$M/stacks/mine/runs/"
+	as $other cat "$M/runs/latest/wait"
+	as $other cat "$M/runs/latest/log" >log
+	cat log
+	not grep -qE 'value|41|42' log
+	[ "$(cat "$M/state/box/number")" = 41 ]
+}
