@@ -14,6 +14,7 @@ local command = {
 		undo = { kind = "command", compare = false },
 		workdir = { kind = "path", compare = false },
 		timeout = { kind = "duration", default = "5m", compare = false },
+		every = { kind = "duration", default = "5m", compare = false },
 	},
 	impact = { [""] = "what this command brought about is not so any more, or is though it should not be" },
 }
@@ -69,6 +70,12 @@ end
 
 function command.undo(desired)
 	return act(desired, back(desired))
+end
+
+-- Only 'check' can tell.
+function command.watch(desired)
+	local seconds = core.duration(desired.every) / 1000
+	return seconds > 0 and { { poll = seconds } } or nil
 end
 
 return command

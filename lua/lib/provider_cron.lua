@@ -113,7 +113,7 @@ end
 
 function cron.watch(desired)
 	local path = crontab.place(desired).path
-	return path and { path } or nil
+	return { path or { poll = 60 } } -- of what crontab(1) keeps only root may look at the folder
 end
 
 function cron.deps(desired)

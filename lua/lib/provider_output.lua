@@ -89,4 +89,8 @@ function output.apply(desired, actual)
 	return nil, "what was made with the value that it had is not made anew by this: run the workflow again"
 end
 
+function output.watch()
+	return { { poll = 30 } }
+end
+
 return output

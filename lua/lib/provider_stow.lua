@@ -155,7 +155,7 @@ function stow.undo(desired, image)
 	return true
 end
 
--- Its links, and the package: what is new there shall be linked, too.
+-- Its links, and the package: what is new there shall be linked, too. And what would be done now: a link to what is in the package no more.
 function stow.watch(desired)
 	local package = desired.source .. "/" .. (desired.package or desired.name)
 	local list = { package .. "/" }
@@ -171,6 +171,10 @@ function stow.watch(desired)
 		end
 	end
 	walk("")
+	local plan = link_farm.plan(desired)
+	for _, action in ipairs(plan and plan.actions or {}) do
+		list[#list + 1] = action.path
+	end
 	return list
 end
 

@@ -340,9 +340,18 @@ function units.undo(desired, before)
 	return in_turn(steps)
 end
 
--- What is enabled is a link in a folder beside it; of what runs, systemd's own process group would have to be asked.
+-- What is enabled is a link in a folder beside it (web.target.wants); of what runs, systemd's own process group would have to be asked.
 function units.watch(desired)
 	local list = { units.path(desired) }
+	local place = (desired.root or "") .. PLACE
+	for _, name in ipairs(desired.enabled ~= nil and fs.ls(place) or {}) do
+		if name:find("%.wants$") or name:find("%.requires$") then
+			list[#list + 1] = place .. name .. "/" .. units.full_name(desired.name)
+		end
+	end
+	if desired.enabled ~= nil then
+		list[#list + 1] = place -- such a folder may be made
+	end
 	local found = not desired.root and desired.running ~= nil and units.show(desired.name)
 	local pid = found and math.tointeger(tonumber(found.MainPID))
 	list[#list + 1] = pid and pid > 0 and { process = pid } or nil

@@ -11,11 +11,12 @@
  * printed line contains it, the run is cancelled (again with grace 0: any second time), the socket is broken
  * and taken up again, or taken up with an error. grace: milliseconds. noack: 1: nothing is acknowledged until
  * the run has finished. leave: 1: the run is cancelled instead of started, and the daemon goes away until the
- * runner sleeps.
+ * runner sleeps. Keys of state that begin with "watch" are about a process that watches (fake-watcher.h).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -29,6 +30,9 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/frame.h"
+#include "tests/lua/fake-watcher.h"
+
+enum { PATIENCE_MS = 60000 };
 
 static struct {
 	const char *values, *options, *resume, *imports, *parallel, *memory, *dir, *cancel, *again, *break_at,
@@ -59,7 +63,8 @@ static const struct {
 };
 
 static pid_t runner_pid;
-static int daemon_fd, listen_fd;
+static char *program;
+static int daemon_fd, listen_fd, watcher_fd = -1;
 static char socket_path[256];
 static json_t *kv, *outputs, *resources;
 static json_int_t applied;
@@ -319,16 +324,38 @@ static json_t *any_call(const char *fn, json_t *call)
 	return strcmp(fn, "secret.get") ? stack_call(fn, call) : secret_call(call);
 }
 
+static void answer_with(json_int_t seq, json_t *value)
+{
+	send_json(json_pack("{ss sI sb so}", "op", "return", "seq", seq, "ok", 1, "value", value), NULL, 0);
+}
+
+/* Whether it is about the process that watches, which is started when it is first asked for. */
+static bool is_of_watcher(const char *fn, const json_t *call)
+{
+	const char *key = json_string_value(json_object_get(call, "key"));
+	char work[300];
+
+	if (strncmp(fn, "state.", 6) != 0 || !key || strncmp(key, "watch", 5) != 0)
+		return false;
+	snprintf(work, sizeof(work), "%s/.watch", args.dir);
+	if (watcher_fd < 0)
+		watcher_fd = watcher_start(program, work);
+	return true;
+}
+
 static void answer(json_t *head)
 {
 	const char *fn = json_string_value(json_object_get(head, "fn"));
 	json_t *call = json_object_get(head, "args"), *value;
+	json_int_t seq = json_integer_value(json_object_get(head, "seq"));
 
+	if (is_of_watcher(fn, call)) {
+		watcher_call(fn, call, resources, seq, answer_with);
+		return;
+	}
 	value = any_call(fn, call);
 	if (value)
-		send_json(json_pack("{ss sO sb so}", "op", "return", "seq", json_object_get(head, "seq"),
-				  "ok", 1, "value", value),
-			NULL, 0);
+		answer_with(seq, value);
 	else
 		send_json(json_pack("{ss sO ss ss}", "op", "return", "seq", json_object_get(head, "seq"),
 				  "errno", "ENOSYS", "text", "the fake daemon does not know that"),
@@ -491,6 +518,20 @@ static pid_t start_runner(char *path)
 	return pid;
 }
 
+/* Whether the runner has sent something. */
+static bool wait_for_runner(void)
+{
+	struct pollfd fds[] = { { daemon_fd, POLLIN, 0 }, { watcher_fd, POLLIN, 0 } };
+
+	if (watcher_fd < 0)
+		return true;
+	if (poll(fds, 2, PATIENCE_MS) == 0)
+		watcher_impatient();
+	if (fds[1].revents)
+		watcher_readable();
+	return fds[0].revents;
+}
+
 static void read_args(int argc, char **argv)
 {
 	for (int i = 3; i < argc; i++) {
@@ -538,10 +579,17 @@ int main(int argc, char **argv)
 	outputs = json_object();
 	resources = json_object();
 	listen_at(args.dir);
-	runner_pid = start_runner(argv[1]);
+	program = argv[1];
+	runner_pid = start_runner(program);
 	send_run(argv[2]);
-	while (frame_receive(daemon_fd, &buffer, &frame) == 0)
+	for (;;) {
+		if (!wait_for_runner())
+			continue;
+		if (frame_receive(daemon_fd, &buffer, &frame) < 0)
+			break;
 		on_frame(&frame);
+	}
+	watcher_end();
 	waitpid(runner_pid, &ended, 0);
 	if (WIFSIGNALED(ended) || WEXITSTATUS(ended)) {
 		printf("runner ended with status %d\n", ended);

@@ -3,6 +3,10 @@
 --   before()   makes what was there before
 --   found      false: resource.find can't find it
 --   changes    name → a function that changes the thing in the world; drift must be found after each, and nothing after it was mended
+--   given      what the daemon tells detection with the resource
+--   told       list of the changes that the kernel tells of though its provider has some polled; "none" where a program stands for what
+--              would be watched
+-- Whatever changes is seen by the process that watches (fake-watcher.h), or its provider says that it polls.
 local contract = {}
 
 -- All that there is below the task's folder: names, kinds, modes, owners, targets, times, contents. Without what programs keep beside their
@@ -49,8 +53,36 @@ local function dry(type_name, example)
 	assert(contract.tree() == before, "a dry run changed something")
 end
 
-local function drifts(type_name, res, name, change)
+-- From now on the watcher looks after it, and nothing else.
+local function watched(res, when, given)
+	state.set("watch", { type = res.type, name = res.name, given = given })
+	local first = state.get("watch")
+	assert(first.state == "in_sync", when .. ": the watcher finds " .. json.encode(first))
+	return first
+end
+
+-- Told of without being asked, or polled.
+local function watcher_tells(res, how, name, state_wanted, since)
+	if not how.polled then
+		local seen = state.get("watch." .. state_wanted)
+		assert(seen, res.type .. ": the watcher does not hear of '" .. name .. "' (" .. state_wanted .. "), and does not poll")
+		log.info(("watched: %s %s (%s) after %.1f ms"):format(res.type, name, state_wanted, math.max(0, seen.at - since) * 1000))
+	end
+end
+
+-- Runs change(); the watcher sees it.
+function contract.seen(res, example, name, change)
+	local how = example.told ~= "none" and watched(res, name, example.given) or { polled = true }
+	for _, one in ipairs(type(example.told) == "table" and example.told or {}) do
+		how.polled = how.polled and one ~= name
+	end
 	change()
+	watcher_tells(res, how, name, "drifted", time.now())
+	return how
+end
+
+local function drifts(type_name, res, example, name, change)
+	local how = contract.seen(res, example, name, change)
 	local found = report(res)
 	assert(found.state == "drifted" and #found.findings > 0, type_name .. ": '" .. name .. "' is not seen: " .. json.encode(found))
 	for _, one in ipairs(found.findings) do
@@ -59,6 +91,7 @@ local function drifts(type_name, res, name, change)
 	local ok, message, mended = resource.fix(res.type, res.name)
 	assert(ok, type_name .. ": '" .. name .. "' can't be mended: " .. tostring(message))
 	assert(mended.changed, name)
+	watcher_tells(res, how, name, "in_sync", time.now())
 	in_sync(res, type_name .. ": after mending '" .. name .. "'")
 	assert(not resource.fix(res.type, res.name).changed, "mending twice changed something")
 end
@@ -116,7 +149,7 @@ function contract.check(type_name, example)
 	for name in pairs(example.changes) do names[#names + 1] = name end
 	table.sort(names)
 	for _, name in ipairs(names) do
-		drifts(type_name, res, name, example.changes[name])
+		drifts(type_name, res, example, name, example.changes[name])
 	end
 	if example.after then example.after() end
 	log.info("contract of " .. type_name .. " kept: " .. (example.name or res.name:match("[^/]*$")))
@@ -129,12 +162,13 @@ function contract.looks(type_name, example)
 	assert(not res.changed and row_of(res).status == "applied", "it is as wanted, and was changed")
 	in_sync(res, type_name .. ": after it was looked at")
 	for name, by in pairs(example.changes) do
-		by[1]()
+		local how = contract.seen(res, example, name, by[1])
 		local found = report(res)
 		assert(found.state == "drifted" and found.findings[1].kind == "state", type_name .. ": '" .. name .. "' is not seen: " .. json.encode(found))
 		local ok, message = resource.fix(res.type, res.name)
 		assert(ok == false and #tostring(message) > 20, type_name .. ": '" .. name .. "' can't be mended by looking")
 		by[2]()
+		watcher_tells(res, how, name, "in_sync", time.now())
 		in_sync(res, type_name .. ": after '" .. name .. "' was mended")
 		assert(resource.fix(res.type, res.name).changed == false)
 	end
