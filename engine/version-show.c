@@ -195,10 +195,10 @@ struct listing {
 static int history_add(void *userdata, const struct version *version)
 {
 	struct listing *listing = userdata;
-	json_t *object = version_json(version);
+	json_auto_t *object = version_json(version);
 	int r = object ? kept_json(listing->engine, version->id, object) : -ENOMEM;
 
-	if (r < 0 || json_array_append_new(listing->list, object) < 0)
+	if (r < 0 || json_array_append(listing->list, object) < 0)
 		return r < 0 ? r : -ENOMEM;
 	return json_array_size(listing->list) >= HISTORY_MAX ? 1 : 0;
 }
