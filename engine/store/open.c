@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/flaw.h"
 #include "base/text.h"
 #include "engine/store/private.h"
 
@@ -113,7 +114,10 @@ static int database_open(struct store *store, const char *path, struct fault *fa
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	/* The checkpoint at the end empties the WAL, and the file stays as it is. */
 	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-	return database_settings(store->db, path, fault);
+	result = database_settings(store->db, path, fault);
+	if (result == 0 && flaw("store-normal"))
+		result = sqlite3_exec(store->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	return result;
 }
 
 /* Zeros behind the last frame of the WAL are no frames: their checksums do not fit. Failure only costs time

@@ -33,6 +33,8 @@ def options(description, **defaults):
     for name, value in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
     chosen = parser.parse_args()
+    # Who is asked to end cleans up first.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     say(f"seed {chosen.seed}")
     return chosen
 
@@ -44,6 +46,13 @@ def rounds(chosen):
     while number < chosen.count if chosen.count else time.monotonic() < end:
         yield number
         number += 1
+
+
+def needs_root():
+    """What can't be done without ends here: meson calls it skipped."""
+    if os.geteuid() != 0:
+        say("this needs root")
+        sys.exit(77)
 
 
 def say(text):
@@ -131,7 +140,7 @@ class Folder:
         return self.path
 
     def __exit__(self, kind, error, trace):
-        if error is None:
+        if error is None or getattr(error, "code", None) == 143:
             shutil.rmtree(self.path, ignore_errors=True)
         else:
             say(f"what there was is in {self.path}")
