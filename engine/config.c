@@ -142,6 +142,23 @@ static const struct row {
 	{ "events.workers", TYPE_NUMBER, offsetof(struct config, event_workers), 100, 1, 100000 },
 	{ "events.buffer_size", TYPE_NUMBER, offsetof(struct config, event_buffer_size), 1000, 1, 100000 },
 	{ "events.batch_size", TYPE_NUMBER, offsetof(struct config, event_batch_size), 50, 1, 10000 },
+	{ "quotas.stacks", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_STACKS]), 1000, 0, 10000000 },
+	{ "quotas.namespaces", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_NAMESPACES]), 1000, 0,
+		10000000 },
+	{ "quotas.keys", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_KEYS]), 200000, 0,
+		INT64_C(1000000000) },
+	{ "quotas.locks", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_LOCKS]), 10000, 0, 10000000 },
+	{ "quotas.workflows", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_WORKFLOWS]), 1000, 0,
+		10000000 },
+	{ "quotas.secrets", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_SECRETS]), 1000, 0, 10000000 },
+	{ "quotas.runs", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_RUNS]), 100, 0, 1000000 },
+	{ "quotas.waits", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_WAITS]), 500, 1, 1000000 },
+	{ "quotas.open_files", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_OPEN_FILES]), 4096, 16,
+		10000000 },
+	{ "quotas.open_size", TYPE_SIZE, offsetof(struct config, quotas[QUOTA_OPEN_SIZE]), 256 << 20, 1 << 20,
+		INT64_C(1) << 40 },
+	{ "quotas.connections", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_CONNECTIONS]), 512, 8,
+		1000000 },
 	{ "validation.strict_mode", TYPE_BOOL, offsetof(struct config, strict_mode), 0, 0, 1, true },
 	{ "validation.check_disk_space", TYPE_BOOL, offsetof(struct config, check_disk_space), 1, 0, 1,
 		true },
@@ -152,7 +169,7 @@ static const struct row {
 };
 
 /* Settings that stand together, in a table of their own: "events:" and below it "workers:". */
-static const char *const sections[] = { "events", "validation" };
+static const char *const sections[] = { "events", "quotas", "validation" };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 

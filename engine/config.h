@@ -13,6 +13,22 @@
 
 enum { CONFIG_NAMES_MAX = 1024 };
 
+/* What one user may have so much of: see quota.h. */
+enum quota {
+	QUOTA_STACKS,
+	QUOTA_NAMESPACES,
+	QUOTA_KEYS,
+	QUOTA_LOCKS,
+	QUOTA_WORKFLOWS,
+	QUOTA_SECRETS,
+	QUOTA_RUNS,
+	QUOTA_WAITS,
+	QUOTA_OPEN_FILES,
+	QUOTA_OPEN_SIZE,
+	QUOTA_CONNECTIONS,
+	QUOTA_COUNT
+};
+
 struct config {
 	bool auto_lock;		 /* runs take the stack's lock */
 	int64_t lock_timeout_ms; /* ttl of a durable lock without ttl= */
@@ -46,11 +62,12 @@ struct config {
 	int64_t backup_keep;		       /* of those */
 	bool strict_mode;		       /* validation: warnings fail, too */
 	bool check_disk_space, check_permissions;
-	int64_t min_disk_space;	   /* bytes */
-	int64_t event_batch_size;  /* events that are verified or archived in one slice of the loop */
-	int64_t event_buffer_size; /* archived events that are removed in one transaction */
-	int64_t event_workers;	   /* nothing: older files have it */
-	int64_t idle_timeout_ms;   /* a daemon started by the command line exits after this */
+	int64_t min_disk_space;	     /* bytes */
+	int64_t event_batch_size;    /* events that are verified or archived in one slice of the loop */
+	int64_t event_buffer_size;   /* archived events that are removed in one transaction */
+	int64_t event_workers;	     /* nothing: older files have it */
+	int64_t quotas[QUOTA_COUNT]; /* of each user but root and the daemon's own */
+	int64_t idle_timeout_ms;     /* a daemon started by the command line exits after this */
 };
 
 /* "off", "low" … */

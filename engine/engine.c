@@ -24,6 +24,7 @@
 #include "engine/deps-graph.h"
 #include "engine/deps-rank.h"
 #include "engine/lock.h"
+#include "engine/quota.h"
 #include "engine/version.h"
 
 enum { CHANGES_AT_START = 64, CHANGES_LOOKED_BACK = 16 };
@@ -67,7 +68,8 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	engine->changes = calloc(CHANGES_AT_START, sizeof(*engine->changes));
 	engine->contents = content_coder_new();
 	engine->versions = version_table_new();
-	if (!engine->changes || !engine->contents || !engine->versions)
+	if (!engine->changes || !engine->contents || !engine->versions ||
+		quota_table_new(&engine->quotas) < 0)
 		return fault_set(fault, ENOMEM, "out of memory");
 	engine->change_capacity = CHANGES_AT_START;
 	config_init(&engine->config);
@@ -138,6 +140,7 @@ void engine_free(struct engine *engine)
 	version_table_free(engine->versions);
 	deps_graph_free(engine->deps_graph);
 	deps_ranks_free(engine);
+	quota_table_free(engine->quotas);
 	free(engine->changes);
 	free(engine);
 }

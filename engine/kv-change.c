@@ -7,6 +7,8 @@
 #include "base/cleanup.h"
 #include "engine/clock.h"
 #include "engine/kv-internal.h"
+#include "engine/quota.h"
+#include "engine/stack.h"
 #include "engine/version.h"
 
 enum { KV_JSON_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY };
@@ -67,7 +69,9 @@ static int keys_count(struct engine *engine, struct kv_scope scope, int64_t **re
 
 int kv_explain(struct engine *engine, int r, struct fault *fault)
 {
-	if (r == -EDQUOT)
+	if (r == -EDQUOT && *engine->kv_refusal.text)
+		fault_default(fault, EDQUOT, "%s", engine->kv_refusal.text);
+	else if (r == -EDQUOT)
 		fault_default(fault, EDQUOT,
 			"there are max_keys (%lld) keys here already: remove some, or see config.yaml",
 			(long long)engine->config.max_keys);
@@ -84,6 +88,28 @@ struct kv_row {
 	int64_t updated_ms, expires_ms;
 };
 
+/* A key more counts as the owner's of where it stands, whoever makes it, as whose it is to remove it. */
+static int owners_quota(struct engine *engine, struct kv_scope scope)
+{
+	struct kv_namespace namespace;
+	struct stack stack;
+	uid_t uid;
+	int r;
+
+	if (scope.stack_id) {
+		r = stack_get(engine, scope.stack_id, &stack);
+		uid = stack.uid;
+	} else {
+		r = kv_namespace_get(engine, scope.namespace_id, &namespace);
+		uid = namespace.uid;
+	}
+	if (r == 0)
+		r = quota_keys_check(engine, uid, &engine->kv_refusal);
+	if (r == 0)
+		quota_use(engine, uid, QUOTA_KEYS, 1);
+	return r;
+}
+
 /* A row that is known is changed in its place, which is quicker; an expired one, which is not, may be in the
  * way. */
 static int row_set(
@@ -96,8 +122,12 @@ static int row_set(
 		r = keys_count(engine, scope, &count);
 		if (r < 0)
 			return r;
+		engine->kv_refusal = (struct fault){ 0 };
 		if (*count >= engine->config.max_keys)
 			return -EDQUOT;
+		r = owners_quota(engine, scope);
+		if (r < 0)
+			return r;
 		++*count;
 		return store_get_int(engine->store, ret_id, SQL_KV_SET, "iissii", scope.stack_id,
 			scope.namespace_id, row->name, row->value, row->updated_ms, row->expires_ms);

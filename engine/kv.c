@@ -14,6 +14,7 @@
 #include "engine/event.h"
 #include "engine/folder.h"
 #include "engine/kv-internal.h"
+#include "engine/quota.h"
 
 enum { ENCODED_MAX = 255 }; /* NAME_MAX of the tree */
 
@@ -53,14 +54,16 @@ static int namespace_event(struct engine *engine, struct caller *caller, const c
 	return event_add(engine, caller, type, 0, NULL, 0, json_pack("{s:s}", "namespace", name));
 }
 
-int kv_namespace_create(
-	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id)
+int kv_namespace_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
+	struct fault *fault, int64_t *ret_id)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	int64_t id;
 	int r;
 
 	r = name_check(name);
+	if (r == 0)
+		r = quota_check(engine, caller->uid, QUOTA_NAMESPACES, 1, fault);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r < 0)
@@ -114,7 +117,7 @@ static int namespace_make(
 		return fault_set(fault, EACCES,
 			"there is no namespace %s, and you may not make one: the folder state/ says who may",
 			name);
-	return r < 0 ? r : kv_namespace_create(engine, caller, name, 0755, ret_id);
+	return r < 0 ? r : kv_namespace_create(engine, caller, name, 0755, fault, ret_id);
 }
 
 int kv_namespace_open(struct engine *engine, struct caller *caller, const char *name, int want,

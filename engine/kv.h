@@ -41,8 +41,8 @@ struct kv_namespace {
  * every byte that no name has stands as %XX. 0 or -EINVAL with the sentence. */
 int kv_name_check(const char *name, struct fault *fault);
 
-int kv_namespace_create(
-	struct engine *engine, struct caller *caller, const char *name, mode_t mode, int64_t *ret_id);
+int kv_namespace_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
+	struct fault *fault, int64_t *ret_id);
 int kv_namespace_find(struct engine *engine, const char *name, struct kv_namespace *ret);
 int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret);
 /* The namespace, for a caller who wants to use its keys: MAY_READ, MAY_WRITE, and KV_REMOVES for what removes

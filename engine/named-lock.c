@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "engine/folder.h"
 #include "engine/lock-table.h"
+#include "engine/quota.h"
 
 static void named_lock_load(struct query *query, void *ret)
 {
@@ -72,21 +74,6 @@ static int name_fault(const char *name, struct fault *fault)
 	return 0;
 }
 
-/* A flood of names is one user's, not everybody's. */
-static int quota_check(struct engine *engine, struct caller *caller, struct fault *fault)
-{
-	int64_t count;
-	int r;
-
-	if (!caller || caller->uid == 0)
-		return 0;
-	r = store_get_int(engine->store, &count, SQL_NAMED_LOCK_COUNT, "i", (int64_t)caller->uid);
-	if (r == 0 && count >= NAMED_LOCKS_MAX)
-		return fault_set(fault, EDQUOT, "you have %d named locks: remove some (rm locks/NAME)",
-			NAMED_LOCKS_MAX);
-	return r;
-}
-
 int named_lock_create(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
 	bool by_run, struct fault *fault, int64_t *ret_id)
 {
@@ -97,7 +84,7 @@ int named_lock_create(struct engine *engine, struct caller *caller, const char *
 	int r = name_fault(name, fault);
 
 	if (r == 0)
-		r = quota_check(engine, caller, fault);
+		r = quota_check(engine, caller ? caller->uid : geteuid(), QUOTA_LOCKS, 1, fault);
 	if (r == 0)
 		r = folder_get(engine, "locks", &folder);
 	if (r == 0 && (folder.mode & S_ISGID))

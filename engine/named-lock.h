@@ -13,8 +13,6 @@
 #include "engine/caller.h"
 #include "engine/engine.h"
 
-enum { NAMED_LOCKS_MAX = 10000 }; /* of one user; root has no limit */
-
 struct named_lock {
 	int64_t id;
 	char name[NAME_SIZE];

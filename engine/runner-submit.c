@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "engine/event.h"
 #include "engine/lock.h"
+#include "engine/quota.h"
 #include "engine/yaml.h"
 
 enum {
@@ -160,6 +161,8 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 	if (r < 0)
 		return r;
 	r = may_record(runners, caller, submission, fault);
+	if (r == 0)
+		r = quota_check(runners->engine, caller->uid, QUOTA_RUNS, 1, fault);
 	if (r < 0) {
 		runner_free(runner);
 		return r;

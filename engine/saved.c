@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "engine/event.h"
+#include "engine/quota.h"
 
 static void saved_load(struct query *query, void *ret)
 {
@@ -61,17 +62,13 @@ int saved_prepare(struct engine *engine, struct caller *caller, const char *name
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct saved saved;
-	int64_t count;
 	int r = saved_find(engine, name, &saved);
 
 	if (r == 0)
 		*ret_id = saved.id;
 	if (r != -ENOENT)
 		return r;
-	r = store_get_int(engine->store, &count, SQL_SAVED_COUNT, "i", (int64_t)caller->uid);
-	if (r == 0 && count >= SAVED_MAX)
-		return fault_set(
-			fault, EDQUOT, "you have saved %d workflows, and may not have more", SAVED_MAX);
+	r = quota_check(engine, caller->uid, QUOTA_WORKFLOWS, 1, fault);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)

@@ -16,7 +16,6 @@
 
 enum {
 	SAVED_VERSIONS = 100, /* of one workflow, that are kept; older ones go */
-	SAVED_MAX = 1000,     /* workflows of one user */
 };
 
 struct saved {
@@ -41,7 +40,7 @@ int saved_find(struct engine *engine, const char *name, struct saved *ret_saved)
 int saved_each(struct engine *engine, int (*each)(void *userdata, const struct saved *saved), void *userdata);
 
 /* The place of a workflow that is being checked: its id is known before it has a version. The caller's, with
- * this mode; found where it is there already. -EDQUOT: he has SAVED_MAX. */
+ * this mode; found where it is there already. -EDQUOT: quota.h. */
 int saved_prepare(struct engine *engine, struct caller *caller, const char *name, mode_t mode,
 	struct fault *fault, int64_t *ret_id);
 /* A new version; nothing happens when the text is the newest one's. */

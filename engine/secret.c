@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "engine/event.h"
+#include "engine/quota.h"
 #include "engine/seal.h"
 
 static void secret_load(struct query *query, void *ret)
@@ -141,7 +142,9 @@ int secret_set(struct engine *engine, struct caller *caller, const char *name, c
 		r = secret_find(engine, name, &before);
 	if (r == 0)
 		r = may_use(caller, &before, fault);
-	if (r == 0 || r == -ENOENT)
+	else if (r == -ENOENT)
+		r = quota_check(engine, before.uid, QUOTA_SECRETS, 1, fault);
+	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = seal_make(engine, what_is(name, what), value, size, fault, &sealed);

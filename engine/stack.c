@@ -13,6 +13,7 @@
 #include "engine/destroyed.h"
 #include "engine/event.h"
 #include "engine/lock.h"
+#include "engine/quota.h"
 #include "engine/resource.h"
 #include "engine/run.h"
 #include "engine/tag.h"
@@ -126,6 +127,8 @@ int stack_create(struct engine *engine, struct caller *caller, const char *name,
 	int r;
 
 	r = name_fault(name, fault);
+	if (r == 0)
+		r = quota_check(engine, uid, QUOTA_STACKS, 1, fault);
 	if (r == 0)
 		r = store_change_begin(engine->store, &change);
 	if (r < 0)

@@ -62,12 +62,16 @@ void client_close(struct client *client)
 	buffer_done(&client->in);
 }
 
-static int connection_lost(struct fault *fault, int error)
+static int connection_lost(const struct client *client, struct fault *fault, int error)
 {
+	if (client->refusal.code)
+		return fault_set(fault, client->refusal.code, "%s", client->refusal.text);
 	if (error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE)
 		return fault_set(fault, ENOTCONN, "the daemon closed the connection");
 	return fault_set(fault, -error, "the connection to the daemon broke: %s", strerror(-error));
 }
+
+static int receive_one(struct client *client, struct fault *fault, struct answer *ret_answer);
 
 int64_t client_send(struct client *client, const char *op, json_t *fields, const void *body, size_t size,
 	struct fault *fault)
@@ -77,7 +81,7 @@ int64_t client_send(struct client *client, const char *op, json_t *fields, const
 
 	if (client->fd < 0) {
 		json_decref(fields);
-		return connection_lost(fault, -ENOTCONN);
+		return connection_lost(client, fault, -ENOTCONN);
 	}
 	client->last_id++;
 	if (json_object_set_new(fields, "op", json_string(op)) == 0 &&
@@ -90,7 +94,14 @@ int64_t client_send(struct client *client, const char *op, json_t *fields, const
 	r = frame_send(client->fd, text, strlen(text), body, size);
 	if (r == -EMSGSIZE)
 		return fault_set(fault, EFBIG, "that is too much for one request");
-	return r < 0 ? connection_lost(fault, r) : client->last_id;
+	if (r == -EPIPE || r == -ENOTCONN) {
+		CLEANUP(answer_done) struct answer last = { 0 };
+
+		/* What was said before the end is still there. */
+		r = receive_one(client, fault, &last);
+		return r < 0 ? r : connection_lost(client, fault, -ENOTCONN);
+	}
+	return r < 0 ? connection_lost(client, fault, r) : client->last_id;
 }
 
 /* Blocks until a frame is there. */
@@ -101,16 +112,21 @@ static int receive_one(struct client *client, struct fault *fault, struct answer
 	int r;
 
 	if (client->fd < 0)
-		return connection_lost(fault, -ENOTCONN);
+		return connection_lost(client, fault, -ENOTCONN);
 	r = frame_receive(client->fd, &client->in, &frame);
 	if (r < 0)
-		return connection_lost(fault, r);
+		return connection_lost(client, fault, r);
 	answer.head = json_loadb(frame.head, frame.head_size, 0, NULL);
 	if (!json_is_object(answer.head)) {
 		json_decref(answer.head);
-		return connection_lost(fault, -EPROTO);
+		return connection_lost(client, fault, -EPROTO);
 	}
 	answer.id = json_integer_value(json_object_get(answer.head, "id"));
+	if (!answer.id) { /* said to no request: why we are not let in */
+		answer_check(&answer, &client->refusal);
+		answer_done(&answer);
+		return connection_lost(client, fault, -EPROTO);
+	}
 	r = buffer_append(&answer.body, frame.body, frame.body_size);
 	if (r < 0) {
 		answer_done(&answer);
@@ -168,10 +184,10 @@ int client_next(struct client *client, int timeout_ms, struct fault *fault, stru
 	if (take_arrived(client, 0, ret_answer))
 		return 1;
 	if (client->fd < 0)
-		return connection_lost(fault, -ENOTCONN);
+		return connection_lost(client, fault, -ENOTCONN);
 	r = poll(&poll_fd, 1, timeout_ms);
 	if (r < 0)
-		return errno == EINTR ? -EINTR : connection_lost(fault, -errno);
+		return errno == EINTR ? -EINTR : connection_lost(client, fault, -errno);
 	if (r == 0)
 		return 0;
 	r = receive_one(client, fault, ret_answer);

@@ -35,6 +35,7 @@ int answer_check(const struct answer *answer, struct fault *fault);
 
 struct client {
 	int fd;			   /* -1: not open */
+	struct fault refusal;	   /* why the daemon did not let us in; code 0: it did */
 	const struct place *place; /* where it may be started again; NULL: nowhere */
 	int64_t last_id;
 	struct buffer in;

@@ -6,12 +6,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/quota.h"
+#include "fs/handle.h"
+
 /* Folders: the listing is made when the folder is opened, so that names that come and go don't shift it. */
 struct listing {
 	TAILQ_ENTRY(listing) listings;
 	struct buffer names; /* struct fuse_dirent records, as fuse_add_direntry() makes them */
 	fuse_req_t req;	     /* the request that it is made for */
-	bool read;	     /* to its end: reading it from the start again makes it anew (rewinddir(3)) */
+	struct tree *tree;
+	uid_t uid;	/* who has it open */
+	size_t counted; /* bytes of `names` that his quota knows of */
+	bool read;	/* to its end: reading it from the start again makes it anew (rewinddir(3)) */
 };
 
 static int list_name(void *userdata, const char *name, uint64_t child, enum kind kind)
@@ -33,7 +39,11 @@ static int list_name(void *userdata, const char *name, uint64_t child, enum kind
 
 static void listing_free(struct mount *mount, struct listing *listing)
 {
+	struct engine *engine = listing->tree->engine;
+
 	TAILQ_REMOVE(&mount->listings, listing, listings);
+	quota_use(engine, listing->uid, QUOTA_OPEN_FILES, -1);
+	quota_use(engine, listing->uid, QUOTA_OPEN_SIZE, -(int64_t)listing->counted);
 	buffer_done(&listing->names);
 	free(listing);
 }
@@ -54,7 +64,12 @@ static int listing_fill(struct listing *listing, struct op *op, fuse_ino_t ino)
 		r = list_name(listing, ".", ino, KIND_DIRECTORY);
 	if (r == 0)
 		r = list_name(listing, "..", NODE_ROOT, KIND_DIRECTORY);
-	return r < 0 ? r : tree_list(op->request.tree, &op->request, ino, list_name, listing);
+	if (r == 0)
+		r = tree_list(op->request.tree, &op->request, ino, list_name, listing);
+	quota_use(listing->tree->engine, listing->uid, QUOTA_OPEN_SIZE,
+		(int64_t)listing->names.size - (int64_t)listing->counted);
+	listing->counted = listing->names.size;
+	return r;
 }
 
 static void answer_opendir(struct op *op, ssize_t result)
@@ -73,11 +88,15 @@ void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!op)
 		return;
-	listing = calloc(1, sizeof(*listing));
+	r = handle_quota(op->request.tree, &op->request);
+	listing = r == 0 ? calloc(1, sizeof(*listing)) : NULL;
 	if (!listing) {
-		op_finish(op, -ENOMEM);
+		op_finish(op, r < 0 ? r : -ENOMEM);
 		return;
 	}
+	listing->tree = op->request.tree;
+	listing->uid = op->request.caller.uid;
+	quota_use(listing->tree->engine, listing->uid, QUOTA_OPEN_FILES, 1);
 	TAILQ_INSERT_TAIL(&op->mount->listings, listing, listings);
 	r = listing_fill(listing, op, ino);
 	if (r < 0)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "engine/lock.h"
+#include "engine/quota.h"
 #include "fs/content.h"
 #include "fs/scratch.h"
 
@@ -50,10 +51,30 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 	return 0;
 }
 
+/* What is open counts as its opener's, from handle_open() to its end. */
+static void handle_count(struct handle *handle)
+{
+	struct engine *engine = handle->engine;
+
+	quota_use(engine, handle->uid, QUOTA_OPEN_SIZE,
+		(int64_t)handle->content.size - (int64_t)handle->counted);
+	handle->counted = handle->content.size;
+}
+
+int handle_quota(struct tree *tree, struct request *request)
+{
+	int r = quota_check(tree->engine, request->caller.uid, QUOTA_OPEN_FILES, 1, &request->fault);
+
+	return r < 0 ? r
+		     : quota_check(tree->engine, request->caller.uid, QUOTA_OPEN_SIZE, 0, &request->fault);
+}
+
 static void handle_free(struct handle *handle)
 {
 	if (!handle)
 		return;
+	quota_use(handle->engine, handle->uid, QUOTA_OPEN_FILES, -1);
+	quota_use(handle->engine, handle->uid, QUOTA_OPEN_SIZE, -(int64_t)handle->counted);
 	if ((handle->secret || handle_writes(handle)) && handle->content.data)
 		explicit_bzero(handle->content.data, handle->content.capacity);
 	buffer_done(&handle->content);
@@ -111,23 +132,29 @@ static int tell_opened(struct tree *tree, struct request *request, struct handle
 int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
 {
-	CLEANUP(handle_freep) struct handle *handle = calloc(1, sizeof(*handle));
-	int r;
+	CLEANUP(handle_freep) struct handle *handle = NULL;
+	int r = handle_quota(tree, request);
 
+	if (r < 0)
+		return r;
+	handle = calloc(1, sizeof(*handle));
 	if (!handle)
 		return -ENOMEM;
+	handle->engine = tree->engine;
 	handle->node = node;
 	handle->entry = node_entry(node);
 	handle->flags = flags;
 	handle->door = request->door;
 	handle->opener = request->caller.pid;
 	handle->uid = request->caller.uid;
+	quota_use(tree->engine, handle->uid, QUOTA_OPEN_FILES, 1);
 	handle->serial = ++tree->last_handle;
 	r = tell_opened(tree, request, handle);
 	if (r == 0)
 		r = fix_content(tree, request, handle);
 	if (r < 0)
 		return r;
+	handle_count(handle);
 	TAILQ_INSERT_TAIL(&tree->handles, handle, handles);
 	*ret_handle = TAKE(handle);
 	return 0;
@@ -154,6 +181,7 @@ static int wait_ready(struct tree *tree, struct request *request, struct handle 
 	r = entry_render(&view, handle->entry, &handle->content);
 	if (r < 0)
 		return r;
+	handle_count(handle);
 	handle->content_fixed = true;
 	return 1;
 }
@@ -274,8 +302,12 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 	r = 0;
 	if (offset > limit || (int64_t)size > limit - offset)
 		r = too_large(tree, request);
+	else if ((size_t)offset + size > handle->content.size)
+		r = quota_check(tree->engine, handle->uid, QUOTA_OPEN_SIZE,
+			offset + (int64_t)size - (int64_t)handle->content.size, &request->fault);
 	if (r == 0)
 		r = buffer_store(&handle->content, (size_t)offset, data, size);
+	handle_count(handle);
 	handle->dirty = true;
 	if (r < 0)
 		handle->broken = r;
@@ -320,9 +352,16 @@ int tree_truncate(
 		return 0;
 	if ((size_t)size == handle->content.size)
 		return 0;
-	r = buffer_truncate(&handle->content, (size_t)size);
+	if ((size_t)size > handle->content.size)
+		r = quota_check(tree->engine, handle->uid, QUOTA_OPEN_SIZE,
+			size - (int64_t)handle->content.size, &request->fault);
+	else
+		r = 0;
+	if (r == 0)
+		r = buffer_truncate(&handle->content, (size_t)size);
 	if (r < 0)
 		return r;
+	handle_count(handle);
 	handle->dirty = true;
 	if (!own)
 		return 0;

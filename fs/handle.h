@@ -8,11 +8,13 @@ struct handle {
 	TAILQ_ENTRY(handle) handles;
 	struct node node;
 	const struct entry *entry;
+	struct engine *engine;
 	uint64_t serial;
 	int flags;	  /* of open(2) */
 	const void *door; /* through which it was opened */
 	pid_t opener;
 	uid_t uid;	    /* the opener's */
+	size_t counted;	    /* bytes of `content` that his quota knows of */
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */
 	bool same;	    /* … and has it already from an open before */
@@ -44,6 +46,10 @@ static inline struct lock_target entry_lock_target(const struct entry *entry, in
 	return entry->subject == SUBJECT_LOCK ? lock_of_name(id) : lock_of_stack(id);
 }
 
+/* waits.c */
+void tree_waits_init(struct tree *tree);
+void tree_waits_done(struct tree *tree);
+
 /* flock.c: gives back all session locks of an open file; takes back a wait for one. */
 int handle_unlock(struct tree *tree, struct handle *handle);
 void handle_flock_cancel(struct request *request);
@@ -65,6 +71,8 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node);
 
+/* Whether the caller may have one more file or folder open. */
+int handle_quota(struct tree *tree, struct request *request);
 /* Opens without asking for the right: for whoever has just made the file (open(2), O_CREAT). */
 int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);

@@ -8,11 +8,10 @@
 #include "fs/socket.h"
 
 enum {
-	CLIENTS_PER_USER = 512, /* connections, root's excepted */
-	READ_MAX = 4 << 20,	/* bytes that one answer carries at most */
-	UNSENT_MAX = 64 << 20,	/* bytes for a client that does not read; then it is disconnected */
-	HANDLES_MAX = 1024,	/* open files of a client */
-	PENDING_MAX = 1024,	/* requests of a client that wait */
+	READ_MAX = 4 << 20,    /* bytes that one answer carries at most */
+	UNSENT_MAX = 64 << 20, /* bytes for a client that does not read; then it is disconnected */
+	HANDLES_MAX = 1024,    /* open files of a client */
+	PENDING_MAX = 1024,    /* requests of a client that wait */
 };
 
 struct open_file {

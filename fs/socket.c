@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/quota.h"
 
 static void client_free(struct client *client)
 {
@@ -21,6 +22,7 @@ static void client_free(struct client *client)
 
 	TAILQ_REMOVE(&door->clients, client, clients);
 	door->client_count--;
+	quota_use(door->tree->engine, client->caller.uid, QUOTA_CONNECTIONS, -1);
 	conn_done(&client->conn);
 	caller_done(&client->caller);
 	free(client);
@@ -218,14 +220,15 @@ static int peer_identify(int fd, struct caller *ret_caller)
 	return 0;
 }
 
-static bool too_many(struct door *door, uid_t uid)
+/* An answer to no request, which is the last thing that comes. */
+static void client_refuse(int fd, struct fault *fault)
 {
-	struct client *client;
-	size_t count = 0;
+	json_auto_t *head =
+		json_pack("{s:s, s:s}", "errno", fault_errno_name(fault->code), "text", fault->text);
+	CLEANUP(cleanup_free) char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
 
-	TAILQ_FOREACH (client, &door->clients, clients)
-		count += client->caller.uid == uid;
-	return uid != 0 && count >= CLIENTS_PER_USER;
+	if (text)
+		frame_send(fd, text, strlen(text), NULL, 0);
 }
 
 static void door_paused(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -238,7 +241,9 @@ static void door_paused(struct ev_loop *loop, ev_timer *timer, int revents)
 static void door_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct door *door = io->data;
-	int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct engine *engine = door->tree->engine;
+	int r, fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct fault fault = { 0 };
 	struct client *client;
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
@@ -249,13 +254,20 @@ static void door_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 	if (fd < 0)
 		return;
 	client = calloc(1, sizeof(*client));
-	if (!client || peer_identify(fd, &client->caller) < 0 || too_many(door, client->caller.uid)) {
+	r = client ? peer_identify(fd, &client->caller) : -ENOMEM;
+	if (r == 0) {
+		r = quota_check(engine, client->caller.uid, QUOTA_CONNECTIONS, 1, &fault);
+		if (r < 0)
+			client_refuse(fd, &fault);
+	}
+	if (r < 0) {
 		if (client)
 			caller_done(&client->caller);
 		free(client);
 		close(fd);
 		return;
 	}
+	quota_use(engine, client->caller.uid, QUOTA_CONNECTIONS, 1);
 	client->door = door;
 	TAILQ_INIT(&client->files);
 	TAILQ_INIT(&client->ops);

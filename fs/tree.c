@@ -34,7 +34,7 @@ int tree_new(struct engine *engine, struct tree **ret_tree)
 		return -ENOMEM;
 	tree->engine = engine;
 	TAILQ_INIT(&tree->handles);
-	TAILQ_INIT(&tree->waits);
+	tree_waits_init(tree);
 	TAILQ_INIT(&tree->watches);
 	TAILQ_INIT(&tree->options);
 	tree->started_ms = time_now_ms();
@@ -58,6 +58,7 @@ void tree_free(struct tree *tree)
 {
 	if (!tree)
 		return;
+	tree_waits_done(tree);
 	errors_free(tree->errors);
 	content_table_free(tree->contents);
 	scratch_table_free(tree->scratch);
@@ -577,58 +578,4 @@ void tree_changed(void *userdata, const struct change *change)
 		if (watch_sees(watch, change))
 			watch->wake(watch);
 	}
-}
-
-int request_later(struct request *request, void (*cancel)(struct request *request), void *pending)
-{
-	struct tree *tree = request->tree;
-
-	request->cancel = cancel;
-	request->pending = pending;
-	if (!request->is_waiting) {
-		request->is_waiting = true;
-		TAILQ_INSERT_TAIL(&tree->waits, request, waiting);
-	}
-	return LATER;
-}
-
-void request_finish(struct request *request, ssize_t result)
-{
-	void (*after)(struct request *, ssize_t) = request->after;
-
-	if (request->is_waiting) {
-		TAILQ_REMOVE(&request->tree->waits, request, waiting);
-		request->is_waiting = false;
-	}
-	request->cancel = NULL;
-	request->after = NULL;
-	if (after)
-		after(request, result);
-	request->done(request, result);
-}
-
-void request_content(struct request *request, int result, struct buffer *content)
-{
-	struct handle *handle = request->handle;
-
-	if (result < 0) {
-		request_finish(request, result);
-		return;
-	}
-	if (!handle->content_fixed) {
-		handle->content = *content;
-		*content = (struct buffer){ 0 };
-		handle->content_fixed = true;
-	}
-	request_finish(request,
-		tree_read(request->tree, request, handle, request->offset, request->data, request->size));
-}
-
-void tree_cancel(struct request *request)
-{
-	if (!request->is_waiting)
-		return;
-	if (request->cancel)
-		request->cancel(request);
-	request_finish(request, fault_set(&request->fault, EINTR, "interrupted"));
 }

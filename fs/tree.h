@@ -35,7 +35,7 @@ struct request {
 	/* The tree's, while the request waits. `cancel` undoes `pending`; `after` runs before done(). */
 	struct tree *tree;
 	TAILQ_ENTRY(request) waiting;
-	bool is_waiting;
+	bool is_waiting, refused;
 	void (*cancel)(struct request *request);
 	void (*after)(struct request *request, ssize_t result);
 	void *pending;
@@ -67,6 +67,7 @@ struct tree {
 	struct content_table *contents;
 	TAILQ_HEAD(, handle) handles;
 	struct request_list waits; /* requests that said LATER */
+	ev_timer refusing;	   /* of those, what is beyond a quota */
 	TAILQ_HEAD(, watch) watches;
 	uint64_t last_handle;
 	int64_t started_ms;

@@ -65,3 +65,9 @@ CREATE TABLE resource_secrets (
 	uid BIGINT NOT NULL,
 	UNIQUE (resource_id, property)
 );
+
+CREATE INDEX stacks_of_user ON stacks (uid);
+CREATE INDEX namespaces_of_user ON namespaces (uid);
+CREATE INDEX named_locks_of_user ON named_locks (uid);
+CREATE INDEX saved_workflows_of_user ON saved_workflows (uid);
+CREATE INDEX secrets_of_user ON secrets (uid);

@@ -51,6 +51,7 @@ CREATE TABLE secrets (
 	created_ms BIGINT NOT NULL,     -- the first write
 	updated_ms BIGINT NOT NULL      -- the last write, or when it got its name
 );
+CREATE INDEX secrets_of_user ON secrets (uid);
 
 -- Values that were handed to runs that are not over: they are masked in what the runs tell.
 CREATE TABLE run_secrets (
@@ -79,6 +80,7 @@ CREATE TABLE stacks (
 	resource_count BIGINT NOT NULL DEFAULT 0, -- rows of resources
 	drift_ms BIGINT NOT NULL DEFAULT 0 -- when its resources were compared with the world last, to the minute; 0: never
 );
+CREATE INDEX stacks_of_user ON stacks (uid);
 
 -- The documents of a stack; one that was never written has no row.
 CREATE TABLE stack_texts (
@@ -101,6 +103,7 @@ CREATE TABLE named_locks (
 	by_run BIGINT NOT NULL CHECK (by_run IN (0, 1)), -- 1: a run needed it; it goes when a daemon starts and nobody holds it
 	updated_ms BIGINT NOT NULL      -- made, or given another owner or mode
 );
+CREATE INDEX named_locks_of_user ON named_locks (uid);
 
 -- The last fencing token of all named locks: a name that is removed and made again goes on where it was.
 CREATE TABLE named_lock_tokens (
@@ -185,6 +188,7 @@ CREATE TABLE namespaces (
 	mode BIGINT NOT NULL CHECK (mode BETWEEN 0 AND 4095), -- permission bits as of its directory
 	updated_ms BIGINT NOT NULL      -- the last time that a key came, changed or went
 );
+CREATE INDEX namespaces_of_user ON namespaces (uid);
 
 -- Keys and values, of a stack or of a namespace.
 CREATE TABLE kv (
@@ -568,6 +572,7 @@ CREATE TABLE saved_workflows (
 	number BIGINT NOT NULL,         -- of its newest version, 0: the first is being checked
 	updated_ms BIGINT NOT NULL      -- when that was saved
 );
+CREATE INDEX saved_workflows_of_user ON saved_workflows (uid);
 
 -- Their texts, the newest and those before.
 CREATE TABLE saved_versions (

@@ -116,6 +116,19 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_RUN_SECRET_SEALED] = "SELECT id, 'run:' || run_id, value FROM run_secrets ORDER BY id",
 	[SQL_RUN_SECRET_RESEAL] = "UPDATE run_secrets SET value = $2 WHERE id = $1",
 
+	[SQL_QUOTA_STACKS] = "SELECT COUNT(*) FROM stacks WHERE uid = $1",
+	[SQL_QUOTA_NAMESPACES] = "SELECT COUNT(*) FROM namespaces WHERE uid = $1",
+	[SQL_QUOTA_KEYS] = "SELECT (SELECT COUNT(*) FROM kv WHERE stack_id = 0 AND namespace_id IN "
+			   "(SELECT id FROM namespaces WHERE uid = $1)) + (SELECT COUNT(*) FROM kv "
+			   "WHERE stack_id IN (SELECT id FROM stacks WHERE uid = $1))",
+	[SQL_QUOTA_SECRETS] = "SELECT COUNT(*) FROM secrets WHERE uid = $1",
+	[SQL_QUOTA_RUNS] = "SELECT COUNT(*) FROM runs WHERE status IN ('queued', 'waiting', 'running', "
+			   "'rolling_back') AND uid = $1",
+	[SQL_QUOTA_USERS] = "SELECT uid FROM stacks UNION SELECT uid FROM namespaces UNION "
+			    "SELECT uid FROM named_locks UNION SELECT uid FROM saved_workflows UNION "
+			    "SELECT uid FROM secrets UNION SELECT uid FROM runs WHERE status IN ('queued', "
+			    "'waiting', 'running', 'rolling_back') ORDER BY 1",
+
 	[SQL_STACK_GET] = "SELECT " STACK_COLUMNS " FROM stacks WHERE id = $1",
 	[SQL_STACK_FIND] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name = $1",
 	[SQL_STACK_EACH] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name > $1 ORDER BY name",

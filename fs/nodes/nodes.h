@@ -94,6 +94,8 @@ extern const struct directory drift_directory;
 void comparisons_free(struct tree *tree);
 /* nodes/metrics.c: metrics and metrics.json, of all and of a stack */
 int metrics_show(struct view *view, FILE *out);
+int quota_show(struct view *view, FILE *out);
+int quota_json_show(struct view *view, FILE *out);
 int metrics_write(struct view *view, const char *line, size_t size);
 /* nodes/coverage.c */
 int coverage_ask(struct view *view, struct buffer *ret_content);

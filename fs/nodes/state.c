@@ -309,7 +309,7 @@ static int namespace_each(struct view *folder, node_emit *emit, void *userdata)
 
 static int namespace_make(struct view *folder, const char *name, mode_t mode, int64_t *ret_id)
 {
-	return kv_namespace_create(folder->engine, folder->caller, name, mode & 0777, ret_id);
+	return kv_namespace_create(folder->engine, folder->caller, name, mode & 0777, folder->fault, ret_id);
 }
 
 static int namespace_chmod(struct view *view, mode_t mode)

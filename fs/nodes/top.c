@@ -228,6 +228,10 @@ static const struct entry top_entries[] = {
 	  .mode = 0444, .fleeting = true, .object = object_system, .show = metrics_show },
 	{ .name = "metrics.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
 	  .object = object_system, .show = metrics_show },
+	{ .name = "quota", .help = "what the caller has, and may have; to root: what all have", .kind = KIND_TEXT,
+	  .mode = 0444, .fleeting = true, .object = object_system, .show = quota_show },
+	{ .name = "quota.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .object = object_system, .show = quota_json_show },
 };
 /* clang-format on */
 

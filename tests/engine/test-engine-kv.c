@@ -217,7 +217,7 @@ static void test_too_many(void **state)
 	struct kv_scope scope = scope_of(f), other = { 0 };
 	struct store_change change = { 0 };
 
-	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0750, &other.namespace_id), 0);
+	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0750, NULL, &other.namespace_id), 0);
 	f->engine->config.max_keys = 3;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(set(f, scope, (char[]){ (char)('a' + i), '\0' }, json_true(), 0), 0);
@@ -315,9 +315,11 @@ static void test_namespaces(void **state)
 	struct kv_namespace ns;
 	int count = 0;
 
-	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0750, &scope.namespace_id), 0);
-	assert_int_equal(kv_namespace_create(f->engine, &f->bob, "n", 0750, &scope.namespace_id), -EEXIST);
-	assert_int_equal(kv_namespace_create(f->engine, &f->bob, "", 0750, &scope.namespace_id), -EINVAL);
+	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0750, NULL, &scope.namespace_id), 0);
+	assert_int_equal(
+		kv_namespace_create(f->engine, &f->bob, "n", 0750, NULL, &scope.namespace_id), -EEXIST);
+	assert_int_equal(
+		kv_namespace_create(f->engine, &f->bob, "", 0750, NULL, &scope.namespace_id), -EINVAL);
 	assert_int_equal(kv_namespace_find(f->engine, "n", &ns), 0);
 	assert_int_equal(ns.uid, f->alice.uid);
 	assert_int_equal(ns.mode, 0750);

@@ -115,7 +115,7 @@ static void test_full_disk(void **state)
 	int done, keys = 0, r;
 	struct stack stack;
 
-	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0755, &id), 0);
+	assert_int_equal(kv_namespace_create(f->engine, &f->alice, "n", 0755, NULL, &id), 0);
 	assert_int_equal(engine_turn_end(f->engine), 0);
 	pragma(f, "PRAGMA max_page_count = 400");
 	fixture_stack(f, "lost");
