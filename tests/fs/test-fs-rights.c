@@ -86,7 +86,8 @@ static void test_closed_folders(void **state)
 	int64_t id;
 
 	assert_int_equal(
-		kv_namespace_create(world.engine, &(struct caller){ .uid = ALICE }, "open", 0755, &id), 0);
+		kv_namespace_create(world.engine, &(struct caller){ .uid = ALICE }, "open", 0755, NULL, &id),
+		0);
 	assert_int_equal(kv_namespace_open(world.engine, &bob, "open", MAY_READ, &fault, &id), 0);
 	open_folder("/state", 0700);
 	assert_int_equal(kv_namespace_open(world.engine, &bob, "open", MAY_READ, &fault, &id), -EACCES);
