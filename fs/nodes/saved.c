@@ -373,7 +373,8 @@ static int document_chmod(struct view *view, mode_t mode)
 
 	if (r == 0 && !caller_owns(view->caller, saved.uid))
 		r = -EPERM;
-	return r < 0 ? r : saved_set(view->engine, saved.id, saved.uid, saved.gid, mode);
+	/* x is for nothing here; folder_object() makes it of r. */
+	return r < 0 ? r : saved_set(view->engine, saved.id, saved.uid, saved.gid, mode & 0666);
 }
 
 static int document_chown(struct view *view, uid_t uid, gid_t gid)
