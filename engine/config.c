@@ -107,6 +107,7 @@ static const struct row {
 	{ "flapping_window", TYPE_DURATION, offsetof(struct config, flapping_window_ms), 3600000, 1000,
 		INT64_C(3155760000000), true },
 	{ "watch", TYPE_BOOL, offsetof(struct config, watch), 1, 0, 1, true },
+	{ "watch_exact", TYPE_BOOL, offsetof(struct config, watch_exact), 0, 0, 1 },
 	{ "roots", TYPE_PATHS, offsetof(struct config, roots), .of_stack = true },
 	{ "roots_ignore", TYPE_GLOBS, offsetof(struct config, roots_ignore), .of_stack = true },
 	{ "snapshot_triggers", TYPE_LIST, offsetof(struct config, snapshot_triggers), LIST_ALL, 0, LIST_ALL,

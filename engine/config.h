@@ -35,6 +35,7 @@ struct config {
 	bool auto_snapshot;	 /* versions are kept on purpose before what is below */
 	bool auto_drift_detect;	 /* drift is looked for after each run */
 	bool watch;		 /* what stacks look after is watched live */
+	bool watch_exact;	 /* root's: who opens what is watched is held until he is known */
 	int64_t auto_fix;	 /* up to which severity drift is fixed by itself: 0: off, 1: low … */
 	char auto_fix_only[CONFIG_NAMES_MAX], auto_fix_except[CONFIG_NAMES_MAX]; /* patterns, a line each */
 	int64_t auto_fix_delay_ms;	       /* how long it must have lasted */

@@ -128,10 +128,13 @@ static const struct conn_callbacks conn_callbacks = { conn_frame, conn_closed };
 
 static int send_order(struct watcher *watcher, const char *work)
 {
-	return watcher_send(watcher,
-		json_pack("{s:s, s:s, s:s, s:{}, s:s, s:{s:i, s:I, s:i}}", "op", "watch", "stack", "", "file",
-			"watch", "values", "workdir", work, "limits", "max_parallel_tasks", 1, "memory_bytes",
-			(json_int_t)memory_bytes, "loading_ms", LOADING_MS));
+	bool exact = watcher->of->engine->config.watch_exact && watcher->uid == 0;
+
+	return watcher_send(
+		watcher, json_pack("{s:s, s:s, s:s, s:{}, s:s, s:b, s:{s:i, s:I, s:i}}", "op", "watch",
+				 "stack", "", "file", "watch", "values", "workdir", work, "exact", exact,
+				 "limits", "max_parallel_tasks", 1, "memory_bytes", (json_int_t)memory_bytes,
+				 "loading_ms", LOADING_MS));
 }
 
 static int process_start(struct watcher *watcher)

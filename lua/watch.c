@@ -527,6 +527,8 @@ void watch_frame(struct runner *runner, json_t *head, const struct frame *frame)
 	watch->runner = runner;
 	TAILQ_INIT(&watch->dirty);
 	who_init(&watch->who, runner->loop, told, watch);
+	if (json_is_true(json_object_get(head, "exact")))
+		who_be_exact(&watch->who);
 	places_init(&watch->places, runner->loop, &places_callbacks, watch);
 	ev_timer_init(&watch->again, again, 0, 0);
 	watch->again.data = watch;

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "engine/spawner-serve.h"
+#include "lua/openers.h"
 #include "lua/value.h"
 
 #ifndef AT_HANDLE_FID
@@ -104,12 +106,15 @@ void who_mark(struct who *who, uint64_t number, int fd)
 		free(folder);
 		return;
 	}
+	if (who->openers)
+		openers_mark(who->openers, path);
 	folder->number = number;
 	LIST_INSERT_HEAD(&who->by_handle[row_of(&folder->key)], folder, by_handle);
 	LIST_INSERT_HEAD(&who->by_number[number % WHO_ROWS], folder, by_number);
 }
 
-/* The mark stays as long as the folder is in the kernel's memory: it is not ours to be found by now. */
+/* The marks stay as long as the folder is in the kernel's memory, or the group is: it is not ours to be found
+ * by now. */
 void who_forget(struct who *who, uint64_t number)
 {
 	struct known_folder *folder;
@@ -126,39 +131,21 @@ void who_forget(struct who *who, uint64_t number)
 
 /* Processes. */
 
-/* Of a line "Uid:\t1000\t…" or "Name:\tcat" of /proc/PID/status. */
-static void read_status(pid_t pid, json_t *by)
-{
-	char path[64], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, "Name:\t", 6))
-			json_object_set_new(by, "command", value_text(line + 6, strlen(line + 6)));
-		if (strncmp(line, "Uid:\t", 5) != 0)
-			continue;
-		json_object_set_new(by, "uid", json_integer(strtoll(line + 5, NULL, 10)));
-		break;
-	}
-	if (file)
-		fclose(file);
-}
-
 /* What can be said of a process, which may be gone already, or not be shown to us. New reference. */
-static json_t *describe(pid_t pid)
+static json_t *describe(const struct who *who, pid_t pid)
 {
 	json_t *by = json_pack("{si}", "pid", (int)pid);
-	char path[64], exe[1024];
-	ssize_t size;
+	struct process_face face;
 
-	read_status(pid, by);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	size = readlink(path, exe, sizeof(exe));
-	if (size > 0 && size < (ssize_t)sizeof(exe))
-		json_object_set_new(by, "exe", value_text(exe, (size_t)size));
+	face_read(pid, &face);
+	if (who->openers)
+		openers_complete(who->openers, &face);
+	if (face.uid >= 0) {
+		json_object_set_new(by, "uid", json_integer(face.uid));
+		json_object_set_new(by, "command", value_text(face.command, strlen(face.command)));
+	}
+	if (*face.exe)
+		json_object_set_new(by, "exe", value_text(face.exe, strlen(face.exe)));
 	return by;
 }
 
@@ -186,7 +173,7 @@ static void take_event(struct who *who, struct batch *batch, const struct fanoti
 		return;
 	if (batch->pid != event->pid) {
 		json_decref(batch->by);
-		batch->by = describe(event->pid);
+		batch->by = describe(who, event->pid);
 		batch->pid = event->pid;
 	}
 	batch->wanted |= who->told(who->userdata, folder->number,
@@ -265,6 +252,14 @@ static bool is_group(int fd)
 	return size == (ssize_t)strlen(group) && !memcmp(target, group, strlen(group));
 }
 
+void who_be_exact(struct who *who)
+{
+	int r = who->fd < 0 ? -EPERM : openers_start(&who->openers);
+
+	if (r < 0)
+		log_warning("watch_exact: who opens files can't be told of: %s", strerror(-r));
+}
+
 void who_init(struct who *who, struct ev_loop *loop,
 	bool (*told)(void *userdata, uint64_t folder, const char *name, json_t *by), void *userdata)
 {
@@ -285,6 +280,7 @@ void who_done(struct who *who)
 	for (size_t i = 0; i < WHO_ROWS; i++)
 		while ((folder = LIST_FIRST(&who->by_number[i])))
 			who_forget(who, folder->number);
+	openers_end(who->openers);
 	if (who->fd < 0)
 		return;
 	ev_io_stop(who->loop, &who->readable);

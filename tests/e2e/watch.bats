@@ -217,6 +217,32 @@ changed_by_us()
 	[ "$(changed_by prod uid)" = 0 ]
 }
 
+@test "watch_exact: whoever opens what he changes is known, though he is gone at once; nobody is held by one that is stopped and killed" {
+	need_root
+	local i runner reader
+	stop_daemon
+	export XDG_CONFIG_HOME=$T/config
+	mkdir -p config/sloth
+	echo 'watch_exact: true' >config/sloth/config.yaml
+	start_daemon
+	managed prod "resource.file{ path = '$T/f', content = 'right', mode = '0666' }"
+	runner=$(watcher)
+	grep -q sloth-openers "/proc/$runner"/task/*/comm
+	for i in 1 2 3 4 5 6 7 8; do
+		as 1001 sh -c "echo wrong >'$T/f'"
+		eventually drifted prod 1
+		[ "$(changed_by prod uid)" = 1001 ]
+		[ "$(changed_by prod exe)" = "$(readlink -f "$(command -v sh)")" ]
+		printf right >f
+		eventually drifted prod 0
+	done
+	kill -STOP "$runner"
+	cat f >/dev/null 3>&- &
+	reader=$!
+	kill -KILL "$runner"
+	wait "$reader"
+}
+
 @test "what is no file: processes that end" {
 	local first last
 	# A program of a name that nobody else's processes have.
