@@ -59,6 +59,11 @@ static void conn_readable(struct ev_loop *loop, ev_io *io, int revents)
 	ssize_t n;
 	int error = 0;
 
+	if (conn->room && conn->out.size > conn->room) {
+		conn->full = true;
+		ev_io_stop(loop, io);
+		return;
+	}
 	if (buffer_reserve(&conn->in, conn->in.size + READ_CHUNK) < 0) {
 		conn_fail(conn, -ENOMEM);
 		return;
@@ -94,6 +99,14 @@ static void conn_readable(struct ev_loop *loop, ev_io *io, int revents)
 		conn_fail(conn, error);
 }
 
+static void read_on(struct conn *conn)
+{
+	if (!conn->full || conn->out.size > conn->room)
+		return;
+	conn->full = false;
+	ev_io_start(conn->loop, &conn->readable);
+}
+
 void conn_flush(struct conn *conn)
 {
 	if (conn->fd < 0)
@@ -109,9 +122,11 @@ void conn_flush(struct conn *conn)
 				ev_io_start(conn->loop, &conn->writable);
 			else
 				buffer_done(&conn->out);
+			read_on(conn);
 			return;
 		}
 		buffer_consume(&conn->out, (size_t)n);
+		read_on(conn);
 	}
 	ev_io_stop(conn->loop, &conn->writable);
 	if (conn->out.capacity > (1 << 20))
@@ -152,9 +167,14 @@ void conn_pause(struct conn *conn)
 	ev_io_stop(conn->loop, &conn->readable);
 }
 
+void conn_bound(struct conn *conn, size_t room)
+{
+	conn->room = room;
+}
+
 void conn_resume(struct conn *conn)
 {
-	if (conn->fd >= 0)
+	if (conn->fd >= 0 && !conn->full)
 		ev_io_start(conn->loop, &conn->readable);
 }
 

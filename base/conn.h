@@ -27,6 +27,8 @@ struct conn {
 	ev_io readable, writable;
 	ev_prepare flush;
 	struct buffer in, out;
+	size_t room;	/* see conn_bound(); 0: without end */
+	bool full;	/* it is not read from, because of that */
 	bool dead;	/* a callback called conn_done(): touch nothing any more */
 	bool *dead_out; /* set while a callback runs, see conn_done() */
 };
@@ -38,6 +40,10 @@ void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct con
 /* Reads nothing until conn_resume(): what comes, and the peer's end, waits in the socket. */
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
+
+/* As long as more than `room` bytes wait for a peer that does not take them, nothing is read from it: what it
+ * is answered takes no more memory, however much it says. Not for both ends of a connection. */
+void conn_bound(struct conn *conn, size_t room);
 
 /* Stops, closes the socket, drops what was not sent. May be called from any callback, and twice. */
 void conn_done(struct conn *conn);

@@ -145,6 +145,7 @@ static int start_process(struct check *check)
 		return -errno;
 	theirs = fds[1];
 	conn_init(&check->conn, runners->engine->loop, fds[0], &conn_callbacks, check);
+	conn_bound(&check->conn, CONN_ROOM);
 	check->running = true;
 	r = send_order(check);
 	if (r < 0)

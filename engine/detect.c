@@ -208,6 +208,7 @@ static int start_process(struct detection *detection)
 		return -errno;
 	theirs = fds[1];
 	conn_init(&detection->conn, runners->engine->loop, fds[0], &conn_callbacks, detection);
+	conn_bound(&detection->conn, CONN_ROOM);
 	detection->running = true;
 	r = send_order(detection, work);
 	if (r < 0)

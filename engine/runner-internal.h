@@ -124,6 +124,7 @@ enum {
 	GRACE_MS = 10000,	  /* between SIGTERM and SIGKILL of a cancelled task */
 	AFTER_GRACE_SECONDS = 10, /* … and then the process of the run itself is killed */
 	STALL_SECONDS = 1,	  /* before a frame that could not be stored is asked for again */
+	CONN_ROOM = 1 << 20,	  /* bytes that may wait for a process that only looks at things */
 };
 
 /* runner.c: life and death. */

@@ -16,10 +16,11 @@ struct watched {
 	int64_t id;
 	bool all; /* all of its resources behind `after` are to be looked at */
 	int64_t after;
-	json_t *wanted;	      /* ids that are to be looked at → who changed it, or null */
-	json_t *held;	      /* … when the run that changes them is over */
-	ev_tstamp hold_until; /* a run is at work: they wait until then; 0: nothing waits */
-	json_t *told;	      /* how it is watched, as the process says; NULL: it said nothing yet */
+	json_t *wanted;	       /* ids that are to be looked at → who changed it, or null */
+	json_t *held;	       /* … when the run that changes them is over */
+	ev_tstamp hold_until;  /* a run is at work: they wait until then; 0: nothing waits */
+	ev_tstamp quiet_until; /* no event says how it is watched */
+	json_t *told;	       /* how it is watched, as the process says; NULL: it said nothing yet */
 };
 
 /* The process of an owner. */

@@ -19,6 +19,10 @@ enum {
 	PART_BYTES = 256 << 10, /* of a frame, about */
 	BATCH = 500,		/* ids that are read at once */
 	WHY_MAX = 500,		/* bytes of a sentence of its */
+	CHANGED_MAX = 500,	/* resources of a frame */
+	WANTED_MAX = 10000,	/* that wait to be looked at; with more, all of the stack's are */
+	BY_MAX = 4096,		/* bytes that say who it was */
+	WHY_SECONDS = 60,	/* between two events that say why something is polled */
 };
 
 /* What it is told. */
@@ -195,24 +199,42 @@ static struct watched *stack_of(struct watcher *watcher, int64_t stack_id)
 	return NULL;
 }
 
+static void want_all(struct watched *stack)
+{
+	stack->all = true;
+	stack->after = 0;
+}
+
+/* Ids that there are none of wait, too, while a run is at work. */
+static void want_one(struct watched *stack, int64_t id, json_t *by)
+{
+	bool is_known = json_is_object(by) && json_dumpb(by, NULL, 0, 0) <= BY_MAX;
+
+	if (json_object_size(stack->wanted) >= WANTED_MAX) {
+		json_object_clear(stack->wanted);
+		want_all(stack);
+	} else if (id > 0) {
+		watched_want(stack, id, is_known ? by : NULL);
+	}
+}
+
 int watcher_take_changed(struct watcher *watcher, const json_t *head)
 {
+	const json_t *rows = json_object_get(head, "resources");
 	json_t *one;
 	struct watched *stack;
 	size_t i;
 
+	if (json_array_size(rows) > CHANGED_MAX)
+		return -EPROTO;
 	if (json_is_true(json_object_get(head, "all")))
-		TAILQ_FOREACH (stack, &watcher->stacks, stacks) {
-			stack->all = true;
-			stack->after = 0;
-		}
-	json_array_foreach (json_object_get(head, "resources"), i, one) {
-		int64_t id = json_integer_value(json_object_get(one, "id"));
-		json_t *by = json_object_get(one, "by");
-
+		TAILQ_FOREACH (stack, &watcher->stacks, stacks)
+			want_all(stack);
+	json_array_foreach (rows, i, one) {
 		stack = stack_of(watcher, json_integer_value(json_object_get(one, "stack")));
-		if (stack && id > 0)
-			watched_want(stack, id, json_is_object(by) ? by : NULL);
+		if (stack)
+			want_one(stack, json_integer_value(json_object_get(one, "id")),
+				json_object_get(one, "by"));
 	}
 	return 0;
 }
@@ -294,8 +316,10 @@ static int tell_why(struct watched *stack, const char *before, const char *why)
 	struct stack row;
 	int r;
 
-	if (!*why || !strcmp(before, why) || stack_get(engine, stack->id, &row) < 0)
+	if (!*why || !strcmp(before, why) || ev_now(engine->loop) < stack->quiet_until ||
+		stack_get(engine, stack->id, &row) < 0)
 		return 0;
+	stack->quiet_until = ev_now(engine->loop) + WHY_SECONDS;
 	r = store_change_begin(engine->store, &change);
 	if (r < 0)
 		return r;

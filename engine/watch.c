@@ -151,6 +151,7 @@ static int process_start(struct watcher *watcher)
 		return -errno;
 	theirs = fds[1];
 	conn_init(&watcher->conn, runners->engine->loop, fds[0], &conn_callbacks, watcher);
+	conn_bound(&watcher->conn, CONN_ROOM);
 	watcher->running = true;
 	watcher->since = ev_now(runners->engine->loop);
 	r = send_order(watcher, work);

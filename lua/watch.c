@@ -505,8 +505,8 @@ static void send_counts(struct watch *watch)
 
 void watch_turn(struct watch *watch, bool busy)
 {
-	/* What a provider computes may never come back to the loop. */
-	if (busy != watch->armed)
+	/* What a provider computes may never come back to the loop: each turn of it begins anew. */
+	if (busy || watch->armed)
 		alarm(busy ? STUCK_SECONDS : 0);
 	watch->armed = busy;
 	if (!busy && watch->counts)

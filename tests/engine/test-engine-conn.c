@@ -61,9 +61,71 @@ static void test_pause(void **state)
 	ev_loop_destroy(loop);
 }
 
+struct answering {
+	size_t heard;
+	bool closed;
+};
+
+static void answer_frame(struct conn *conn, const struct frame *frame)
+{
+	static const char body[8000];
+
+	((struct answering *)conn->userdata)->heard++;
+	assert_int_equal(conn_send(conn, "{}", 2, body, sizeof(body)), 0);
+}
+
+static void answer_closed(struct conn *conn, int error)
+{
+	((struct answering *)conn->userdata)->closed = true;
+	conn_done(conn);
+}
+
+/* Who does not read is not heard, and takes no more memory; later all is heard. */
+static void test_bound(void **state)
+{
+	static const struct conn_callbacks answers = { answer_frame, answer_closed };
+	static char space[1 << 16];
+	enum { ROOM = 1 << 20, FRAMES = 3000 };
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	const struct frame_sizes sizes = { 2, 0 };
+	struct answering answering = { 0 };
+	struct conn conn;
+	size_t sent = 0;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	conn_init(&conn, loop, fds[0], &answers, &answering);
+	conn_bound(&conn, ROOM);
+	for (; sent < FRAMES; sent++) {
+		char frame[sizeof(sizes) + 2];
+
+		memcpy(frame, &sizes, sizeof(sizes));
+		memcpy(frame + sizeof(sizes), "{}", 2);
+		if (send(fds[1], frame, sizeof(frame), MSG_DONTWAIT) < 0)
+			break;
+		if (sent % 20 == 0)
+			ev_run(loop, EVRUN_NOWAIT);
+	}
+	for (int i = 0; i < 100; i++)
+		ev_run(loop, EVRUN_NOWAIT);
+	assert_true(conn.full);
+	/* What is read at once may still be answered. */
+	assert_true(conn_pending(&conn) < ROOM + (1 << 20));
+	assert_true(answering.heard < sent);
+	while (answering.heard < sent) {
+		while (recv(fds[1], space, sizeof(space), MSG_DONTWAIT) > 0)
+			;
+		ev_run(loop, EVRUN_NOWAIT);
+	}
+	close(fds[1]);
+	while (!answering.closed)
+		ev_run(loop, EVRUN_NOWAIT);
+	ev_loop_destroy(loop);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_pause) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_pause), cmocka_unit_test(test_bound) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
