@@ -156,6 +156,8 @@ int call_image_add(
 			 : NULL;
 	draft.reason = json_string_value(reason);
 	r = row_of(call, type, name, &row);
+	if (r == 0)
+		r = count_bytes(call, json_dumpb(args, NULL, 0, JSON_COMPACT));
 	if (r == 0 && draft.image)
 		r = take_out(call, draft.image, is_private, 0);
 	if (r == -EDQUOT || r == -ENOKEY) {
