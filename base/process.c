@@ -204,32 +204,34 @@ int process_boot_id(char ret_id[37])
 	return 0;
 }
 
-static bool environment_has(pid_t pid, const char *marker)
+/* One thread reads: of all processes there are, one after the other, without memory for each. */
+static char environment[256 << 10];
+
+static ssize_t read_environment(pid_t pid)
 {
-	CLEANUP(buffer_done) struct buffer text = { 0 };
 	char path[64];
-	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	if (buffer_truncate(&text, 256 << 10) < 0)
-		return false;
-	n = process_read_file(path, text.data, text.size);
-	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(text.data + i) + 1)
-		if (!strcmp(text.data + i, marker))
+	return process_read_file(path, environment, sizeof(environment));
+}
+
+static bool environment_has(pid_t pid, const char *marker)
+{
+	ssize_t n = read_environment(pid);
+
+	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(environment + i) + 1)
+		if (!strcmp(environment + i, marker))
 			return true;
 	return false;
 }
 
 int process_variables(pid_t pid, const struct process_variable *variables, size_t count)
 {
-	static char text[256 << 10]; /* one thread reads */
-	char path[64];
-	ssize_t n;
+	const char *text = environment;
+	ssize_t n = read_environment(pid);
 
 	for (size_t k = 0; k < count; k++)
 		variables[k].value[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	n = process_read_file(path, text, sizeof(text));
 	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(text + i) + 1)
 		for (size_t k = 0; k < count; k++) {
 			size_t length = strlen(variables[k].name);

@@ -443,6 +443,8 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	int64_t seq = json_integer_value(json_object_get(head, "seq"));
 	int r;
 
+	if (runner->condemned)
+		return;
 	if (seq <= runner->last_seq && seq > 0) {
 		/* It was applied; a call still wants its answer. */
 		if (!strcmp(get_text(head, "op") ? get_text(head, "op") : "", "call")) {
@@ -466,6 +468,7 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	if (is_nonsense(r)) {
 		log_error("run %lld: its process does not keep to the protocol (frame %lld): ending it",
 			(long long)runner->run_id, (long long)seq);
+		runner->condemned = true;
 		runner_kill(runner);
 		return;
 	}

@@ -60,6 +60,7 @@ struct runner {
 	int64_t stored_seq;	       /* … and of those that are on disk, */
 	int64_t turn_seq;	       /* … and those that will be when the turn is */
 	size_t unstored;	       /* bytes of frames that are not */
+	bool condemned;		       /* it was killed for what it said, and is not heard any more */
 	bool stalled;		       /* a frame could not be applied: it is asked for again */
 	unsigned cancels;
 	char why[512]; /* it is ended from outside: what its error will say; "": it is not */

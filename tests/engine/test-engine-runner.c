@@ -174,6 +174,10 @@ static void test_nonsense_is_not_asked_for_again(void **state)
 	say(&talk, "\"op\":\"loaded\",\"workflow\":\"a\",\"tasks\":[{\"name\":\"t\"},{\"name\":\"t\"}]}");
 	assert_false(talk.runner->stalled);
 	assert_int_equal(talk.runner->last_seq, 0);
+	/* It is being killed, and heard no more: each time it would be looked for among all processes. */
+	talk.seq = 0;
+	say(&talk, "\"op\":\"loaded\",\"workflow\":\"a\",\"tasks\":[{\"name\":\"t\"}]}");
+	assert_int_equal(talk.runner->last_seq, 0);
 	talk_end(&talk, &runners);
 }
 
