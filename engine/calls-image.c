@@ -10,7 +10,9 @@
 
 #include "base/cleanup.h"
 #include "engine/image.h"
+#include "engine/resource-secret.h"
 #include "engine/resource.h"
+#include "engine/seal.h"
 
 enum {
 	DEPTH_MAX = 32, /* of what a provider calls its image */
@@ -106,8 +108,30 @@ static int add_part(struct call *call)
 
 /* Images. */
 
-/* What the stack says of the thing before it is changed; null: nothing. */
-static int row_of(struct call *call, const char *type, const char *name, json_t **ret_row)
+/* What is sealed of it, where its values are this user's to open: an image with such a row is sealed, too. */
+static void add_secrets(struct call *call, const struct resource *resource, json_t *row)
+{
+	json_auto_t *desired = NULL, *applied = NULL, *names = NULL;
+	json_auto_t *values = json_object();
+	json_auto_t *values_applied = json_object();
+	struct fault fault = { 0 };
+	const char *name;
+	json_t *one;
+
+	if (!resource_is_secret(resource) || resource_secret_open(call->engine, resource, call->caller.uid,
+						     &fault, &desired, &applied, &names) < 0)
+		return;
+	json_object_foreach (names, name, one) {
+		json_object_set(values, name, json_object_get(desired, name));
+		one = json_object_get(applied, name);
+		if (!json_is_string(one) || strcmp(json_string_value(one), SEAL_SHOWN) != 0)
+			json_object_set(values_applied, name, one);
+	}
+	json_object_set_new(
+		row, "secrets", json_pack("{s:O, s:O}", "desired", values, "applied", values_applied));
+}
+
+int call_image_row(struct call *call, const char *type, const char *name, json_t **ret_row)
 {
 	CLEANUP(resource_done) struct resource resource = { 0 };
 	int64_t id;
@@ -125,15 +149,18 @@ static int row_of(struct call *call, const char *type, const char *name, json_t 
 		json_pack("{s:s, s:s, s:o?, s:I}", "status", resource.status, "checksum", resource.checksum,
 			"applied", *resource.applied ? json_loads(resource.applied, 0, NULL) : NULL,
 			"applied_ms", (json_int_t)resource.applied_ms);
+	if (!*ret_row)
+		return -ENOMEM;
+	add_secrets(call, &resource, *ret_row);
 	return 0;
 }
 
-int call_image_add(
-	struct call *call, const char *type, const char *name, const json_t *given, int64_t *ret_id)
+int call_image_add(struct call *call, const char *type, const char *name, const json_t *given, json_t *row,
+	int64_t *ret_id)
 {
-	json_auto_t *row = NULL;
 	json_auto_t *args = json_deep_copy(given);
-	bool is_private = json_is_true(argument(args, "private")) || runner_has_secrets(call->runner);
+	bool is_private = json_is_true(argument(args, "private")) || runner_has_secrets(call->runner) ||
+			  json_object_get(row, "secrets");
 	struct image_draft draft = {
 		.task = call->task,
 		.type = type,
@@ -141,6 +168,7 @@ int call_image_add(
 		.desired = argument(args, "desired"),
 		.was = argument(args, "was"),
 		.image = argument(args, "image"),
+		.row = row,
 		.undoes = json_integer_value(argument(args, "undoes")),
 		.is_private = is_private,
 	};
@@ -155,9 +183,7 @@ int call_image_add(
 			 ? runner_masked(call->runner, json_object_get(args, "reason"))
 			 : NULL;
 	draft.reason = json_string_value(reason);
-	r = row_of(call, type, name, &row);
-	if (r == 0)
-		r = count_bytes(call, json_dumpb(args, NULL, 0, JSON_COMPACT));
+	r = count_bytes(call, json_dumpb(args, NULL, 0, JSON_COMPACT));
 	if (r == 0 && draft.image)
 		r = take_out(call, draft.image, is_private, 0);
 	if (r == -EDQUOT || r == -ENOKEY) {
@@ -168,7 +194,6 @@ int call_image_add(
 		draft.image = NULL;
 		r = 0;
 	}
-	draft.row = row;
 	return r < 0 ? r : image_add(call->engine, call->run.id, &draft, &call->fault, ret_id);
 }
 
@@ -182,13 +207,16 @@ static int need_thing(struct call *call, const char **ret_type, const char **ret
 static int add(struct call *call)
 {
 	const char *type, *name;
+	json_auto_t *row = NULL;
 	int64_t id = 0;
 	int r = need_thing(call, &type, &name);
 
 	if (r == 0)
 		r = call_may_change(call);
 	if (r == 0)
-		r = call_image_add(call, type, name, argument(call->args, "image"), &id);
+		r = call_image_row(call, type, name, &row);
+	if (r == 0)
+		r = call_image_add(call, type, name, argument(call->args, "image"), row, &id);
 	if (r == 0)
 		call->value = json_integer((json_int_t)id);
 	return r;

@@ -173,6 +173,7 @@ static int put_all(struct call *call, struct resource_draft *draft, struct secre
 static int put(struct call *call, bool update)
 {
 	CLEANUP(secrets_done) struct secrets secrets = { 0 };
+	json_auto_t *row = NULL;
 	json_t *protect = argument(call, "protect"), *image = argument(call, "image"), *value = NULL;
 	struct resource_draft draft = {
 		.module = json_string_value(argument(call, "module")),
@@ -197,13 +198,15 @@ static int put(struct call *call, bool update)
 			"its name or what it depends on has the value of a secret in it, and these are told "
 			"to "
 			"everybody who may see the stack");
+	if (r == 0 && image)
+		r = call_image_row(call, draft.type, draft.name, &row);
 	if (r == 0)
 		r = put_all(call, &draft, &secrets, &result, &id);
 	/* What it was is nobody's business then, either. */
 	if (r == 0 && image && json_object_size(secrets.names))
 		json_object_set_new(image, "private", json_true());
 	if (r == 0 && image)
-		r = call_image_add(call, draft.type, draft.name, image, &image_id);
+		r = call_image_add(call, draft.type, draft.name, image, row, &image_id);
 	if (r == 0 && argument(call, "fixed"))
 		r = drift_fixed_some(call->engine, &call->caller, id, argument(call, "fixed"));
 	if (r == 0 && draft.applied)

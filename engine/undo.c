@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "engine/image.h"
+#include "engine/resource-secret.h"
 #include "engine/resource.h"
 #include "engine/restore.h"
 
@@ -54,6 +55,17 @@ static int take_row(void *userdata, const struct image *image, json_t *data)
 	return row->type && row->name ? 0 : -ENOMEM;
 }
 
+/* The older sealed values: the wish, which is what it was, does not tell them from the newer ones. */
+static int set_secrets(struct engine *engine, struct caller *caller, int64_t id, const json_t *secrets)
+{
+	struct fault fault = { 0 };
+
+	if (!secrets)
+		return 0;
+	return resource_secret_put(engine, id, caller->uid, NULL, json_object_get(secrets, "desired"),
+		json_object_get(secrets, "applied"), &fault);
+}
+
 static int set_row(struct engine *engine, struct caller *caller, int64_t stack_id, const struct row *row)
 {
 	CLEANUP(resource_done) struct resource resource = { 0 };
@@ -78,6 +90,8 @@ static int set_row(struct engine *engine, struct caller *caller, int64_t stack_i
 		r = resource_get(engine, id, &resource);
 	if (r == -ENOENT || (r == 0 && (!checksum || strcmp(checksum, resource.checksum))))
 		return 0;
+	if (r == 0)
+		r = set_secrets(engine, caller, id, json_object_get(row->known, "secrets"));
 	return r < 0 ? r : resource_put(engine, caller, stack_id, &draft, &fault, &result, &id);
 }
 

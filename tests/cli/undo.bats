@@ -97,6 +97,30 @@ runner_pid()
 	tree d | diff before -
 }
 
+@test "a sealed value is the older one again, in the world and in the stack" {
+	cat >s.sloth <<END
+task("t"):command(function()
+	resource.file{ path = "$PWD/s", content = values.word or "first-w0rd", mode = "0600", sensitive = "content" }
+end)
+END
+	sloth run s.sloth
+	echo 'word: second-w0rd' >v.yaml
+	sloth run s.sloth --values v.yaml
+	sloth stack undo s --run 2 --yes
+	[ "$(cat s)" = first-w0rd ]
+	sloth stack drift detect s
+	echo theirs >s
+	run -2 sloth stack drift detect s
+	sloth stack drift fix s --auto-approve
+	[ "$(cat s)" = first-w0rd ]
+	# The undo, too; and nothing of it is told.
+	sloth stack undo s --run 3 --force
+	[ "$(cat s)" = second-w0rd ]
+	sloth stack drift detect s
+	run -0 sloth cat /stacks/s/resources.json
+	[[ $output != *w0rd* ]]
+}
+
 @test "by force: also what later runs changed" {
 	things
 	tree d >before
