@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "engine/kv.h"
 
 /* As kv_type_name() names them. Of two rows with one name, either will do. */
@@ -46,9 +47,12 @@ int kv_value_parse(const char *text, size_t size, const char *type, struct fault
 	json_error_t error;
 
 	if (!type || !strcmp(type, "string")) {
+		/* JSON knows a NUL; whoever reads the value again would not. */
+		if (!text_is_utf8(text, size))
+			return fault_set(fault, EINVAL, "the value is no UTF-8 text");
 		value = json_stringn(text, size);
 		if (!value)
-			return fault_set(fault, EINVAL, "the value is no UTF-8 text");
+			return -ENOMEM;
 		*ret_value = json_incref(value);
 		return 0;
 	}

@@ -152,8 +152,8 @@ int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mo
 	int r = store_change_begin(engine->store, &change);
 
 	if (r == 0)
-		r = store_run(engine->store, SQL_NAMESPACE_SET, "iiii", id, (int64_t)uid, (int64_t)gid,
-			(int64_t)(mode & 07777));
+		r = store_run(engine->store, SQL_NAMESPACE_SET, "iiiii", id, (int64_t)uid, (int64_t)gid,
+			(int64_t)(mode & 07777), time_now_ms());
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)

@@ -131,7 +131,7 @@ static void fill_stat(const struct attr *attr, struct stat *st)
 	*st = (struct stat){
 		.st_ino = attr->number,
 		.st_mode = attr->mode,
-		.st_nlink = 1, /* of a folder too: "not counted", which find(1) knows */
+		.st_nlink = !attr->removed, /* 1 of a folder too: "not counted", which find(1) knows */
 		.st_uid = attr->uid,
 		.st_gid = attr->gid,
 		.st_size = attr->size,
@@ -249,6 +249,16 @@ static void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 
 	if (op)
 		op_finish(op, tree_mkdir(op_tree(req), &op->request, parent, name, mode, &op->attr));
+}
+
+/* FIFOs, sockets and devices: what POSIX has a file system say that knows none. */
+static void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	struct op *op = op_new(req, answer_nothing);
+
+	if (op)
+		op_finish(op, fault_set(&op->request.fault, EPERM,
+				      "there are only files, folders and links in the tree"));
 }
 
 static void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -376,7 +386,7 @@ static void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	/* The kernel closes the files of a process that was killed. What it had written by then is half of
 	 * something. */
 	if (handle_dirty(handle_of(fi)) && process_was_killed(op->request.caller.pid))
-		handle_discard(handle_of(fi));
+		handle_discard(op_tree(req), handle_of(fi));
 	op_finish(op, tree_flush(op_tree(req), &op->request, handle_of(fi)));
 }
 
@@ -503,6 +513,7 @@ const struct fuse_lowlevel_ops fuse_operations = {
 	.setattr = ll_setattr,
 	.readlink = ll_readlink,
 	.mkdir = ll_mkdir,
+	.mknod = ll_mknod,
 	.unlink = ll_unlink,
 	.rmdir = ll_rmdir,
 	.symlink = ll_symlink,

@@ -23,6 +23,15 @@ static int wanted_access(int flags)
 	return want[flags & O_ACCMODE];
 }
 
+/* A temporary file, of which nothing is checked: it can be cut to nothing as anywhere. */
+static bool is_temporary(struct tree *tree, struct node node)
+{
+	const struct scratch *scratch =
+		node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, node.id) : NULL;
+
+	return scratch && !scratch->maker;
+}
+
 static bool writable_kind(enum kind kind)
 {
 	return kind == KIND_CONTROL || kind == KIND_DOCUMENT;
@@ -156,6 +165,8 @@ int handle_open(
 		return r;
 	handle_count(handle);
 	TAILQ_INSERT_TAIL(&tree->handles, handle, handles);
+	if ((flags & O_TRUNC) && handle_writes(handle) && is_temporary(tree, node))
+		handle_mark_dirty(tree, handle);
 	*ret_handle = TAKE(handle);
 	return 0;
 }
@@ -308,19 +319,19 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 	if (r == 0)
 		r = buffer_store(&handle->content, (size_t)offset, data, size);
 	handle_count(handle);
-	handle->dirty = true;
+	handle_mark_dirty(tree, handle);
 	if (r < 0)
 		handle->broken = r;
 	return r < 0 ? r : (ssize_t)size;
 }
 
 /* Committing it takes a while, and needs a file that stays open. */
-static bool starts_runs(struct tree *tree, const struct handle *handle)
+static bool is_slow(struct tree *tree, const struct handle *handle)
 {
 	const struct scratch *scratch =
 		handle->node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, handle->node.id) : NULL;
 
-	return handle->entry->takes || (scratch && scratch->maker && scratch->maker->takes);
+	return handle->entry->slow || (scratch && scratch->maker && scratch->maker->slow);
 }
 
 int tree_truncate(
@@ -342,9 +353,9 @@ int tree_truncate(
 			return r;
 		TAILQ_REMOVE(&tree->handles, own, handles);
 		handle = own;
-		if (size == 0)
+		if (size == 0 && !is_temporary(tree, own->node))
 			return 0; /* a cut to nothing alone changes nothing: the shells' O_TRUNC */
-		if (starts_runs(tree, handle))
+		if (is_slow(tree, handle))
 			return fault_set(
 				&request->fault, ENOTSUP, "write the workflow anew instead of truncating it");
 	}
@@ -362,7 +373,7 @@ int tree_truncate(
 	if (r < 0)
 		return r;
 	handle_count(handle);
-	handle->dirty = true;
+	handle_mark_dirty(tree, handle);
 	if (!own)
 		return 0;
 	return tree_flush(tree, request, handle);
@@ -381,7 +392,7 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	handle->entry = node_entry(handle->node);
 	view = tree_view(tree, request, handle->node);
 	/* Whatever comes of it: the same bytes closed again are not tried again. */
-	handle->dirty = false;
+	handle_mark_clean(tree, handle);
 	/* A part of what was meant is not stored. */
 	if (handle->broken == -EFBIG)
 		return too_large(tree, request);
@@ -437,6 +448,7 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	handle_unlock(tree, handle);
 	if (handle->cached)
 		content_close(tree->contents, node_number(handle->node));
+	handle_mark_clean(tree, handle);
 	TAILQ_REMOVE(&tree->handles, handle, handles);
 	handle_free(handle);
 }
@@ -477,9 +489,9 @@ bool handle_dirty(const struct handle *handle)
 	return handle->dirty;
 }
 
-void handle_discard(struct handle *handle)
+void handle_discard(struct tree *tree, struct handle *handle)
 {
-	handle->dirty = false;
+	handle_mark_clean(tree, handle);
 	buffer_done(&handle->content);
 }
 

@@ -6,6 +6,7 @@
 
 struct handle {
 	TAILQ_ENTRY(handle) handles;
+	TAILQ_ENTRY(handle) drafts; /* in it while `dirty` */
 	struct node node;
 	const struct entry *entry;
 	struct engine *engine;
@@ -34,6 +35,15 @@ struct handle {
 };
 
 enum { CONTROL_MAX = 64 << 10 }; /* bytes of a command */
+
+/* draft.c */
+void handle_mark_dirty(struct tree *tree, struct handle *handle);
+void handle_mark_clean(struct tree *tree, struct handle *handle);
+/* Corrects the attributes of a file that is being written. `handle`: the open file that is asked about; NULL:
+ * the kernel doesn't say. */
+void draft_attr(struct tree *tree, struct view *view, const struct handle *handle, struct attr *attr);
+/* A file that was removed is there for whoever has it open: -ESTALE. */
+int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr);
 
 static inline bool handle_writes(const struct handle *handle)
 {

@@ -143,6 +143,7 @@ struct entry {
 	unsigned aspects; /* changes of these alter what is shown here */
 	bool fleeting;	  /* each caller or moment sees another: nothing of it is cached */
 	bool unlinkable;  /* a document that editors replace: it may be removed and made anew */
+	bool slow;	  /* commit() and put() may be LATER */
 	bool waits;    /* a command written here may wait for its answer, and others must not wait with it */
 	bool lockable; /* flock(2) locks the stack, or the named lock */
 	const struct directory *directory;

@@ -30,8 +30,8 @@ static int settle_drafts(struct tree *tree, struct scratch *scratch)
 	struct handle *handle;
 	int r = 0;
 
-	TAILQ_FOREACH (handle, &tree->handles, handles) {
-		if (handle->node.table != TABLE_SCRATCH || handle->node.id != scratch->id || !handle->dirty)
+	TAILQ_FOREACH (handle, &tree->drafts, drafts) {
+		if (handle->node.table != TABLE_SCRATCH || handle->node.id != scratch->id)
 			continue;
 		r = buffer_truncate(&scratch->content, 0);
 		if (r == 0)
@@ -46,11 +46,13 @@ static int settle_drafts(struct tree *tree, struct scratch *scratch)
 /* What the rename has committed is not committed again when its file is closed. */
 static void drafts_done(struct tree *tree, int64_t scratch_id)
 {
-	struct handle *handle;
+	struct handle *handle, *next;
 
-	TAILQ_FOREACH (handle, &tree->handles, handles)
+	for (handle = TAILQ_FIRST(&tree->drafts); handle; handle = next) {
+		next = TAILQ_NEXT(handle, drafts);
 		if (handle->node.table == TABLE_SCRATCH && handle->node.id == scratch_id)
-			handle->dirty = false;
+			handle_mark_clean(tree, handle);
+	}
 }
 
 /* The scratch file has become the document. */

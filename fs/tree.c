@@ -34,6 +34,7 @@ int tree_new(struct engine *engine, struct tree **ret_tree)
 		return -ENOMEM;
 	tree->engine = engine;
 	TAILQ_INIT(&tree->handles);
+	TAILQ_INIT(&tree->drafts);
 	tree_waits_init(tree);
 	TAILQ_INIT(&tree->watches);
 	TAILQ_INIT(&tree->options);
@@ -309,6 +310,8 @@ int tree_lookup(
 		return r;
 	view = tree_view(tree, request, node);
 	r = tree_attr(tree, &view, ret_attr);
+	if (r == 0)
+		draft_attr(tree, &view, NULL, ret_attr);
 	return r == -ESTALE ? -ENOENT : r;
 }
 
@@ -376,11 +379,13 @@ int tree_getattr(struct tree *tree, struct request *request, uint64_t number, st
 	struct view view = tree_view(tree, request, node_resolve(tree, number));
 	int r = tree_attr(tree, &view, ret_attr);
 
+	if (r == 0)
+		draft_attr(tree, &view, handle, ret_attr);
+	else if (r == -ESTALE)
+		r = removed_attr(tree, view.node, ret_attr);
 	if (r < 0)
 		return r;
 	ret_attr->number = number;
-	if (handle && handle->dirty)
-		ret_attr->size = (int64_t)handle->content.size;
 	return 0;
 }
 

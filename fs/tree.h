@@ -20,6 +20,7 @@ struct attr {
 	int64_t size;
 	int64_t mtime_ms;
 	bool fleeting;	/* attributes must not be cached */
+	bool removed;	/* it has no name any more, but is open */
 	bool renamable; /* the name must not be cached: editors rename this about */
 	bool postponed; /* the door's: told late, so that nothing of it may be cached */
 };
@@ -66,8 +67,9 @@ struct tree {
 	struct errors *errors;
 	struct content_table *contents;
 	TAILQ_HEAD(, handle) handles;
-	struct request_list waits; /* requests that said LATER */
-	ev_timer refusing;	   /* of those, what is beyond a quota */
+	TAILQ_HEAD(, handle) drafts; /* those of them that were written to since the last commit */
+	struct request_list waits;   /* requests that said LATER */
+	ev_timer refusing;	     /* of those, what is beyond a quota */
 	TAILQ_HEAD(, watch) watches;
 	uint64_t last_handle;
 	int64_t started_ms;
@@ -179,7 +181,7 @@ unsigned handle_hints(const struct handle *handle);
 const struct buffer *handle_answer(const struct handle *handle);
 /* A draft that nobody will finish is dropped: see ll_flush(). */
 bool handle_dirty(const struct handle *handle);
-void handle_discard(struct handle *handle);
+void handle_discard(struct tree *tree, struct handle *handle);
 uint64_t handle_number(const struct handle *handle);
 int64_t handle_polled_offset(const struct handle *handle);
 

@@ -288,7 +288,8 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_NAMESPACE_FIND] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces WHERE name = $1",
 	[SQL_NAMESPACE_GET] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces WHERE id = $1",
 	[SQL_NAMESPACE_EACH] = "SELECT " NAMESPACE_COLUMNS " FROM namespaces ORDER BY name",
-	[SQL_NAMESPACE_SET] = "UPDATE namespaces SET uid = $2, gid = $3, mode = $4 WHERE id = $1",
+	[SQL_NAMESPACE_SET] =
+		"UPDATE namespaces SET uid = $2, gid = $3, mode = $4, updated_ms = $5 WHERE id = $1",
 	[SQL_NAMESPACE_DELETE] = "DELETE FROM namespaces WHERE id = $1",
 	[SQL_NAMESPACE_TOUCH] = "UPDATE namespaces SET updated_ms = $2 WHERE id = $1",
 

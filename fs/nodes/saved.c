@@ -397,7 +397,7 @@ static const struct entry saved_entries[] = {
 	  .kind = KIND_DOCUMENT, .mode = 0666, .subject = SUBJECT_SAVED, .aspects = ASPECT_ALL, .unlinkable = true,
 	  .object = saved_object, .show = document_show, .commit = document_commit, .remove = document_remove,
 	  .rename = document_rename, .chmod = document_chmod, .chown = document_chown, .find = document_find,
-	  .each = document_each, .put = document_put, .takes = workflow_takes },
+	  .each = document_each, .put = document_put, .takes = workflow_takes, .slow = true },
 	{ .help = "NAME.sloth.json: its owner, its versions", .kind = KIND_TEXT, .mode = 0444,
 	  .subject = SUBJECT_SAVED, .aspects = ASPECT_ALL, .object = saved_object, .show = json_form_show,
 	  .find = json_find, .each = json_each },

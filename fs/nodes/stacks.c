@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "engine/export.h"
 #include "engine/folder.h"
+#include "engine/kv.h"
 #include "engine/output.h"
 #include "engine/resource.h"
 #include "engine/stack.h"
@@ -432,23 +433,23 @@ static const struct attribute output_attributes[] = {
 };
 
 /* What people and scripts write is text: the newline that echo adds is not part of it. */
-static json_t *text_value(const char *text, size_t size)
+static int text_value(const char *text, size_t size, struct fault *fault, json_t **ret_value)
 {
 	if (size && text[size - 1] == '\n')
 		size--;
-	return json_stringn(text, size);
+	return kv_value_parse(text, size, "string", fault, ret_value);
 }
 
 static int output_commit(struct view *view, const char *content, size_t size)
 {
-	json_auto_t *value = text_value(content, size);
+	json_auto_t *value = NULL;
 	char name[NAME_SIZE];
 	int64_t stack_id;
 	int r;
 
-	if (!value)
-		return fault_set(view->fault, EINVAL, "the value is no UTF-8 text");
-	r = output_get(view->engine, view->id, name, &stack_id, NULL, NULL);
+	r = text_value(content, size, view->fault, &value);
+	if (r == 0)
+		r = output_get(view->engine, view->id, name, &stack_id, NULL, NULL);
 	return r < 0 ? r : output_set(view->engine, view->caller, stack_id, name, value, view->fault);
 }
 
@@ -456,12 +457,13 @@ static int output_put(
 	struct view *folder, const char *name, const char *content, size_t size, int64_t *ret_id)
 {
 	struct scratch *draft = scratch_find(folder->tree->scratch, node_number(folder->node), name);
-	json_auto_t *value = text_value(content, size);
+	json_auto_t *value = NULL;
 	bool sensitive;
 	int r;
 
-	if (!value)
-		return fault_set(folder->fault, EINVAL, "the value is no UTF-8 text");
+	r = text_value(content, size, folder->fault, &value);
+	if (r < 0)
+		return r;
 	/* It was marked before it had a content: then it is never stored in the clear. */
 	sensitive = draft && json_object_get(draft->options, "sensitive");
 	r = output_set_as(folder->engine, folder->caller, folder->id, name, value, sensitive, folder->fault);

@@ -100,9 +100,9 @@ static int key_set(
 	/* What people and scripts write is text: the newline that echo adds is not part of it. */
 	if (size && content[size - 1] == '\n')
 		size--;
-	value = json_stringn(content, size);
-	if (!value)
-		return fault_set(view->fault, EINVAL, "the value is no UTF-8 text");
+	r = kv_value_parse(content, size, "string", view->fault, &value);
+	if (r < 0)
+		return r;
 	scope.caller = view->caller;
 	r = kv_explain(view->engine, kv_set(view->engine, scope, name, value, -1), view->fault);
 	return r < 0 ? r : key_note_event(view, "state.set", scope, name);

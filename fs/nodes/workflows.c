@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "engine/runner.h"
 #include "engine/yaml.h"
 #include "fs/nodes/nodes.h"
@@ -104,7 +105,7 @@ static int check_stack_name(
 {
 	json_auto_t *name = json_stringn(value, size);
 
-	if (!name || name_check(json_string_value(name)) < 0)
+	if (!name || !text_is_utf8(value, size) || name_check(json_string_value(name)) < 0)
 		return fault_set(view->fault, EINVAL, "user.sloth.stack is no valid name of a stack");
 	*ret_value = TAKE(name);
 	return 0;

@@ -12,6 +12,7 @@ before_start()
 R=$BATS_TEST_TMPDIR/host
 
 # The example, on the stack host; its files are below $R.
+# shellcheck disable=SC2120
 host()
 {
 	sloth run "$SLOTH_SOURCE/examples/host.sloth" --stack host --set "root=$R" "$@"

@@ -172,7 +172,7 @@ workflow.define("w"):tasks({ "first", "second", "third" })
 END
 	sloth run w.sloth --detach
 	eventually test -e up
-	kill -KILL $(runner_pid 1)
+	kill -KILL "$(runner_pid 1)"
 	[ "$(sloth cat /runs/1/wait)" = interrupted ]
 	sloth stack undo w --run 1 --yes
 	tree d | diff before -

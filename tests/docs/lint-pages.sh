@@ -1,9 +1,9 @@
 #!/bin/sh
-# The manual pages are good pages: lint-pages.sh PAGE…. Prints TAP. scdoc leaves an empty paragraph before each heading and each
+# The manual pages are good pages, to mandoc and to groff: lint-pages.sh PAGE…. Prints TAP. scdoc leaves an empty paragraph before each heading and each
 # indentation, of which mandoc complains and which nobody sees; all else counts.
 set -eu
 
-echo "1..$(($# * 3))"
+echo "1..$(($# * 4))"
 n=0
 result=0
 report()
@@ -21,6 +21,7 @@ report()
 for page in "$@"; do
 	name=$(basename "$page")
 	report "mandoc reads $name" "$(mandoc -Tlint -W warning "$page" | grep -v 'skipping paragraph macro: PP' || :)"
+	report "groff reads $name" "$(groff -man -Kutf8 -Tutf8 -ww "$page" 2>&1 >/dev/null || :)"
 	text=$(mandoc -Tascii "$page" | col -b)
 	# What a reader sees: no sign of scdoc or roff.
 	report "$name shows no markup" "$(echo "$text" | grep -nE '^ +\.[A-Z]{2} |\\f[BIR]|\*\*[a-z]|```|\+\+$' || :)"

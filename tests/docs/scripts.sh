@@ -18,9 +18,10 @@ list | {
 	while read -r file; do
 		n=$((n + 1))
 		case $file in
-		# Completions and bats' tests split words on purpose, and bats runs each test in a shell of its own.
+		# Completions and bats' tests split words on purpose, and bats runs each test in a shell of its own. Names come from a
+		# lib.bash or are only counted with, what ls says is what is tested, /dev/stdin is copied, files are called "done".
 		*.bash-completion) set -- --shell=bash --exclude=SC2207,SC2034 ;;
-		*.bats) set -- --shell=bats --severity=error ;;
+		*.bats) set -- --shell=bats --severity=warning --exclude=SC2034,SC2154,SC2010,SC2216,SC1010,SC2089,SC2090,SC2207 ;;
 		*) set -- --severity=style ;;
 		esac
 		if complaints=$(shellcheck -x "$@" "$file"); then

@@ -90,6 +90,7 @@ stop_job()
 		echo latest >"$M/backups/verify"
 	done
 	: >stop
+	# shellcheck disable=SC2046 # one word a process
 	wait $(jobs -p | grep -v "^$daemon\$") || :
 	[ "$(ls home/backups/*.db | wc -l)" -eq 3 ]
 	echo deep >"$M/check"

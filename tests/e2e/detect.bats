@@ -122,7 +122,8 @@ said()
 
 @test "the short look says what the providers say, whatever happens" {
 	local kind mutation
-	local declare="local of = {
+	local wanted
+	wanted="local of = {
 			file = { 'file', { content = 'hello\n', mode = '0644' } }, bare = { 'file', { mode = '0600' } },
 			owned = { 'file', { content = 'hello\n', owner = '$(id -un)', group = '$(id -gn)' } },
 			directory = { 'directory', { mode = '0755' } }, symlink = { 'symlink', { target = '/etc/hello' } },
@@ -136,7 +137,7 @@ said()
 	done
 	mkdir "$M/stacks/prod" "$M/stacks/whole"
 	# A name that is not the path: then there is no short look.
-	printf '%s\n' "task('all'):command(function()" "$declare" "local function declare(kind, path)
+	printf '%s\n' "task('all'):command(function()" "$wanted" "local function declare(kind, path)
 			local args = { path = path }
 			for key, value in pairs(of[kind][2]) do args[key] = value end
 			assert(resource[of[kind][1]](NAME, args))

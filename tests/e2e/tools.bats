@@ -51,7 +51,7 @@ stack()
 	[ "$(LESS='' less -F "$M/stacks/prod/description" </dev/null | cat)" = 'The web shop' ]
 	[ "$(find "$M/stacks" -name snapshots -prune -o -name description -exec cat {} +)" = 'The web shop' ]
 	[ "$(find "$M/stacks" -maxdepth 1 -type d | wc -l)" -eq 2 ]
-	[ "$(find "$M/runs" -name status -path '*/tasks/*' -not -path '*/attempts.d/*' | xargs cat)" = success ]
+	[ "$(find "$M/runs" -name status -path '*/tasks/*' -not -path '*/attempts.d/*' -exec cat {} +)" = success ]
 	[ "$(find "$M/stacks" -type l -path '*/runs/latest')" = "$M/stacks/prod/runs/latest" ]
 	du -s "$M" >/dev/null
 }
