@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -63,6 +64,7 @@ int artifact_file_make(struct engine *engine, int64_t run_id, int64_t id, struct
 	place_of(engine, run_id, id, path);
 	if (r == 0)
 		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	FAILPOINT("artifact.made");
 	if (r == 0 && fd < 0)
 		r = -errno;
 	return r < 0 ? fault_set(fault, -r, "the daemon can't make %s: %s", path, strerror(-r)) : 0;
@@ -88,6 +90,7 @@ int artifact_file_write(struct engine *engine, const struct artifact *artifact, 
 			return -errno;
 		done += (size_t)n;
 	}
+	FAILPOINT("artifact.written");
 	if (artifact->received + (int64_t)size == artifact->size)
 		return fdatasync(fd) < 0 ? -errno : 0;
 	/* The disk begins at once, so that there is little to wait for at the end. */
@@ -105,6 +108,7 @@ int artifact_file_link(struct engine *engine, const struct artifact *artifact, i
 	if (r < 0)
 		return r;
 	unlink(to);
+	FAILPOINT("artifact.link");
 	if (link(from, to) < 0)
 		return errno == ENOENT ? -EBADMSG : -errno;
 	return 0;
@@ -115,6 +119,7 @@ int artifact_files_sync(struct engine *engine, int64_t run_id)
 	char path[PLACE_SIZE];
 
 	folder_of(engine, run_id, path);
+	FAILPOINT("artifact.kept");
 	return sync_folder(path);
 }
 
@@ -171,6 +176,7 @@ void artifact_collect(struct engine *engine, int64_t run_id)
 	struct dirent *entry;
 
 	folder_of(engine, run_id, path);
+	FAILPOINT("artifact.collect");
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
 		if (*entry->d_name != '.' && !has_row(engine, run_id, entry->d_name) &&

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "build.h"
@@ -156,7 +157,9 @@ static int give_name(const char *home, const struct making *making, struct fault
 		r = rename_new(making->manifest, manifest);
 		if (r < 0)
 			continue;
+		FAILPOINT("backup.manifest");
 		r = rename_new(making->copy, path);
+		FAILPOINT("backup.named");
 		if (r < 0)
 			rename_new(manifest, making->manifest);
 		else
@@ -180,12 +183,15 @@ int backup_make(const char *home, const struct backup_order *order, struct fault
 		unlink(making.manifest);
 		r = store_copy(making.database, making.copy, fault);
 	}
+	FAILPOINT("backup.copied");
 	if (r == 0)
 		r = examine_copy(making.copy, fault, &report);
 	if (r == 0)
 		r = manifest_write(&making, order, report, fault);
+	FAILPOINT("backup.described");
 	if (r == 0)
 		r = give_name(home, &making, fault, ret_number);
+	FAILPOINT("backup.made");
 	return r;
 }
 
@@ -223,6 +229,7 @@ int backup_verify(const char *home, int64_t number, struct fault *fault)
 
 	if (!path || !manifest)
 		return fault_set(fault, ENOENT, "there is no backup %s", backup_name(number, name));
+	FAILPOINT("backup.verify");
 	r = sodium_init() < 0 ? -ENOMEM : check_bytes(path, manifest, fault);
 	if (r == 0)
 		r = examine_copy(path, fault, &report);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/backup.h"
 #include "engine/event.h"
@@ -154,15 +155,20 @@ static int prepare_at(const char *home, const char *folder, int64_t number, uid_
 		return fault_set(fault, ENOMEM, "out of memory");
 	if (mkdir(folder, 0700) < 0)
 		return fault_set(fault, errno, "%s: cannot be created: %s", folder, strerror(errno));
+	FAILPOINT("prepare.folder");
 	r = copy_file(from, database, fault);
+	FAILPOINT("prepare.copied");
 	/* To today's schema, without a backup of the backup. */
 	if (r == 0)
 		r = store_open(database, fault, &store);
 	store_close(TAKE(store));
+	FAILPOINT("prepare.migrated");
 	if (r == 0)
 		r = settle_at(folder, number, uid, tokens_given(home), fault);
+	FAILPOINT("prepare.settled");
 	if (r == 0)
 		r = remove_beside(folder, fault);
+	FAILPOINT("prepare.alone");
 	if (r == 0)
 		r = examine(database, true, fault, &report);
 	return r == 0 ? examine_verdict(report, fault) : r;
@@ -184,6 +190,67 @@ int backup_restore_prepare(const char *home, int64_t number, uid_t uid, struct f
 	return r;
 }
 
+static int sync_folder(const char *path)
+{
+	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int backup_restore_promise(const char *home, struct fault *fault)
+{
+	CLEANUP(cleanup_free) char *path = NULL;
+	CLEANUP(cleanup_free) char *folder = NULL;
+	CLEANUP(cleanup_fd) int fd = -1;
+	int r;
+
+	if (path_make(&path, home, "restore/promised") < 0 || path_make(&folder, home, "restore") < 0)
+		return fault_set(fault, ENOMEM, "out of memory");
+	/* The folder's own name first: what it holds is there then, too. */
+	r = sync_folder(home);
+	if (r == 0)
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (r == 0 && (fd < 0 || fsync(fd) < 0))
+		r = -errno;
+	if (r == 0)
+		r = sync_folder(folder);
+	FAILPOINT("prepare.promised");
+	return r < 0 ? fault_set(fault, -r, "%s: cannot be written: %s", path, strerror(-r)) : 0;
+}
+
+static bool is_there(const char *home, const char *name)
+{
+	CLEANUP(cleanup_free) char *path = NULL;
+
+	return path_make(&path, home, name) == 0 && access(path, F_OK) == 0;
+}
+
+void backup_restore_resume(const char *home)
+{
+	CLEANUP(cleanup_free) char *path = NULL;
+	CLEANUP(cleanup_fd) int lock = -1;
+	struct fault fault = { 0 };
+
+	/* With its database gone it was done, and only not cleaned up. */
+	if (!is_there(home, "restore/promised") || !is_there(home, "restore/sloth.db") ||
+		path_make(&path, home, "sloth.db") < 0)
+		return;
+	if (store_lock(path, &fault, &lock) < 0)
+		return; /* another daemon's */
+	log_warning("%s: a backup was to be restored when the daemon was killed: that is done now", home);
+	if (backup_restore_swap(home, &fault) < 0) {
+		log_error("nothing was restored: %s", fault.text);
+		backup_restore_clean(home);
+	}
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* A second name for what is about to be replaced: at no moment is there no database. */
 static int keep(const char *home, const char *suffix, const char *time, struct fault *fault)
 {
@@ -196,7 +263,7 @@ static int keep(const char *home, const char *suffix, const char *time, struct f
 		to = NULL;
 	if (!from || !to)
 		return fault_set(fault, ENOMEM, "out of memory");
-	if (link(from, to) < 0 && errno != ENOENT)
+	if (link(from, to) < 0 && errno != ENOENT && !(errno == EEXIST && is_same_file(from, to)))
 		return fault_set(fault, errno, "%s: cannot be kept as %s: %s", from, to, strerror(errno));
 	return 0;
 }
@@ -224,13 +291,17 @@ int backup_restore_swap(const char *home, struct fault *fault)
 		r = keep(home, "-wal", text, fault);
 	if (r < 0)
 		return r;
+	FAILPOINT("swap.kept");
 	unlink(wal);
+	FAILPOINT("swap.unlinked");
 	unlink(shm);
 	if (rename(from, to) < 0)
 		return fault_set(fault, errno, "%s: cannot become %s: %s", from, to, strerror(errno));
+	FAILPOINT("swap.renamed");
 	if (folder < 0 || fsync(folder) < 0)
 		log_error("%s: the folder cannot be written: %s", home, strerror(errno));
 	log_info("%s is what the backup had; %s-before-restore-%s is what was there", to, to, text);
+	FAILPOINT("swap.clean");
 	backup_restore_clean(home);
 	return 0;
 }
@@ -243,5 +314,6 @@ int backup_restore_alone(const char *home, int64_t number, uid_t uid, struct fau
 
 	r = r < 0 ? r : store_lock(path, fault, &lock);
 	r = r < 0 ? r : backup_restore_prepare(home, number, uid, fault);
+	r = r < 0 ? r : backup_restore_promise(home, fault);
 	return r < 0 ? r : backup_restore_swap(home, fault);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -195,6 +196,7 @@ int backup_remove(const char *home, int64_t number, struct fault *fault)
 		return errno == ENOENT
 			       ? -ENOENT
 			       : fault_set(fault, errno, "%s: cannot be removed: %s", path, strerror(errno));
+	FAILPOINT("backup.removed");
 	unlink(manifest);
 	return 0;
 }

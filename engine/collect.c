@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/content.h"
@@ -58,6 +59,7 @@ static int stack_expire(struct engine *engine, const struct stack *stack)
 			r = store_run(engine->store, SQL_VERSION_DROP, "i", id[i]);
 		engine_note(engine, SUBJECT_VERSION, id[i], ASPECT_ALL);
 	}
+	FAILPOINT("collect.expired");
 	if (r == 0)
 		r = event_add(engine, NULL, "snapshot.expired", stack->id, stack->name, 0,
 			json_pack("{s:I, s:I, s:I}", "from", (json_int_t)number[0], "to",
@@ -129,6 +131,7 @@ static int item_remove(struct engine *engine, int64_t stack_id, int64_t id, int6
 {
 	int r = store_run(engine->store, SQL_ITEM_DELETE, "i", id);
 
+	FAILPOINT("collect.item");
 	if (r == 0)
 		r = content_release(engine, content);
 	if (r == -EBADMSG)
@@ -170,6 +173,7 @@ static int rest_step(struct engine *engine)
 	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = items_remove(engine, &gap);
+	FAILPOINT("collect.removed");
 	if (r >= 0 && r < REMOVED_AT_ONCE) {
 		r = store_run(engine->store, SQL_VERSION_SWEPT, "i", gap.id);
 		if (r == 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "engine/collect.h"
 #include "engine/deps.h"
 #include "engine/event.h"
@@ -211,6 +212,7 @@ int destroyed_expire(struct engine *engine)
 		r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = purge(engine, NULL, &destroyed);
+	FAILPOINT("collect.destroyed");
 	if (r == 0)
 		r = store_change_end(&change);
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/drift-internal.h"
 #include "engine/drift-report.h"
@@ -382,6 +383,7 @@ int drift_take(struct engine *engine, struct caller *caller, int64_t stack_id, c
 	}
 	if (r == 0 && whole.resolved)
 		r = drift_trim(engine, stack_id);
+	FAILPOINT("drift.taken");
 	if (r == 0)
 		r = note_time(engine, stack_id, now_ms);
 	return r < 0 ? r : store_change_end(&change);

@@ -54,6 +54,7 @@ static int store_at_home(struct engine *engine, struct fault *fault)
 		path = NULL;
 		return fault_set(fault, ENOMEM, "out of memory");
 	}
+	backup_restore_resume(engine->home);
 	return store_open_guarded(path, backup_before_upgrade, fault, &engine->store);
 }
 

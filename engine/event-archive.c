@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/event-chain.h"
 #include "engine/event-file.h"
@@ -90,7 +91,9 @@ static int write_slice(struct event_archiving *job)
 
 	if (r != 0)
 		return r;
+	FAILPOINT("archive.write");
 	r = event_file_finish(job->file);
+	FAILPOINT("archive.written");
 	event_file_close(TAKE(job->file));
 	if (r == 0)
 		r = event_file_open(job->path, &job->file);
@@ -162,6 +165,7 @@ static int publish(struct event_archiving *job)
 	r = event_archive_path(job->engine, job->name, path, sizeof(path));
 	if (r == 0 && (lstat(job->path, &stat) < 0 || rename(job->path, path) < 0))
 		r = -errno;
+	FAILPOINT("archive.named");
 	if (r == 0)
 		r = folder_sync(job);
 	return r < 0 ? r : record(job, stat.st_size);
@@ -208,6 +212,7 @@ static int remove_slice(struct event_archiving *job)
 	if (r == 0)
 		r = store_run(store, SQL_EVENT_DELETE, "ii", base.id, job->engine->config.event_buffer_size);
 	removed = store_changed_rows(store);
+	FAILPOINT("archive.removed");
 	if (r == 0)
 		r = store_change_end(&change);
 	return r < 0 ? r : removed > 0;
@@ -298,6 +303,7 @@ static int file_begin(struct event_archiving *job)
 		return -errno;
 	if (unlink(job->path) < 0 && errno != ENOENT)
 		return -errno;
+	FAILPOINT("archive.begin");
 	return event_file_create(job->path, &job->file);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/content.h"
 #include "engine/seal.h"
@@ -194,6 +195,7 @@ int image_add(struct engine *engine, int64_t run_id, const struct image_draft *d
 	struct fault why = { 0 };
 	int r = data ? pack(engine, run_id, data, draft->is_private, &why, &bytes) : -ENOMEM;
 
+	FAILPOINT("image.add");
 	if (r == -ENOKEY || r == -EFBIG) {
 		/* Without it the change is made all the same; it is only not put back. */
 		reason = why.text;
@@ -284,6 +286,7 @@ int image_done(
 	int64_t id;
 	int r;
 
+	FAILPOINT("image.done");
 	/* One that was tried twice has two. */
 	while ((r = store_get_int(engine->store, &id, SQL_IMAGE_OPEN, "iss", run_id, type, name)) == 0) {
 		r = set_done(engine, id, became);
@@ -339,6 +342,7 @@ int image_set_state(struct engine *engine, int64_t id, const char *state, const 
 	int64_t undoes = 0;
 	int r = store_run(engine->store, SQL_IMAGE_SET_STATE, "iss", id, state, error ? error : "");
 
+	FAILPOINT("image.marked");
 	if (r == 0)
 		r = image_get(engine, id, NULL, undoes_of, &undoes);
 	/* What an undo had put back stands again when it is undone itself, and so on to the first. Images are

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/backup.h"
 #include "engine/examine.h"
@@ -100,9 +101,11 @@ int job_child(int count, char **arguments)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (poll(&answers, 1, 0) > 0 && (answers.revents & POLLERR))
 		return 1;
+	FAILPOINT("job.begin");
 	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
 		if (count == jobs[i].arguments + 2 && !strcmp(jobs[i].name, arguments[0]))
 			r = jobs[i].run(arguments[1], arguments + 2, &fault, &answer);
+	FAILPOINT("job.answer");
 	if (r < 0)
 		answer = json_pack("{s:i, s:s}", "code", -r, "text", fault.code ? fault.text : strerror(-r));
 	else if (!answer)

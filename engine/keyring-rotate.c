@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/event.h"
 #include "engine/keyring-internal.h"
@@ -106,12 +107,15 @@ static int rotate(struct keyring *keyring, struct caller *caller, bool to_file, 
 		r = keyring_add_master(keyring, to_file ? NULL : keyring->passphrase_file, fault);
 	if (r == 0 && old.id)
 		r = store_run(engine->store, SQL_MASTER_KEY_RETIRE, "ii", old.id, time_now_ms());
+	FAILPOINT("rotate.retired");
 	if (r == 0)
 		r = rewrap_all(keyring);
+	FAILPOINT("rotate.wrapped");
 	if (r == 0)
 		r = keyring_add_data_key(keyring);
 	if (r == 0)
 		r = reseal_all(engine, fault);
+	FAILPOINT("rotate.sealed");
 	if (r == 0)
 		r = event_add(engine, caller, "keys.rotated", 0, NULL, 0,
 			json_pack("{s:s, s:I}", "master", keyring->master.passphrase ? "passphrase" : "file",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/keyring-internal.h"
@@ -276,8 +277,11 @@ void keyring_turn_ended(struct keyring *keyring, int result)
 {
 	struct master_key *left = result < 0 ? &keyring->added : &keyring->removed;
 
-	if (left->id)
+	if (left->id) {
+		FAILPOINT("rotate.remove");
 		master_key_remove(keyring->engine->home, left);
+		FAILPOINT("rotate.removed");
+	}
 	keyring->added.id = keyring->removed.id = 0;
 	if (result < 0)
 		keyring_forget(keyring);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "engine/clock.h"
 #include "engine/lock-table.h"
 #include "engine/named-lock.h"
@@ -173,8 +174,10 @@ int lock_row_add(
 {
 	int r = lock_object_next_token(engine, lock->target, &lock->token);
 
+	FAILPOINT("lock.token");
 	if (r == 0)
 		r = row_insert(engine, lock);
+	FAILPOINT("lock.granted");
 	if (r == 0)
 		r = lock_object_event(
 			engine, caller, "lock.acquired", object, run_of(lock), lock_data(lock, lock->reason));
@@ -201,6 +204,7 @@ int lock_row_delete(struct engine *engine, struct caller *caller, const struct l
 			*reason ? lock_data(lock, reason) : release_data(lock));
 	if (r < 0)
 		return r;
+	FAILPOINT("lock.released");
 	engine->locks->bound_changed |= lock->bound_pid != 0;
 	lock_target_note(engine, lock->target);
 	lock_queue_kick(engine->locks, lock->target);
@@ -215,8 +219,10 @@ int lock_rows_expire(struct engine *engine)
 	if (!lock_expiry_due(engine->locks))
 		return 0;
 	r = rows_read(query_begin(engine->store, SQL_LOCK_EXPIRED, "i", clock_now_ms(engine)), &rows);
-	for (size_t i = 0; i < rows.count && r == 0; i++)
+	for (size_t i = 0; i < rows.count && r == 0; i++) {
+		FAILPOINT("lock.expire");
 		r = lock_row_delete(engine, NULL, &rows.rows[i], "lock.expired", "its ttl is over");
+	}
 	return r;
 }
 
@@ -234,6 +240,7 @@ int lock_rows_start(struct engine *engine)
 	CLEANUP(lock_rows_done) struct lock_rows rows = { 0 };
 	int r = rows_read(query_begin(engine->store, SQL_LOCK_OF_SESSIONS, ""), &rows);
 
+	FAILPOINT("lock.start");
 	if (r == 0)
 		r = rows_end(engine, &rows, "daemon ended");
 	lock_rows_done(&rows);

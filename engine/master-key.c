@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 
 enum {
@@ -140,10 +141,12 @@ static int store_key(const char *home, const struct master_key *master, const un
 	hex[HEX_SIZE] = '\n';
 	r = file_write(path, hex, HEX_SIZE + 1);
 	sodium_memzero(hex, sizeof(hex));
+	FAILPOINT("key.written");
 	if (r == 0)
 		r = folder_sync(folder);
 	if (r == 0)
 		r = folder_sync(home);
+	FAILPOINT("key.stored");
 	if (r < 0 && r != -EEXIST)
 		unlink(path);
 	return r;

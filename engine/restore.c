@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/event.h"
 #include "engine/restore-items.h"
@@ -294,6 +295,8 @@ static int had_changed(struct work *work, enum version_kind kind, const char *na
 		return r;
 	if (changed == now || work->restore->force)
 		return 1;
+	if (work->restore->standing)
+		return 0;
 	if (kind == VERSION_TEXT && !strcmp(name, "workflow"))
 		return 0; /* the one that ran last */
 	readable = name_readable(name);
@@ -415,10 +418,12 @@ static int work_do(struct work *work, int64_t *ret_number)
 	snprintf(what, sizeof(what), "before the restore of v%" PRId64, work->restore->number);
 	r = snapshot_keep(work->engine, work->caller, work->stack.id, SNAPSHOT_BEFORE_RESTORE, what);
 	snprintf(what, sizeof(what), "restored v%" PRId64, work->restore->number);
+	FAILPOINT("restore.kept");
 	if (r == 0)
 		r = version_begin(work->engine, work->caller, work->stack.id, what, ret_number);
 	for (size_t i = 0; r == 0 && i < sizeof(order) / sizeof(order[0]); i++)
 		r = apply_kind(work, order[i]);
+	FAILPOINT("restore.applied");
 	if (r == 0)
 		r = verify(work);
 	return r < 0 ? r
@@ -473,6 +478,14 @@ static int refused_drop(struct work *work)
 
 int restore_check(struct engine *engine, int64_t stack_id, const struct restore *restore, struct fault *fault)
 {
+	int64_t unused;
+
+	return restore_count(engine, stack_id, restore, fault, &unused);
+}
+
+int restore_count(struct engine *engine, int64_t stack_id, const struct restore *restore, struct fault *fault,
+	int64_t *ret_count)
+{
 	CLEANUP(work_done) struct work work = { .engine = engine, .restore = restore, .fault = fault };
 	struct version version;
 	int r = stack_get(engine, stack_id, &work.stack);
@@ -482,7 +495,11 @@ int restore_check(struct engine *engine, int64_t stack_id, const struct restore 
 	if (r == -ENOENT)
 		return fault_set(fault, ENOENT, "stack %s has no version v%" PRId64 " any more",
 			work.stack.name, restore->number);
-	return r < 0 ? r : differences_find(&work);
+	if (r == 0)
+		r = differences_find(&work);
+	if (r == 0)
+		*ret_count = (int64_t)work.count;
+	return r;
 }
 
 void restore_all(int64_t number, struct restore *ret_restore)

@@ -17,6 +17,7 @@ struct restore {
 	int64_t by_run;	    /* of a run that goes on meanwhile, 0: none */
 	int64_t until;	    /* only what had changed from `number` to this version, 0: all */
 	bool force;	    /* with `until`: also what was changed again after it (else -ESTALE) */
+	bool standing;	    /* with `until`: only what is still as it was then */
 	bool dry_run;	    /* nothing changes: only whether it would be allowed, and how much it is */
 	char kind_name[16]; /* with a name: only that item */
 	char name[VERSION_NAME_SIZE];
@@ -32,6 +33,10 @@ int restore_parse(struct engine *engine, int64_t stack_id, const char *line, siz
  * changed, and nobody's lock is asked for. */
 int restore_check(
 	struct engine *engine, int64_t stack_id, const struct restore *restore, struct fault *fault);
+
+/* How many items that would be. */
+int restore_count(struct engine *engine, int64_t stack_id, const struct restore *restore, struct fault *fault,
+	int64_t *ret_count);
 
 /* All that a line without only= means. */
 void restore_all(int64_t number, struct restore *ret_restore);

@@ -116,7 +116,7 @@ static int check_run(struct engine *engine, struct caller *caller, const struct 
 	if (r == 0 && caller->uid != run->uid)
 		return fault_set(fault, EPERM,
 			"run %" PRId64 " was started by %s: what it changed is put back with the rights of "
-				       "that user, by nobody else",
+			"that user, by nobody else",
 			run->id, caller_user_name(run->uid, user, sizeof(user)));
 	return r;
 }
@@ -209,11 +209,15 @@ static int count_one(void *userdata, const struct image *image)
 static int check_left(struct engine *engine, const struct run *run, struct fault *fault)
 {
 	size_t counts[2] = { 0 };
+	int64_t of_stack = 0;
 	int r = image_each(engine, run->id, count_one, counts);
 
+	/* An undo that was cut short may have put back the things, and not the stack. */
+	if (r == 0 && counts[0] && !counts[1])
+		r = undo_stack_left(engine, run, &of_stack);
 	if (r == 0 && run->status == RUN_ROLLED_BACK)
 		return fault_set(fault, ENOENT, "run %" PRId64 " was rolled back already", run->id);
-	if (r == 0 && counts[0] && !counts[1])
+	if (r == 0 && counts[0] && !counts[1] && !of_stack)
 		return fault_set(fault, ENOENT, "run %" PRId64 " was undone already", run->id);
 	return r;
 }

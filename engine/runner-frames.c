@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "engine/adopt.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/artifact.h"
 #include "engine/detect.h"
@@ -158,6 +159,7 @@ int runner_begin(struct runner *runner)
 		r = run_text(engine, runner->run_id, RUN_WORKFLOW, &workflow);
 	if (r == 0)
 		r = keep_before(runner, &caller, &run);
+	FAILPOINT("run.begin");
 	if (r == 0 && !is_made(run.file))
 		r = stack_keep_workflow(engine, &caller, run.stack_id, buffer_text(&workflow), workflow.size);
 	if (r == 0)
@@ -209,7 +211,9 @@ static int apply_loaded(struct runner *runner, json_t *head, const struct frame 
 		r = run_set_imports(runner->of->engine, runner->run_id, json_object_get(head, "imports"));
 	if (r < 0)
 		return r;
+	FAILPOINT("run.planned");
 	r = loaded_and_locked(runner, head, &fault);
+	FAILPOINT("run.locked");
 	if (r < 0) {
 		fault_default(&fault, -r, "%s", strerror(-r));
 		runner_send(runner, json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", 0), NULL, 0);
@@ -274,6 +278,7 @@ static int apply_task(struct runner *runner, json_t *head, const struct frame *f
 		get_text(head, "error"), output, &moment);
 	if (r == -EINVAL)
 		return -EPROTO;
+	FAILPOINT("run.task");
 	return r < 0 ? r : task_artifacts(runner, &task, status);
 }
 
@@ -292,6 +297,7 @@ static int apply_rollback(struct runner *runner, json_t *head, const struct fram
 {
 	int r = run_set_status(runner->of->engine, runner->run_id, RUN_ROLLING_BACK, NULL);
 
+	FAILPOINT("run.rollback");
 	return r == -EINVAL ? -EPROTO : r;
 }
 
@@ -310,6 +316,7 @@ static int apply_undo(struct runner *runner, json_t *head, const struct frame *f
 	if (r < 0 || status < 0 || number <= task.tries || number > INT32_MAX)
 		return r == -ENOENT || r == 0 ? -EPROTO : r;
 	r = try_set(engine, &task, (int)number, true, status, time_now_ms(), get_text(head, "error"));
+	FAILPOINT("run.undone");
 	if (r == 0 && status == TASK_SUCCESS)
 		r = image_settle(engine, runner->run_id, name);
 	engine_note(engine, SUBJECT_TASK, task.id, ASPECT_STATUS | ASPECT_TASKS);
@@ -328,11 +335,13 @@ static int apply_log(struct runner *runner, json_t *head, const struct frame *fr
 		if (r < 0)
 			return r == -ENOENT ? -EPROTO : r;
 	}
+	FAILPOINT("run.log");
 	return runner_log(runner, head, task.id, frame->body, frame->body_size);
 }
 
 static int apply_call(struct runner *runner, json_t *head, const struct frame *frame)
 {
+	FAILPOINT("run.call");
 	return runner_call(runner, json_integer_value(json_object_get(head, "seq")), head);
 }
 
@@ -369,6 +378,7 @@ static int apply_finished(struct runner *runner, json_t *head, const struct fram
 		return -EPROTO;
 	if (runner_waits_for_drift(runner, status))
 		return -EINPROGRESS;
+	FAILPOINT("run.finished");
 	r = runner_tell_drift(runner, result);
 	if (r < 0)
 		return r;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "engine/artifact.h"
@@ -29,6 +30,7 @@ int runner_take_up(struct runners *runners, uid_t uid, int64_t run_id, const cha
 		return -EBUSY;
 	ev_timer_stop(runners->engine->loop, &runner->deadline);
 	conn_init(&runner->conn, runners->engine->loop, fd, &runner_conn_callbacks, runner);
+	FAILPOINT("recover.back");
 	runner->connected = true;
 	runner->stalled = false; /* what it told last is asked for here */
 	if (runner->state == RUNNER_AWAY)
@@ -97,12 +99,15 @@ int runners_recover(struct runners *runners)
 
 	if (r < 0)
 		return r;
+	FAILPOINT("recover.read");
 	runners_tidy_old(runners);
 	artifact_collect_all(runners->engine);
+	FAILPOINT("recover.tidied");
 	for (runner = TAILQ_FIRST(&runners->list); runner; runner = next) {
 		next = TAILQ_NEXT(runner, runners);
 		if (run_get(runners->engine, runner->run_id, &run) < 0)
 			continue;
+		FAILPOINT("recover.run");
 		runner_recall_slot(runner, &run);
 		if (process_lives(&run)) {
 			process_groups(run.pid, &runner->submitter.groups, &runner->submitter.group_count);
@@ -117,6 +122,7 @@ int runners_recover(struct runners *runners)
 		}
 		log_warning("run %lld: its process died with the former daemon", (long long)run.id);
 		runner->pid = run.pid;
+		FAILPOINT("recover.dead");
 		runner_dead(runner);
 	}
 	return 0;

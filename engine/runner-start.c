@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/frame.h"
 #include "base/process.h"
 #include "engine/check.h"
@@ -137,6 +138,7 @@ static int start_process(struct runner *runner)
 		return r;
 	/* It may load the workflow while this turn is being committed: that changes nothing. */
 	conn_flush(&runner->conn);
+	FAILPOINT("submit.spawn");
 	return spawner_spawn(runners->spawner, &(struct spawn){ .run_id = run.id,
 						       .uid = runner->submitter.uid,
 						       .gid = runner->submitter.gid,
@@ -215,6 +217,7 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 		could_not_start(runner, pid);
 		return;
 	}
+	FAILPOINT("submit.spawned");
 	runner->child = true;
 	runner_watch(runner, pid);
 	conn_resume(&runner->conn);
@@ -236,6 +239,7 @@ static void process_exited(void *userdata, pid_t pid, int status)
 
 	TAILQ_FOREACH (runner, &runners->list, runners)
 		if (runner->child && runner->pid == pid && runner->exit_status == -1) {
+			FAILPOINT("run.process.exited");
 			runner->exit_status = status;
 			runner_check_gone(runner);
 			return;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/process.h"
 #include "engine/event.h"
 #include "engine/lock.h"
@@ -177,6 +178,7 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 		runner_free(runner);
 		return r;
 	}
+	FAILPOINT("submit.recorded");
 	*ret_run = runner->run_id;
 	r = check(runner, submission, fault);
 	if (r < 0) {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "engine/artifact.h"
@@ -193,8 +194,10 @@ int runner_finish(
 				text.size      ? buffer_text(&text)
 				: *runner->why ? runner->why
 					       : error);
+		FAILPOINT("run.end");
 		if (r == 0)
 			r = release_locks(runner, &run);
+		FAILPOINT("run.released");
 		if (r == 0)
 			r = maintenance_begin(engine, &run, status);
 		if (r == 0)
@@ -323,7 +326,9 @@ void runner_dead(struct runner *runner)
 
 	runner->gone = true;
 	if (state != RUNNER_FINISHED) {
+		FAILPOINT("run.died");
 		runner_kill(runner);
+		FAILPOINT("run.killed");
 		fault_set(&fault, EIO, "run %lld: %s", (long long)runner->run_id,
 			death_text(runner, text, sizeof(text)));
 		if (runner->cancels)
@@ -427,18 +432,23 @@ static void go_on(struct runner *runner)
 	size_t i;
 
 	runner->answered = 0; /* from now on they count as what is not sent */
+	if (json_array_size(runner->after_commit))
+		FAILPOINT("run.begin.send");
 	json_array_foreach (runner->after_commit, i, frame)
 		runner_send(runner, json_incref(frame), NULL, 0);
 	json_array_clear(runner->after_commit);
 	if (runner->turn_seq > runner->stored_seq) {
+		FAILPOINT("run.ack");
 		runner->stored_seq = runner->turn_seq;
 		runner->unstored = 0;
 		runner_send(runner,
 			json_pack("{s:s, s:I}", "op", "ack", "seq", (json_int_t)runner->stored_seq), NULL, 0);
 	}
 	if (runner->gone && runner->state == RUNNER_FINISHED) {
+		FAILPOINT("run.over");
 		remove_empty_work(runner);
 		runner_drop_group(runner);
+		FAILPOINT("run.cleared");
 		if (runner->artifacts)
 			artifact_collect(runner->of->engine, runner->run_id);
 		runner_free(runner);

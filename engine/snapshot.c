@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "engine/collect.h"
 #include "engine/event.h"
 #include "engine/stack.h"
@@ -176,6 +177,7 @@ int snapshot_create(struct engine *engine, struct caller *caller, int64_t stack_
 		r = version_find(engine, stack_id, number, &version);
 	if (r == 0)
 		r = snapshot_add(engine, caller, stack_id, version.id, SNAPSHOT_MANUAL, &wanted);
+	FAILPOINT("snapshot.added");
 	if (r == 0 && *wanted.name)
 		r = snapshot_pin(engine, caller, stack_id, wanted.name, number, fault, &unused);
 	if (r == 0)
@@ -271,6 +273,7 @@ int snapshot_delete(struct engine *engine, struct caller *caller, int64_t versio
 		r = store_run(engine->store, SQL_SNAPSHOT_DELETE, "i", version_id);
 	if (r == 0)
 		r = store_run(engine->store, SQL_VERSION_DROP, "i", version_id);
+	FAILPOINT("snapshot.dropped");
 	engine_note(engine, SUBJECT_VERSION, version_id, ASPECT_ALL);
 	collector_wake(engine->collector);
 	return r < 0 ? r

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 
 enum { SERVED_FD = 3, GID_NOBODY = 65534 };
 
@@ -113,6 +114,7 @@ static void run_program(struct spawn_request *wanted, int fd)
 	char **environment = login_environment(wanted->uid, wanted->mark);
 	int null = open("/dev/null", O_RDWR);
 
+	FAILPOINT("spawner.child");
 	clean_signals();
 	setsid();
 	dup2(null, STDIN_FILENO);
@@ -125,6 +127,7 @@ static void run_program(struct spawn_request *wanted, int fd)
 	umask(022);
 	if (become_user(wanted) < 0 || (chdir(wanted->work) < 0 && chdir("/") < 0))
 		_exit(126);
+	FAILPOINT("spawner.user");
 	if (run) {
 		environ = environment;
 		prctl(PR_SET_NAME, argv[0]);
@@ -149,6 +152,7 @@ static int make_work(const struct spawn_request *wanted)
 	}
 	if (geteuid() == 0 && lchown(wanted->work, wanted->uid, wanted->gid) < 0)
 		return -errno;
+	FAILPOINT("spawner.work");
 	return 0;
 }
 
@@ -228,11 +232,14 @@ static void serve_request(int fd)
 	header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_type == SCM_RIGHTS)
 		memcpy(&passed, CMSG_DATA(header), sizeof(passed));
+	FAILPOINT("spawner.asked");
 	if (wanted.verb == REMOVE) {
+		FAILPOINT("spawner.remove");
 		serve_remove(&wanted);
 		return;
 	}
 	answer = (struct spawn_answer){ .run_id = wanted.run_id, .pid = serve_spawn(&wanted, passed) };
+	FAILPOINT("spawner.started");
 	if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 		_exit(0);
 }
@@ -241,9 +248,11 @@ static void serve_deaths(int fd)
 {
 	struct spawn_answer answer = { 0 };
 
-	while ((answer.pid = waitpid(-1, &answer.status, WNOHANG)) > 0)
+	while ((answer.pid = waitpid(-1, &answer.status, WNOHANG)) > 0) {
+		FAILPOINT("spawner.death");
 		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 			_exit(0);
+	}
 }
 
 void spawner_serve(spawner_run run_here, void *userdata)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "build.h"
 #include "engine/spawner-serve.h"
@@ -50,12 +51,17 @@ static void become_spawner(int fd)
 	char program[PATH_SIZE], language[64];
 	char *const argv[] = { (char *)"sloth-runner", (char *)"--spawner", NULL };
 	/* Runners are forks of it, and /proc shows their users with what environment it was started. */
-	char *const environment[] = { getenv("LANG") ? language : NULL, NULL };
+	char *environment[] = { NULL, NULL, NULL }, **next = environment;
 
 	if (dup2(fd, 3) < 0)
 		_exit(1);
 	close_range(4, ~0U, 0);
 	snprintf(language, sizeof(language), "LANG=%s", getenv("LANG") ? getenv("LANG") : "");
+	if (getenv("LANG"))
+		*next++ = language;
+#ifdef SLOTH_TORTURE
+	*next = failpoint_variable();
+#endif
 	spawner_find_program(program, sizeof(program));
 	execve(program, argv, environment);
 	spawner_serve(NULL, NULL);

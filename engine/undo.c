@@ -147,6 +147,19 @@ int undo_stack_check(struct engine *engine, const struct run *run, bool force, s
 	return r <= 0 ? r : restore_check(engine, run->stack_id, &restore, fault);
 }
 
+int undo_stack_left(struct engine *engine, const struct run *run, int64_t *ret_count)
+{
+	struct fault unknown = { 0 };
+	struct restore restore;
+	int r = find_restore(engine, run, false, &unknown, &restore);
+
+	restore.standing = true;
+	if (r > 0)
+		return restore_count(engine, run->stack_id, &restore, &unknown, ret_count);
+	*ret_count = 0;
+	return r == -ENOENT ? 0 : r;
+}
+
 int undo_stack(struct engine *engine, struct caller *caller, const struct run *run, int64_t by_run,
 	bool force, struct fault *fault, int64_t *ret_count, int64_t *ret_number)
 {

@@ -16,6 +16,9 @@ int undo_stack(struct engine *engine, struct caller *caller, const struct run *r
 /* Whether it could be: -ESTALE, -ENOENT. */
 int undo_stack_check(struct engine *engine, const struct run *run, bool force, struct fault *fault);
 
+/* How much of what the run has changed of the stack itself is still so. */
+int undo_stack_left(struct engine *engine, const struct run *run, int64_t *ret_count);
+
 /* Status and applied properties of the resources that the run had changed, where their wish is what it was
  * before. In a change. */
 int undo_resource_rows(struct engine *engine, struct caller *caller, int64_t stack_id, int64_t run_id);

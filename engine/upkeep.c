@@ -237,6 +237,8 @@ static int restore_over(struct errand *errand, int result, struct fault *fault, 
 	if (result == 0)
 		result = no_runs(upkeep, fault);
 	if (result == 0)
+		result = backup_restore_promise(upkeep->engine->home, fault);
+	if (result == 0)
 		upkeep->engine->restoring = true;
 	else
 		backup_restore_clean(upkeep->engine->home);

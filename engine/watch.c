@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/spawner.h"
 #include "engine/watch-internal.h"
@@ -155,6 +156,7 @@ static int process_start(struct watcher *watcher)
 	watcher->running = true;
 	watcher->since = ev_now(runners->engine->loop);
 	r = send_order(watcher, work);
+	FAILPOINT("watch.spawn");
 	return r < 0 ? r
 		     : spawner_spawn(runners->spawner, &(struct spawn){ .run_id = watcher->id,
 							       .uid = watcher->uid,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "fs/mountinfo.h"
 #include "fs/notifier.h"
@@ -127,6 +128,7 @@ static int clear_stale(struct mount_context *context, const char *directory, str
 		return fault_set(fault, EBUSY, "%s is the mount of another daemon: umount %s first",
 			directory, directory);
 	log_warning("%s was left by a daemon that died: detaching it", directory);
+	FAILPOINT("mount.detach");
 	return mountinfo_detach(directory);
 }
 
@@ -142,7 +144,9 @@ static int start_session(struct mount *mount, const char *options, struct fault 
 	if (!mount->session)
 		return fault_set(
 			fault, EINVAL, "the mount options \"%s\" are not understood", options ? options : "");
+	FAILPOINT("mount.session");
 	r = fuse_session_mount(mount->session, mount->directory);
+	FAILPOINT("mount.mounted");
 	if (r < 0)
 		return fault_set(fault, errno ? errno : EIO,
 			"%s can't be mounted: %s (`sloth doctor` says what is missing)", mount->directory,
@@ -207,6 +211,7 @@ static void mount_unmount(struct mount *mount)
 	ev_io_stop(mount->context->loop, &mount->readable);
 	if (null >= 0)
 		dup3(null, fuse_session_fd(mount->session), O_CLOEXEC);
+	FAILPOINT("mount.hung-up");
 	mount_free(mount);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "build.h"
 #include "engine/auto-fixer.h"
@@ -208,6 +209,7 @@ static int restart(struct daemon *daemon)
 		argv[n++] = "--options";
 		argv[n++] = daemon->mount_options;
 	}
+	FAILPOINT("restart.exec");
 	execv("/proc/self/exe", (char **)(uintptr_t)argv);
 	log_error("can't start anew: %s", strerror(errno));
 	return 1;
@@ -291,6 +293,7 @@ static int start(struct daemon *daemon, struct fault *fault)
 		r = engine_new(daemon->place.home, daemon->loop, fault, &daemon->engine);
 	if (r < 0)
 		return r;
+	FAILPOINT("start.engine");
 	turn_init(&daemon->turn, daemon->loop, daemon->engine);
 	r = tree_new(daemon->engine, &daemon->tree);
 	if (r == 0)
@@ -302,7 +305,9 @@ static int start(struct daemon *daemon, struct fault *fault)
 	daemon->tree->runners = daemon->runners;
 	daemon->tree->upkeep = daemon->upkeep;
 	mount_context_init(&daemon->mounts, daemon->tree, &daemon->turn, daemon->loop);
+	FAILPOINT("start.recover");
 	r = runners_recover(daemon->runners);
+	FAILPOINT("start.recovered");
 	if (r == 0)
 		r = auto_fixer_new(daemon->runners, &daemon->fixer);
 	if (r == 0)
@@ -310,22 +315,28 @@ static int start(struct daemon *daemon, struct fault *fault)
 	if (r == 0)
 		r = door_open(daemon->place.socket, daemon->tree, &daemon->turn, &daemon->mounts,
 			daemon->loop, daemon->place.home, fault, &daemon->door);
+	FAILPOINT("start.door");
 	return r < 0 ? r : mount_all(daemon, fault);
 }
 
 /* The mirror of start(). */
 static void stop(struct daemon *daemon)
 {
+	FAILPOINT("stop.begin");
 	if (daemon->tree)
 		mount_close_all(&daemon->mounts);
+	FAILPOINT("stop.unmounted");
 	door_free(daemon->door);
+	FAILPOINT("stop.door");
 	upkeep_free(daemon->upkeep);
 	auto_fixer_free(daemon->fixer);
 	runners_free(daemon->runners);
 	if (daemon->engine)
 		turn_done(&daemon->turn);
 	tree_free(daemon->tree);
+	FAILPOINT("stop.runners");
 	engine_free(daemon->engine);
+	FAILPOINT("stop.engine");
 	spawner_free(daemon->spawner);
 }
 
@@ -386,6 +397,7 @@ static int run(struct daemon *daemon)
 	runners_on_death(daemon->runners, spawner_died, daemon);
 	start_idle_timer(daemon);
 	log_info("slothd %s: %s, %s", SLOTH_VERSION, daemon->place.home, daemon->place.socket);
+	FAILPOINT("start.ready");
 	tell_ready(daemon, "1\n");
 	ev_run(daemon->loop, 0);
 	if (daemon->stopped)
@@ -405,6 +417,12 @@ int main(int argc, char **argv)
 	int r;
 
 	umask(0);
+#ifdef SLOTH_TORTURE
+	if (argc == 2 && !strcmp(argv[1], "--failpoints")) {
+		failpoint_print(stdout);
+		return 0;
+	}
+#endif
 	if (argc > 2 && !strcmp(argv[1], "--job"))
 		return job_child(argc - 2, argv + 2);
 	if (parse(&daemon, argc, argv))
@@ -413,6 +431,7 @@ int main(int argc, char **argv)
 		fcntl(daemon.ready_fd, F_SETFD, FD_CLOEXEC);
 	prepare_process();
 	r = spawner_start(&daemon.spawner);
+	FAILPOINT("start.spawner");
 	hide_memory();
 	if (r == 0)
 		r = place_find(&daemon.place, true, &fault);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/quota.h"
 
@@ -291,8 +292,10 @@ static int listen_at(const char *path, struct fault *fault)
 	if (fd < 0)
 		return -errno;
 	unlink(path);
+	FAILPOINT("door.bind");
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fault_set(fault, errno, "%s: %s", path, strerror(errno));
+	FAILPOINT("door.bound");
 	if (chmod(path, geteuid() == 0 ? 0666 : 0600) < 0 || listen(fd, 1024) < 0)
 		return fault_set(fault, errno, "%s: %s", path, strerror(errno));
 	return take_fd(&fd);

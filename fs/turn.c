@@ -4,25 +4,39 @@
 
 #include <string.h>
 
+#include "base/failpoint.h"
+#include "base/flaw.h"
 #include "base/log.h"
 
 static const double PATIENCE = 0.01; /* seconds; nobody sees it, and a commit takes a thirtieth of it */
 
-void turn_end(struct turn *turn)
+static void answer(struct turn *turn, int r)
 {
 	struct turn_reply *reply;
+
+	while ((reply = TAILQ_FIRST(&turn->replies))) {
+		TAILQ_REMOVE(&turn->replies, reply, replies);
+		reply->send(reply, r);
+		FAILPOINT("turn.answered");
+	}
+}
+
+void turn_end(struct turn *turn)
+{
 	int r;
 
 	/* Telling the listeners can answer waiting requests, and those answers wait for nothing any more: the
 	 * changes that they tell of are on disk. It can also make new changes; they are committed at once. */
 	while (store_turn_dirty(turn->engine->store) || !TAILQ_EMPTY(&turn->replies)) {
+		/* With it a test shows that it sees what is acknowledged and not kept. */
+		if (flaw("answer-first"))
+			answer(turn, 0);
+		FAILPOINT("turn.end");
 		r = engine_turn_end(turn->engine);
+		FAILPOINT("turn.answer");
 		if (r < 0)
 			log_error("a turn could not be committed: %s", strerror(-r));
-		while ((reply = TAILQ_FIRST(&turn->replies))) {
-			TAILQ_REMOVE(&turn->replies, reply, replies);
-			reply->send(reply, r);
-		}
+		answer(turn, r);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/fault.h"
 #include "lua/coverage.h"
 #include "lua/json-write.h"
@@ -170,6 +171,7 @@ void check_frame(struct runner *runner, json_t *head, const struct frame *frame)
 
 	if (runner->begun || runner->last_seq)
 		return;
+	FAILPOINT("runner.check");
 	alarm(LIFE_SECONDS); /* a workflow may go round in circles when it is loaded */
 	json_object_set_new(answer, "workflow", check_workflow(runner, head, frame));
 	json_object_set_new(answer, "modules", check_modules(runner, frame));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/process.h"
 #include "lua/core.h"
 #include "lua/leaf.h"
@@ -44,7 +45,7 @@ static int start(struct runner *runner, const char *folder, pid_t *ret_pid)
 		NULL };
 	const char *lang = environment_get((const char *const *)runner->environment.strings, "LANG");
 	CLEANUP(cleanup_free) char *line = NULL;
-	char *envp[] = { NULL, NULL };
+	char *envp[] = { NULL, NULL, NULL };
 	struct leaf *leaf = leaf_take(&runner->leaves);
 	struct spawn wanted = { .file = "/proc/self/exe",
 		.argv = argv,
@@ -57,6 +58,9 @@ static int start(struct runner *runner, const char *folder, pid_t *ret_pid)
 
 	if (lang && asprintf(&line, "LANG=%s", lang) >= 0)
 		envp[0] = line;
+#ifdef SLOTH_TORTURE
+	envp[envp[0] ? 1 : 0] = failpoint_variable();
+#endif
 	r = spawn(&wanted, ret_pid, &step);
 	if (r == 0 && leaf)
 		leaf_leave(leaf);

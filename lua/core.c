@@ -424,6 +424,7 @@ void core_push(lua_State *L)
 	luaL_setfuncs(L, core_words, 0);
 	luaL_setfuncs(L, core_anchors, 0);
 	luaL_setfuncs(L, core_supervision, 0);
+	luaL_setfuncs(L, core_failpoints, 0);
 	luaL_setfuncs(L, core_watch, 0);
 	luaL_setfuncs(L, core_bytes, 0);
 	coroutines_push(L);

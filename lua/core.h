@@ -8,7 +8,7 @@
 /* Its parts, a file each. */
 extern const luaL_Reg core_wait[], core_calls[], core_commands[], core_processes[], core_files[],
 	core_letters[], core_text[], core_web[], core_artifacts[], core_words[], core_anchors[],
-	core_supervision[], core_bytes[];
+	core_supervision[], core_bytes[], core_failpoints[];
 
 extern const luaL_Reg core_machine[];
 

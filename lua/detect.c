@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/fault.h"
 #include "lua/detect-glance.h"
 #include "lua/runner.h"
@@ -285,6 +286,7 @@ void detect_frame(struct runner *runner, json_t *head, const struct frame *frame
 
 	if (runner->begun)
 		return;
+	FAILPOINT("runner.detect");
 	alarm(LIFE_SECONDS); /* what a provider computes may never come back to the loop */
 	if (runner_prepare(runner, head, &fault) == 0 && detect_begin(runner) == 0 &&
 		buffer_append(&runner->detect->text, frame->body, frame->body_size) == 0)

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "lua/value.h"
@@ -288,6 +289,7 @@ static void link_answered(struct link *link, json_t *head)
 
 	if (!call)
 		return; /* answered before the socket broke, and again after */
+	FAILPOINT("runner.answered");
 	TAILQ_REMOVE(&link->calls, call, link);
 	answer.bytes = &call->bytes;
 	if (call->done)
@@ -317,6 +319,7 @@ static void link_taken_up(struct link *link, uint64_t seq)
 {
 	struct out_frame *frame;
 
+	FAILPOINT("runner.taken-up");
 	link_acked(link, seq);
 	link->connected = true;
 	calls_again(link);
@@ -411,6 +414,7 @@ static void link_again(struct ev_loop *loop, ev_timer *timer, int revents)
 		return;
 	}
 	ev_timer_stop(loop, timer);
+	FAILPOINT("runner.again");
 	conn_init(&link->conn, loop, fd, &conn_callbacks, link);
 	head = json_pack("{ss sI ss}", "op", "runner", "run", (json_int_t)link->run, "secret", link->secret);
 	text = head ? json_dumps(head, JSON_COMPACT) : NULL;

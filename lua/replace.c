@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "lua/files.h"
 
 enum { NAME_KEPT = 200, XATTRS_MAX = 64 << 10 };
@@ -149,6 +150,7 @@ int replace_stage(
 		unlink(spare);
 		return r;
 	}
+	FAILPOINT("put.staged");
 	*ret_spare = TAKE(spare);
 	*ret_in_place = in_place;
 	return 0;
@@ -192,6 +194,7 @@ int replace_commit(const char *spare, const char *path, bool in_place, struct fa
 			return overwrite(spare, path, fault);
 		return path_fault(fault, path, errno);
 	}
+	FAILPOINT("put.renamed");
 	sync_directory(path);
 	return 0;
 }

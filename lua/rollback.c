@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "lua/runner.h"
 #include "lua/task-after.h"
 #include "lua/value.h"
@@ -155,6 +156,7 @@ static void restore(struct workflow *workflow)
 {
 	struct vm *vm = &workflow->runner->vm;
 
+	FAILPOINT("runner.restore");
 	scope_init(&workflow->scope, workflow->runner, NULL, 0, workflow);
 	workflow->scope.workdir = workflow->runner->workdir;
 	lua_pushcfunction(vm->L, start_restore);
@@ -200,6 +202,7 @@ static bool undo_next(struct workflow *workflow)
 	} else if (is_stopped(workflow)) {
 		json_array_append_new(rollback->left, json_string(task->name));
 	} else if (task_undo_start(task) == 0) {
+		FAILPOINT("runner.undo");
 		return true;
 	} else {
 		note_failed(rollback, task);
@@ -224,6 +227,7 @@ void rollback_task_undone(struct workflow *workflow, struct task *task)
 {
 	struct rollback *rollback = workflow->rollback;
 
+	FAILPOINT("runner.undone");
 	if (task->undo_error)
 		note_failed(rollback, task);
 	else
@@ -265,6 +269,7 @@ void rollback_begin(struct workflow *workflow)
 		done += task->try > 0 && task->status == TASK_SUCCESS;
 	}
 	qsort(rollback->order, rollback->count, sizeof(struct task *), by_end);
+	FAILPOINT("runner.rollback");
 	link_send(&workflow->runner->link, json_pack("{ss}", "op", "rollback"));
 	sayf(workflow, "rolling back: %zu task%s done\n", done, done == 1 ? " was" : "s were");
 	go_on(workflow);

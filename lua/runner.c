@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -171,6 +172,7 @@ static void on_run(struct runner *runner, json_t *head, const struct frame *fram
 
 	if (runner->begun)
 		return;
+	FAILPOINT("runner.run");
 	if (runner_load(runner, head, frame, &fault) < 0 || workflow_report(runner->workflow, &fault) < 0)
 		refuse(runner, &fault);
 }
@@ -293,8 +295,10 @@ static void runner_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		ev_idle_start(loop, &runner->more);
 	else
 		ev_idle_stop(loop, &runner->more);
-	if (runner->last_seq && runner->link.acked >= runner->last_seq)
+	if (runner->last_seq && runner->link.acked >= runner->last_seq) {
+		FAILPOINT("runner.leave");
 		ev_break(loop, EVBREAK_ALL);
+	}
 }
 
 static void runner_idle(struct ev_loop *loop, ev_idle *idle, int revents)
@@ -411,6 +415,12 @@ int main(int argc, char **argv)
 		puts("sloth-runner " SLOTH_VERSION);
 		return 0;
 	}
+#ifdef SLOTH_TORTURE
+	if (argc == 2 && !strcmp(argv[1], "--failpoints")) {
+		failpoint_print(stdout);
+		return 0;
+	}
+#endif
 	if (argc == 3 && !strcmp(argv[1], "--supervise"))
 		return supervise(argv[2]);
 	if (getsockopt(DAEMON_FD, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Starting a process: clone3(2) with CLONE_VM and CLONE_VFORK. */
 #include "lua/spawn.h"
+#include "base/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -206,6 +207,7 @@ int spawn(const struct spawn *spawn, pid_t *ret_pid, enum spawn_step *ret_step)
 		pid = clone_old(&child);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	FAILPOINT("runner.spawned");
 	/* The kernel closed our memory to debuggers when a part of it took another user's rights. */
 	if (spawn->user)
 		prctl(PR_SET_DUMPABLE, 1);

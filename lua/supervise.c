@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/process.h"
 #include "lua/supervise-command.h"
 
@@ -157,6 +158,7 @@ static void start(struct supervisor *s)
 
 	say(s, "it starts");
 	s->started_ms = now_ms(CLOCK_REALTIME);
+	FAILPOINT("supervise.start");
 	r = supervise_spawn(s->spec, s->log, &s->pid, text, sizeof(text));
 	s->restart_at = 0;
 	if (r < 0) {
@@ -172,6 +174,7 @@ static void start(struct supervisor *s)
 	}
 	if (process_start_time(s->pid, &s->start) < 0)
 		s->start = 0;
+	FAILPOINT("supervise.started");
 	write_status(s, "running", NULL);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "lua/output.h"
 #include "lua/runner.h"
@@ -199,6 +200,7 @@ static void task_finish(struct task *task, enum task_status status)
 		unlink(task->output);
 	if (statuses[status].satisfied && task->home && !task->leaves)
 		workdir_close(&runner->workdirs, TAKE(task->home));
+	FAILPOINT("runner.task.ended");
 	task_report(task);
 	workflow_task_ended(task->workflow, task);
 }
@@ -459,6 +461,7 @@ void task_start(struct task *task)
 	free(task->outcome.error);
 	task->outcome.error = NULL;
 	task->outcome.known = false;
+	FAILPOINT("runner.task");
 	task_report(task);
 	timer_begin(task, &task->total, task->total_timeout_ms);
 	timer_begin(task, &task->deadline, task->timeout_ms);

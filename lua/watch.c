@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/fault.h"
 #include "lua/detect.h"
 #include "lua/places.h"
@@ -522,6 +523,7 @@ void watch_frame(struct runner *runner, json_t *head, const struct frame *frame)
 
 	if (!watch)
 		return;
+	FAILPOINT("runner.watch");
 	setpriority(PRIO_PROCESS, 0, NICE);
 	prctl(PR_SET_NAME, "sloth-watcher");
 	watch->runner = runner;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "lua/json-write.h"
 #include "lua/load.h"
@@ -103,6 +104,7 @@ int workflow_report(struct workflow *workflow, struct fault *fault)
 static void workflow_finished(struct workflow *workflow)
 {
 	workflow->phase = PHASE_FINISHED;
+	FAILPOINT("runner.finished");
 	link_send(&workflow->runner->link, result_frame(workflow));
 	runner_leave(workflow->runner, 0);
 }

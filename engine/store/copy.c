@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "engine/store/private.h"
 
 static void database_closep(sqlite3 **db)
@@ -55,7 +56,9 @@ int store_copy(const char *path, const char *copy, struct fault *fault)
 	fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault_set(fault, errno, "%s: cannot be created: %s", copy, strerror(errno));
+	FAILPOINT("copy.created");
 	result = vacuum_into(db, copy);
+	FAILPOINT("copy.written");
 	if (result != SQLITE_DONE)
 		return copy_fault(db, result, path, copy, fault);
 	if (fsync(fd) < 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/store/private.h"
 
@@ -73,10 +74,13 @@ static int apply(sqlite3 *db, const char *path, int version, const char *sql, st
 		"= %d; COMMIT",
 		version, (long long)time_now_ms(), STORE_APPLICATION_ID);
 	result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+	FAILPOINT("migrate.begun");
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	FAILPOINT("migrate.changed");
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(db, record, NULL, NULL, NULL);
+	FAILPOINT("migrate.applied");
 	if (result == SQLITE_OK)
 		return 0;
 	result = migrate_fault(db, result, path, "the schema cannot be brought up to date", fault);
@@ -90,6 +94,7 @@ static int upgrade(sqlite3 *db, const char *path, const struct schema *schema, i
 {
 	int r = before ? before(path, version, fault) : 0;
 
+	FAILPOINT("migrate.kept");
 	for (size_t i = 0; i < schema->migration_count && r == 0; i++)
 		if (schema->migrations[i].version > version)
 			r = apply(db, path, schema->migrations[i].version, schema->migrations[i].sql, fault);

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/flaw.h"
 #include "base/text.h"
 #include "engine/store/private.h"
@@ -99,6 +100,22 @@ static int database_settings(sqlite3 *db, const char *path, struct fault *fault)
 	return 0;
 }
 
+#ifdef SLOTH_TORTURE
+/* What SQLite's own does for wal_autocheckpoint, between two places; after fewer pages, if a test wants that.
+ */
+static int wal_written(void *userdata, sqlite3 *db, const char *name, int pages)
+{
+	const char *wanted = getenv("SLOTH_CHECKPOINT_PAGES");
+
+	if (pages < (wanted ? atoi(wanted) : 1000))
+		return SQLITE_OK;
+	FAILPOINT("checkpoint.begin");
+	sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	FAILPOINT("checkpoint.done");
+	return SQLITE_OK;
+}
+#endif
+
 static int database_open(struct store *store, const char *path, struct fault *fault)
 {
 	int on = 1, result;
@@ -117,6 +134,9 @@ static int database_open(struct store *store, const char *path, struct fault *fa
 	result = database_settings(store->db, path, fault);
 	if (result == 0 && flaw("store-normal"))
 		result = sqlite3_exec(store->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+#ifdef SLOTH_TORTURE
+	sqlite3_wal_hook(store->db, wal_written, NULL);
+#endif
 	return result;
 }
 
@@ -136,9 +156,11 @@ static void wal_grow(const char *path)
 	fd = open(name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size >= WAL_SIZE)
 		return;
-	for (off_t at = st.st_size; at < WAL_SIZE; at += (off_t)sizeof(zeros))
+	for (off_t at = st.st_size; at < WAL_SIZE; at += (off_t)sizeof(zeros)) {
+		FAILPOINT("open.grow");
 		if (pwrite(fd, zeros, sizeof(zeros), at) < 0)
 			return;
+	}
 	fdatasync(fd);
 }
 
@@ -188,17 +210,22 @@ int store_open_schema(const char *path, const struct schema *schema, store_befor
 		return fault_set(fault, ENOMEM, "%s: out of memory", path);
 	store->lock_fd = -1;
 	r = store_lock(path, fault, &store->lock_fd);
+	FAILPOINT("open.locked");
 	if (r == 0)
 		r = database_create(path, fault);
+	FAILPOINT("open.created");
 	if (r == 0)
 		r = database_open(store, path, fault);
+	FAILPOINT("open.opened");
 	if (r == 0)
 		r = store_migrate(store->db, path, schema, before, fault);
 	if (r == 0)
 		r = statements_prepare(store, path, fault);
 	if (r < 0)
 		return r;
+	FAILPOINT("open.prepared");
 	wal_grow(path);
+	FAILPOINT("open.grown");
 	*ret_store = TAKE(store);
 	return 0;
 }
@@ -272,7 +299,9 @@ void store_close(struct store *store)
 		return;
 	for (size_t i = 0; i < SQL_COUNT; i++)
 		sqlite3_finalize(store->queries[i].stmt);
+	FAILPOINT("store.close");
 	sqlite3_close(store->db);
+	FAILPOINT("store.closed");
 	/* Last, so that the next daemon finds the database closed. */
 	cleanup_fd(&store->lock_fd);
 	free(store);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "engine/store/private.h"
 
 /* SQLite rolls a whole transaction back by itself when the disk is full or fails. What comes after it in the
@@ -143,10 +144,12 @@ int store_turn_end(struct store *store)
 	assert(store->depth == 0);
 	if (!store->in_turn || (!store->changing && r == 0))
 		return 0;
+	FAILPOINT("store.commit");
 	if (r == 0)
 		r = store_control(store, SQL_COMMIT);
 	if (r == 0)
 		store->commit_count++;
+	FAILPOINT("store.committed");
 	if (r < 0) {
 		store->undo_count++;
 		if (!sqlite3_get_autocommit(store->db))

@@ -124,7 +124,9 @@ function images.around(type_name, desired, act)
 	if not ok then
 		return nil, message
 	end
+	core.failpoint("around.intent")
 	local results = table.pack(act())
+	core.failpoint("around.effect")
 	if results[1] then
 		core.tell("image.done", { type = type_name, name = desired.path })
 	end
@@ -254,9 +256,11 @@ function images.put_back(entry, keep)
 	if ok and keep then
 		ok, message = keep(actual, before)
 	end
+	core.failpoint("undo.intent")
 	if ok then
 		ok, message = act(entry, before, actual)
 	end
+	core.failpoint("undo.effect")
 	if not ok then
 		return nil, message or "it can't be put back"
 	end
@@ -307,6 +311,7 @@ local function put_back_one(id, options)
 	local state = changed == nil and "failed" or "undone"
 	local ok
 	ok, message = core.call("image.mark", { id = id, state = state, error = changed == nil and now or nil })
+	core.failpoint("undo.marked")
 	if changed and options.keep then
 		core.tell("image.done", { type = entry.type, name = entry.name, became = provider.brief(entry.p, now) })
 	end

@@ -105,7 +105,9 @@ end
 -- around(type, properties, keep, effect): what effect() gives, registered; with what was there before kept.
 function recorded.around(type_name, properties, keep, effect)
 	local sent = intend(type_name, properties)
+	core.failpoint("recorded.intent")
 	local ok, message, res = effect()
+	core.failpoint("recorded.effect")
 	if not ok and sent then
 		failed(sent)
 	end

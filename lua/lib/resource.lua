@@ -187,7 +187,9 @@ local function converge(p, name, desired, options)
 		local hidden = hidden_of(p, name, desired, options, told)
 		shown = drift.shown(p, changes, hidden)
 		more.changes = core.mark_list(shown)
+		core.failpoint("intent")
 		now, message = act(p, without(desired, others), actual, changes, options.only, hidden)
+		core.failpoint("effect")
 		if not now then
 			return failed(p, name, tell_of, message)
 		end

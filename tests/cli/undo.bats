@@ -47,6 +47,14 @@ runner_pid()
 	done
 }
 
+end_daemon()
+{
+	local pid
+	pid=$(daemon_pid)
+	kill "$pid"
+	eventually eval "! kill -0 $pid"
+}
+
 @test "what a run did is undone, in the world and in the stack; the undo, too" {
 	things
 	sloth stack new w
@@ -119,6 +127,25 @@ END
 	sloth stack drift detect s
 	run -0 sloth cat /stacks/s/resources.json
 	[[ $output != *w0rd* ]]
+}
+
+@test "an undo that was cut short when the things were back: the next one undoes the stack, too" {
+	"$SLOTH_BUILD/fs/slothd" --failpoints >/dev/null 2>&1 || skip 'needs the option torture'
+	things
+	sloth stack new w
+	echo old | sloth write /stacks/w/state/k
+	tree d >before
+	sloth run w.sloth
+	end_daemon
+	SLOTH_FAILPOINT=undo.marked:5 run -1 sloth stack undo w --run 1 --yes
+	tree d | diff before -
+	[ "$(sloth cat /stacks/w/state/k)" = new ]
+	end_daemon
+	sloth stack undo w --run 1 --yes
+	[ "$(sloth cat /stacks/w/state/k)" = old ]
+	run -4 sloth cat /stacks/w/outputs.d/o
+	run -4 sloth stack undo w --run 1 --yes
+	[[ $output == *'run 1 was undone already'* ]]
 }
 
 @test "by force: also what later runs changed" {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -148,6 +149,62 @@ static void test_clean(void **state)
 	assert_int_equal(backup_verify(f->home, number, &f->fault), 0);
 }
 
+/* The engine ends without closing its database well, as after a crash: in the copy of its folder it does not
+ * live. */
+static void start_after_crash(struct fixture *f, char ret_home[64])
+{
+	char command[256];
+
+	assert_int_equal(engine_turn_end(f->engine), 0);
+	snprintf(ret_home, 64, "/tmp/sloth-test-XXXXXX");
+	assert_non_null(mkdtemp(ret_home));
+	snprintf(command, sizeof(command), "cp -a %s/. %s && rm %s/sloth.db-lock", f->home, ret_home,
+		ret_home);
+	assert_int_equal(system(command), 0);
+}
+
+static int64_t stacks_at(struct fixture *f, const char *home)
+{
+	struct engine *engine = NULL;
+	struct stack stack;
+	int r, stacks = 0;
+
+	if (engine_new(home, f->loop, &f->fault, &engine) < 0)
+		fail_msg("%s", f->fault.text);
+	r = stack_find(engine, "before", &stack);
+	stacks += r == 0;
+	r = stack_find(engine, "after", &stack);
+	stacks += r == 0 ? 10 : 0;
+	engine_free(engine);
+	return stacks;
+}
+
+/* What was promised is done by the next who opens the database; what was only prepared is not. */
+static void test_promise(void **state)
+{
+	struct fixture *f = *state;
+	int64_t number;
+	char home[64], path[128];
+
+	fixture_stack(f, "before");
+	number = make(f, BACKUP_MANUAL);
+	fixture_stack(f, "after");
+	assert_int_equal(engine_turn_end(f->engine), 0);
+	if (backup_restore_prepare(f->home, number, 0, &f->fault) < 0)
+		fail_msg("%s", f->fault.text);
+	start_after_crash(f, home);
+	assert_int_equal(stacks_at(f, home), 11);
+	folder_remove(home);
+	assert_int_equal(backup_restore_promise(f->home, &f->fault), 0);
+	start_after_crash(f, home);
+	assert_int_equal(stacks_at(f, home), 1);
+	/* Once. */
+	snprintf(path, sizeof(path), "%s/restore", home);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(stacks_at(f, home), 1);
+	folder_remove(home);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +212,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_prune, fixture_new, remove_backups),
 		cmocka_unit_test_setup_teardown(test_verify, fixture_new, remove_backups),
 		cmocka_unit_test_setup_teardown(test_clean, fixture_new, remove_backups),
+		cmocka_unit_test_setup_teardown(test_promise, fixture_new, remove_backups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
