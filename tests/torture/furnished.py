@@ -34,7 +34,8 @@ end):build() })
 SCRIPT = """
 set -e
 ended() { [ "$(cat runs/latest/wait)" = "$1" ] || { cat runs/latest/log runs/latest/error; return 1; }; }
-mkdir -m 755 "$M/stacks/$NAME" "$M/stacks/$NAME-old"
+mkdir -m 755 "$M/stacks/$NAME"
+mkdir -m 700 "$M/stacks/$NAME-old"
 echo "$WORD" >"$M/stacks/$NAME-old/description"
 rmdir "$M/stacks/$NAME-old"
 cd "$M/stacks/$NAME"
@@ -88,12 +89,13 @@ def as_user(daemon, uid, script, groups=(), **words):
 
 
 def furnish(daemon, name, uid, word):
-    """The stack `name` of the user, with the word in all of it, open to all; still locked."""
+    """The stack `name` of the user, with the word in all of it, open to all; still locked. The folder of the files that it looks after."""
     files = daemon.folder / f"files-{name}"
     files.mkdir(mode=0o700)
     os.chown(files, uid, uid)
     words = {"word": word, "files": str(files)}
     as_user(daemon, uid, SCRIPT, NAME=name, WORD=word, FILES=str(files), FLOW=WORKFLOW % words, BAD=FAILING % words)
+    return files
 
 
 def close(daemon, name, uid, gid, mode):
