@@ -144,6 +144,9 @@ class Mount:
         os.removexattr(self.tree + path, "user.sloth.nothing", follow_symlinks=False)
 
 
+TYPES = {"dir": stat.S_IFDIR, "file": stat.S_IFREG, "link": stat.S_IFLNK}
+
+
 class Socket:
     """Through the socket, by the operations of doc/protocol.md."""
 
@@ -174,7 +177,8 @@ class Socket:
         return data
 
     def stat(self, path):
-        return self.call("stat", path=path)[0]["attr"]
+        attr = self.call("stat", path=path)[0]["attr"]
+        return {**attr, "mode": attr["mode"] & 0o7777 | TYPES[attr["type"]]}
 
     def list(self, path):
         return sorted(entry["name"] for entry in self.call("list", path=path)[0]["entries"])
