@@ -49,17 +49,45 @@ static int write_verb(struct undo *undo, bool plan, int64_t *ret_run)
 	return client_write(&undo->command->client, path, line, strlen(line), &undo->command->fault, ret_run);
 }
 
-/* What is put back, in that order. */
+/* A task that says itself how it is undone. */
+static bool is_task(const json_t *change)
+{
+	return !strcmp(print_text(change, "type"), "task");
+}
+
+/* The last one first; a task ends after its last change. */
+static int by_time(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	int r = strcmp(print_text(y, "time"), print_text(x, "time"));
+	json_int_t first = json_integer_value(json_object_get(x, "id")),
+		   second = json_integer_value(json_object_get(y, "id"));
+
+	if (r || is_task(x) || is_task(y))
+		return r ? r : is_task(y) - is_task(x);
+	return first > second ? -1 : first < second;
+}
+
+/* What is put back, in that order: of tasks that say themselves how they are undone, this. */
 static json_t *standing(const struct undo *undo)
 {
-	json_t *list = json_array();
+	size_t count = 0, i;
+	json_t **found = calloc(json_array_size(undo->changes) + 1, sizeof(*found));
+	json_auto_t *own = json_object();
+	json_t *list = json_array(), *change;
 
-	for (size_t i = json_array_size(undo->changes); i > 0; i--) {
-		json_t *change = json_array_get(undo->changes, i - 1);
-
-		if (strcmp(print_text(change, "state"), "undone") != 0)
-			json_array_append(list, change);
-	}
+	json_array_foreach (undo->changes, i, change)
+		if (is_task(change))
+			json_object_set_new(own, print_text(change, "task"), json_true());
+	json_array_foreach (undo->changes, i, change)
+		if (found && strcmp(print_text(change, "state"), "undone") != 0 &&
+			(is_task(change) || !json_object_get(own, print_text(change, "task"))))
+			found[count++] = change;
+	if (count)
+		qsort(found, count, sizeof(*found), by_time);
+	for (i = 0; i < count; i++)
+		json_array_append(list, found[i]);
+	free(found);
 	return list;
 }
 
@@ -73,7 +101,9 @@ static void print_changes(const struct undo *undo)
 	json_array_foreach (list, i, change) {
 		printf("  %s/", print_text(change, "type"));
 		text_write_safe(stdout, print_text(change, "name"));
-		if (*print_text(change, "task"))
+		if (is_task(change))
+			fputs(" (by its own undo)", stdout);
+		else if (*print_text(change, "task"))
 			printf(" (task %s)", print_text(change, "task"));
 		if (*print_text(change, "reason")) {
 			fputs(": can't be undone: ", stdout);

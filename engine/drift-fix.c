@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/adopt.h"
 #include "engine/detect.h"
 #include "engine/drift-internal.h"
+#include "engine/earlier.h"
 #include "engine/finding.h"
 #include "engine/lock.h"
+#include "engine/run-undo.h"
 
 enum { TASK_NAME_MAX = 100 /* without the number that makes it another one */ };
 
@@ -34,6 +37,9 @@ struct fix {
 	json_t *drifted;  /* label → properties; "" among them: the whole */
 	json_t *names;	  /* of tasks: a set */
 	size_t *open;	  /* room for a search */
+	int64_t earlier;  /* a run whose workflow defines types of them; 0: none is needed */
+	char *path;
+	json_t *imports, *values; /* with it: engine/earlier.h */
 };
 
 static void fix_done(struct fix *fix)
@@ -48,6 +54,9 @@ static void fix_done(struct fix *fix)
 	json_decref(fix->by_label);
 	json_decref(fix->drifted);
 	json_decref(fix->names);
+	json_decref(fix->imports);
+	json_decref(fix->values);
+	free(fix->path);
 }
 
 /* What there is. */
@@ -345,10 +354,36 @@ static int write_workflow(struct fix *fix, const char *stack, const char *reason
 		fputc(')', out);
 	}
 	fputs(head, out);
+	if (fix->earlier) {
+		fputs("\n-- It defines types of these.\n", out);
+		earlier_write(fix->earlier, fix->path, out);
+	}
 	for (size_t i = 0; r == 0 && i < fix->count; i++)
 		if (fix->nodes[i].task)
 			r = write_task(fix, i, i + 2, out);
 	return buffer_stream_close(out, ret_text) < 0 ? -ENOMEM : r;
+}
+
+/* The workflow that the caller or root ran last; it is loaded with the caller's rights. */
+static int find_earlier(struct fix *fix, const struct caller *caller, int64_t stack_id)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < fix->count; i++) {
+		const struct node *node = &fix->nodes[i];
+		CLEANUP(cleanup_free) char *type = strndup(node->label, node->type);
+
+		if (!type)
+			return -ENOMEM;
+		if (!node->task || !earlier_defines(type))
+			continue;
+		r = store_get_int(fix->engine->store, &fix->earlier, SQL_RUN_TRUSTED, "iisss", stack_id,
+			(int64_t)caller->uid, DRIFT_FIX_FILE, ADOPT_FILE, RUN_UNDO_FILE);
+		if (r == 0)
+			r = earlier_read(fix->engine, fix->earlier, &fix->values, &fix->imports, &fix->path);
+		break;
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
 /* `chosen`: NULL: all that was found. */
@@ -370,13 +405,15 @@ static int make_workflow(struct fix *fix, struct caller *caller, const struct st
 	r = load_needs(fix);
 	if (r == 0)
 		r = find_order(fix);
+	if (r == 0)
+		r = find_earlier(fix, caller, stack->id);
 	return r < 0 ? r : write_workflow(fix, stack->name, reason, ret_text);
 }
 
-int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
+static int make_fix(struct fix *fix, struct caller *caller, int64_t stack_id, const char *resource,
 	struct fault *fault, struct buffer *ret_text)
 {
-	CLEANUP(fix_done) struct fix fix = { .engine = engine };
+	struct engine *engine = fix->engine;
 	struct stack stack;
 	int64_t only = 0;
 	int r = stack_get(engine, stack_id, &stack);
@@ -388,8 +425,8 @@ int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t sta
 	if (r == 0 && resource)
 		r = drift_find_resource(engine, stack.id, resource, fault, &only);
 	if (r == 0)
-		r = make_workflow(&fix, caller, &stack, only, NULL, NULL, fault, ret_text);
-	if (r == 0 && !fix.tasks)
+		r = make_workflow(fix, caller, &stack, only, NULL, NULL, fault, ret_text);
+	if (r == 0 && !fix->tasks)
 		return fault_set(fault, ENOENT,
 			"stack %s: nothing %s%s%sthat can be fixed: \"echo detect > drift\" looks",
 			stack.name, resource ? "of " : "", resource ? resource : "",
@@ -397,14 +434,24 @@ int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t sta
 	return r;
 }
 
-static int submit(struct runners *runners, struct caller *caller, int64_t stack_id, const struct buffer *text,
-	json_t *options, struct fault *fault, int64_t *ret_run)
+int drift_fix_workflow(struct engine *engine, struct caller *caller, int64_t stack_id, const char *resource,
+	struct fault *fault, struct buffer *ret_text)
+{
+	CLEANUP(fix_done) struct fix fix = { .engine = engine };
+
+	return make_fix(&fix, caller, stack_id, resource, fault, ret_text);
+}
+
+static int submit(struct runners *runners, struct caller *caller, int64_t stack_id, const struct fix *fix,
+	const struct buffer *text, json_t *options, struct fault *fault, int64_t *ret_run)
 {
 	return runner_submit(runners, caller,
 		&(struct submission){ .file = DRIFT_FIX_FILE,
 			.stack_id = stack_id,
 			.text = text->data,
 			.size = text->size,
+			.values = fix->values,
+			.imports = fix->imports,
 			.options = options },
 		fault, ret_run);
 }
@@ -412,10 +459,11 @@ static int submit(struct runners *runners, struct caller *caller, int64_t stack_
 int drift_fix(struct runners *runners, struct caller *caller, int64_t stack_id, const char *resource,
 	bool dry, struct fault *fault, int64_t *ret_run)
 {
+	CLEANUP(fix_done) struct fix fix = { .engine = runners_engine(runners) };
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	int r = drift_fix_workflow(runners_engine(runners), caller, stack_id, resource, fault, &text);
+	int r = make_fix(&fix, caller, stack_id, resource, fault, &text);
 
-	return r < 0 || dry ? r : submit(runners, caller, stack_id, &text, NULL, fault, ret_run);
+	return r < 0 || dry ? r : submit(runners, caller, stack_id, &fix, &text, NULL, fault, ret_run);
 }
 
 int drift_fix_chosen(struct runners *runners, struct caller *caller, int64_t stack_id, json_t *chosen,
@@ -431,5 +479,5 @@ int drift_fix_chosen(struct runners *runners, struct caller *caller, int64_t sta
 		r = make_workflow(&fix, caller, &stack, 0, chosen, reason, fault, &text);
 	if (r == 0 && !fix.tasks)
 		r = -ENOENT;
-	return r < 0 ? r : submit(runners, caller, stack_id, &text, options, fault, ret_run);
+	return r < 0 ? r : submit(runners, caller, stack_id, &fix, &text, options, fault, ret_run);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "engine/yaml.h"
 #include "lua/core.h"
 #include "lua/runner.h"
 #include "lua/value.h"
@@ -112,7 +113,24 @@ static int core_is_list(lua_State *L)
 	return 1;
 }
 
+/* parse_document(file, text) → what a document of YAML has, and where; raises what is wrong with it. */
+static int core_parse_document(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1), *text = luaL_checkstring(L, 2);
+	struct fault fault = { 0 };
+	json_t *value, *marks;
+
+	if (yaml_parse_marks(file, text, strlen(text), &fault, &value, &marks) < 0)
+		return luaL_error(L, "%s", fault.text);
+	value_push(L, value);
+	value_push(L, marks);
+	json_decref(value);
+	json_decref(marks);
+	return 2;
+}
+
 const luaL_Reg core_import[] = {
+	{ "parse_document", core_parse_document },
 	{ "imported", core_imported },
 	{ "is_file", core_is_file },
 	{ "is_list", core_is_list },

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/image.h"
+#include "engine/task-undo.h"
 #include "fs/nodes/nodes.h"
 
 static const struct {
@@ -53,9 +54,21 @@ static int show_one(void *userdata, const struct image *image)
 	return 0;
 }
 
+static int show_own(void *userdata, const struct task *task, bool undone)
+{
+	FILE *out = userdata;
+	char time[32];
+
+	fprintf(out, "%s %s task/%s: it says itself how it is undone\n", time_format(task->finished_ms, time),
+		undone ? "undone" : "done", task->name);
+	return 0;
+}
+
 int changes_show(struct view *view, FILE *out)
 {
-	return image_each(view->engine, view->id, show_one, out);
+	int r = image_each(view->engine, view->id, show_one, out);
+
+	return r < 0 ? r : task_undo_each(view->engine, view->id, show_own, out);
 }
 
 static json_t *text_or_null(const char *text)
@@ -72,10 +85,22 @@ static int add_one(void *userdata, const struct image *image)
 			"reason", text_or_null(image->reason), "error", text_or_null(image->error)));
 }
 
+/* In the order in which it was done. */
+static int add_own(void *userdata, const struct task *task, bool undone)
+{
+	return json_array_append_new(userdata,
+		json_pack("{s:n, s:s, s:s, s:s, s:s, s:o, s:b, s:n, s:n}", "id", "task", task->name, "type",
+			"task", "name", task->name, "state", undone ? "undone" : "done", "time",
+			time_json(task->finished_ms), "can_be_undone", true, "reason", "error"));
+}
+
 int changes_json_show(struct view *view, FILE *out)
 {
 	json_auto_t *list = json_array();
 	int r = list ? image_each(view->engine, view->id, add_one, list) : -ENOMEM;
+
+	if (r == 0)
+		r = task_undo_each(view->engine, view->id, add_own, list);
 
 	return r < 0 ? r : show_json(out, list);
 }

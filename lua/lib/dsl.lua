@@ -294,4 +294,28 @@ function dsl.task(name, t)
 end
 dsl.task = core.quick_task(dsl.task, specs, defined, by_name, task_meta)
 
+-- What fn() defines is none of this workflow's tasks: another one is read.
+function dsl.apart(fn)
+	local list, names = table.move(defined, 1, #defined, 1, {}), {}
+	local function empty()
+		for i = #defined, 1, -1 do
+			defined[i] = nil
+		end
+		for name in pairs(by_name) do
+			by_name[name] = nil
+		end
+	end
+	for name, object in pairs(by_name) do
+		names[name] = object
+	end
+	empty()
+	local results = table.pack(fn())
+	empty()
+	table.move(list, 1, #list, 1, defined)
+	for name, object in pairs(names) do
+		by_name[name] = object
+	end
+	return table.unpack(results, 1, results.n)
+end
+
 return dsl

@@ -251,16 +251,31 @@ local function define(name, t)
 	return object
 end
 
+-- Another workflow is read by fn(), of which nothing becomes this one's. What it gives; or nil and why it can't be read.
+function flow.apart(fn)
+	local outer = flows
+	flows = {}
+	local result, message = dsl.apart(function()
+		return core.library("drift").guarded(fn)
+	end)
+	flows = outer
+	place.set()
+	return result, message
+end
+
 flow.workflow = setmetatable({
 	define = function(name, t)
 		return define(name, t)
+	end,
+	earlier = function(run, path)
+		return core.library("earlier").open(run, path)
 	end,
 }, {
 	__call = function(_, name, t)
 		return define(name, t)
 	end,
 	__index = function(_, key)
-		place.fail("workflow has no function '" .. tostring(key) .. "'" .. suggest(key, { "define" }))
+		place.fail("workflow has no function '" .. tostring(key) .. "'" .. suggest(key, { "define", "earlier" }))
 	end,
 	__metatable = false,
 })

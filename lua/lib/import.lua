@@ -39,6 +39,18 @@ local function shown(path)
 	return below and path:sub(#directory + 2) or path
 end
 
+-- The text of a file that came with this run; nil: none did.
+function import.kept(path)
+	return kept and kept.files[path]
+end
+
+-- All that came with this run is its own, too.
+function import.take_over()
+	for path, text in pairs(kept and kept.files or {}) do
+		record.files[path] = text
+	end
+end
+
 -- What stands in a folder with a name like this one.
 local function hint(path)
 	local folder, name = path:match("^(.*)/([^/]*)$")

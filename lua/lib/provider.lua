@@ -191,10 +191,14 @@ function provider.find(type_name)
 	if not ready[type_name] and libraries[type_name] then
 		ready[type_name] = provider.check(type_name, core.library(libraries[type_name]))
 	end
+	if not ready[type_name] then
+		core.library("earlier").load()
+	end
 	if ready[type_name] then
 		return ready[type_name]
 	end
-	return nil, "there is no provider for resources of the type '" .. tostring(type_name) .. "'"
+	local why = core.library("earlier").why()
+	return nil, "there is no provider for resources of the type '" .. tostring(type_name) .. "'" .. (why and "; " .. why or "")
 end
 
 -- What is kept is JSON.

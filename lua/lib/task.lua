@@ -529,6 +529,24 @@ function task.undo(spec, number, outputs, by_images)
 	end
 end
 
+-- What a task of an earlier run did is undone by what it says of that: as the function of a task of this run.
+function task.undo_earlier(run, spec, this)
+	local before, message = core.call("task.undo", { run = run, task = spec.name })
+	if not before then
+		return false, message
+	end
+	local _, path = core.task()
+	this.name = spec.name
+	local outcome = undo_once(spec, this, params_of(spec, path), before.outputs)
+	if outcome.status == "failed" then
+		return false, outcome.error
+	end
+	core.log(spec.name .. " is undone by its own undo\n")
+	local ok
+	ok, message = core.call("task.undone", { run = run, task = spec.name })
+	return ok and true or false, message
+end
+
 -- The run's stack becomes what it was before the run: the number of the new version, or a sentence.
 function task.restore()
 	local answer, problem = core.call("run.restore", {})

@@ -148,6 +148,134 @@ END
 	[[ $output == *'run 1 was undone already'* ]]
 }
 
+# Tasks that say how they are undone, and a type of resource that the workflow defines: own.sloth, with a file that it imports.
+own()
+{
+	mkdir -p lib
+	cat >lib/words.lua <<END
+return { back = "back" }
+END
+	cat >own.sloth <<END
+local words = import("lib/words.lua")
+local dir = "$PWD"
+stack_word = values.word or "first"
+resource.define("note", {
+	properties = { name = "name", text = "text" },
+	read = function(d)
+		local there = fs.exists(dir .. "/note." .. d.name)
+		return there and { text = fs.read(dir .. "/note." .. d.name) } or { ensure = "absent" }
+	end,
+	apply = function(d) fs.write(dir .. "/note." .. d.name, d.text) return true end,
+	image = function(d, actual) return { text = actual.text or false } end,
+	undo = function(d, image)
+		if image.text then fs.write(dir .. "/note." .. d.name, image.text) else fs.rm(dir .. "/note." .. d.name) end
+		return true
+	end,
+})
+task("note"):command(function() return resource.note{ name = "n", text = stack_word } end)
+task("script"):depends_on("note"):env({ PLACE = dir }):command("echo made >$PWD/script"):undo("rm \$PLACE/script; echo script >>\$PLACE/order")
+task("fn"):depends_on("script"):command(function()
+	resource.file{ path = dir .. "/by-fn", content = stack_word }
+	return true, "done", { word = "of-fn" }
+end):undo(function(this, params, outputs)
+	fs.append(dir .. "/order", this.name .. " " .. words.back .. " " .. outputs.word .. " " .. stack_word .. "\\n")
+	fs.rm(dir .. "/by-fn")
+	if fs.exists(dir .. "/stubborn") then return false, "I will not" end
+	return true
+end)
+task("plain"):depends_on("fn"):command(function() return resource.file{ path = dir .. "/plain", content = "x" } end)
+workflow.define("own"):tasks({ "note", "script", "fn", "plain" })
+END
+}
+
+@test "tasks that say how they are undone are undone so, with what they gave out; types that the workflow defines, too" {
+	own
+	echo 'word: second' >v.yaml
+	sloth run own.sloth --values v.yaml
+	[ "$(cat note.n)$(cat script)$(cat by-fn)$(cat plain)" = secondmadesecondx ]
+	rm -r lib own.sloth
+	run -0 sloth stack undo own --run 1 --dry-run
+	[[ $output == *"file/$PWD/plain (task plain)"*"task/fn (by its own undo)"*"task/script (by its own undo)"*"note/n (task note)"* ]]
+	[[ $output != *by-fn* ]]
+	run -0 sloth stack undo own --run 1 --yes
+	[[ $output == *"file/$PWD/plain is as it was"*"fn is undone by its own undo"*"script is undone by its own undo"*"note/n is as it was"* ]]
+	[ "$(cat order)" = "fn back of-fn second
+script" ]
+	[ ! -e note.n ]
+	[ ! -e script ]
+	[ ! -e by-fn ]
+	[ ! -e plain ]
+	[ -z "$(sloth ls /stacks/own/resources)" ]
+	[[ $(sloth cat /runs/1/tasks/fn/attempts) == *undo* ]]
+	run -4 sloth stack undo own --run 1 --yes
+	[[ $output == "sloth: run 1 was undone already" ]]
+	# What images are of comes again by an undo of the undo; what the functions did does not.
+	sloth stack undo own --run 2 --yes
+	[ "$(cat note.n)$(cat plain)" = secondx ]
+	[ ! -e script ]
+}
+
+@test "an undo of a task that fails is called again by the next undo, and no other" {
+	own
+	sloth run own.sloth
+	touch stubborn
+	run -1 sloth stack undo own --run 1 --yes
+	[[ $output == *"I will not"* ]]
+	[ ! -e script ]
+	[ ! -e plain ]
+	rm stubborn
+	echo again >by-fn
+	sloth stack undo own --run 1 --yes
+	[ "$(cat order)" = "fn back of-fn first
+script
+fn back of-fn first" ]
+	[ ! -e by-fn ]
+}
+
+@test "drift of a type that the workflow defines is fixed; the fix can be undone" {
+	own
+	sloth run own.sloth
+	echo theirs >note.n
+	rm -r lib own.sloth
+	run -2 sloth stack drift detect own
+	sloth stack drift fix own --auto-approve
+	[ "$(cat note.n)" = first ]
+	sloth stack drift detect own
+	sloth stack undo own --run 2 --yes
+	[ "$(cat note.n)" = theirs ]
+}
+
+@test "which types of resources a workflow must have defined is known here and there" {
+	cat >t.sloth <<END
+task("t"):command(function() print("types: " .. table.concat(resource.types(), " ")) return true end)
+END
+	run -0 sloth run t.sloth
+	[[ $output == *"types: $(sed -n '/known\[\] = /,/;/p' "$SLOTH_SOURCE/engine/earlier.c" | grep -o '"[a-z_]*"' | tr -d '"' | paste -sd ' ')"* ]]
+}
+
+@test "tasks of a workflow in YAML, and one that can't be read any more" {
+	cat >y.yaml <<END
+tasks:
+  made:
+    command: echo x >$PWD/made
+    undo: rm $PWD/made
+END
+	sloth run y.yaml
+	sloth stack undo y --run 1 --yes
+	[ ! -e made ]
+	cat >bad.sloth <<END
+if fs.exists("$PWD/gone") then error("not any more") end
+task("a"):command(function() return resource.file{ path = "$PWD/a", content = "x" } end)
+task("b"):depends_on("a"):command("touch $PWD/b"):undo("rm $PWD/b")
+END
+	sloth run bad.sloth
+	touch gone
+	run -1 sloth stack undo bad --run 3 --yes
+	[[ $output == *"the workflow of run 3 can't be read: /runs/3/bad.sloth:1: not any more"* ]]
+	[ ! -e a ]
+	[ -e b ]
+}
+
 @test "by force: also what later runs changed" {
 	things
 	tree d >before
