@@ -97,11 +97,10 @@ int metrics_show(struct view *view, FILE *out);
 int quota_show(struct view *view, FILE *out);
 int quota_json_show(struct view *view, FILE *out);
 int metrics_write(struct view *view, const char *line, size_t size);
-/* nodes/coverage.c */
+/* nodes/looks.c */
 int coverage_ask(struct view *view, struct buffer *ret_content);
-
-/* nodes/validate.c */
 int validate_ask(struct view *view, struct buffer *ret_content);
+
 extern const struct directory secrets_directory;
 
 /* The file `keys`: secrets.c */
