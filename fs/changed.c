@@ -51,6 +51,27 @@ static unsigned shown_aspects(const struct entry *entry)
 	return entry->stamp ? entry->aspects : entry->aspects | (ASPECT_ALL & ~timeless);
 }
 
+bool tree_is_settled(const struct tree *tree, uint64_t number)
+{
+	const struct engine *engine = tree->engine;
+	struct node node = node_of(number);
+	const struct entry *entry = node_entry(node);
+
+	if (!entry || entry->opened || store_turn_failed(engine->store))
+		return false;
+	for (size_t i = 0; i < engine->change_count; i++) {
+		const struct change *change = &engine->changes[i];
+
+		/* Names and rights of whatever: who finds this, and who may use it, is told by others, too.
+		 */
+		if ((change->aspects & (ASPECT_META | ASPECT_NAMES)) ||
+			(entry->subject == change->subject && (shown_aspects(entry) & change->aspects) &&
+				(change->subject == SUBJECT_SYSTEM || change->id == node.id)))
+			return false;
+	}
+	return true;
+}
+
 void tree_changed(void *userdata, const struct change *change)
 {
 	struct tree *tree = userdata;

@@ -35,6 +35,8 @@ struct op {
 	void (*answer)(struct op *op, ssize_t result); /* how a success is told */
 	struct turn_reply reply;
 	ssize_t result;
+	/* The nodes that a success tells of, and nothing else: see tree_is_settled(). 0: none, or more. */
+	uint64_t tells[2];
 	/* what an answer may need */
 	struct attr attr;
 	struct fuse_file_info fi;

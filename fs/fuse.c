@@ -98,18 +98,33 @@ static void op_send(struct turn_reply *reply, int error)
 	op_free(op);
 }
 
+/* Whether what it says is as on disk, although others change things in this turn. */
+static bool op_is_settled(const struct op *op)
+{
+	const struct tree *tree = op->request.tree;
+
+	return op->result >= 0 && op->tells[0] && tree_is_settled(tree, op->tells[0]) &&
+	       (!op->tells[1] || tree_is_settled(tree, op->tells[1]));
+}
+
 static void op_done(struct request *request, ssize_t result)
 {
 	struct op *op = (struct op *)request;
+	struct turn *turn = op->mount->context->turn;
+	bool waits;
 
 	if (result < 0)
 		note_failure(op, result);
 	op->result = result;
 	op->reply.send = op_send;
+	waits = store_turn_dirty(turn->engine->store) && !op_is_settled(op);
 	/* The turn's changes are told to the kernel before its answers leave: what an answer says may be out
 	 * of date when it arrives, and must not be remembered. */
-	op->attr.postponed = store_turn_dirty(op->mount->context->turn->engine->store);
-	turn_reply(op->mount->context->turn, &op->reply);
+	op->attr.postponed = waits;
+	if (waits)
+		turn_reply(turn, &op->reply);
+	else
+		op_send(&op->reply, 0);
 }
 
 static void op_interrupted(fuse_req_t req, void *data)
@@ -191,9 +206,14 @@ static void answer_attr(struct op *op, ssize_t result)
 static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct op *op = op_new(req, answer_entry);
+	int r;
 
-	if (op)
-		op_finish(op, tree_lookup(op_tree(req), &op->request, parent, name, &op->attr));
+	if (!op)
+		return;
+	r = tree_lookup(op_tree(req), &op->request, parent, name, &op->attr);
+	op->tells[0] = parent;
+	op->tells[1] = op->attr.number;
+	op_finish(op, r);
 }
 
 static struct handle *handle_of(struct fuse_file_info *fi)
@@ -205,8 +225,10 @@ static void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct op *op = op_new(req, answer_attr);
 
-	if (op)
-		op_finish(op, tree_getattr(op_tree(req), &op->request, ino, handle_of(fi), &op->attr));
+	if (!op)
+		return;
+	op->tells[0] = ino;
+	op_finish(op, tree_getattr(op_tree(req), &op->request, ino, handle_of(fi), &op->attr));
 }
 
 static void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct fuse_file_info *fi)
@@ -323,8 +345,10 @@ static void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct op *op = op_new(req, answer_open);
 
-	if (op)
-		op_finish(op, tree_open(op_tree(req), &op->request, ino, fi->flags, &op->handle));
+	if (!op)
+		return;
+	op->tells[0] = fi->flags & O_TRUNC ? 0 : ino;
+	op_finish(op, tree_open(op_tree(req), &op->request, ino, fi->flags, &op->handle));
 }
 
 static void answer_create(struct op *op, ssize_t result)
@@ -358,6 +382,7 @@ static void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 
 	if (!op)
 		return;
+	op->tells[0] = handle_cached(handle_of(fi)) ? ino : 0;
 	op->data = malloc(size ? size : 1);
 	op_finish(op, op->data ? tree_read(op_tree(req), &op->request, handle_of(fi), offset, op->data, size)
 			       : -ENOMEM);

@@ -489,6 +489,11 @@ bool handle_dirty(const struct handle *handle)
 	return handle->dirty;
 }
 
+bool handle_cached(const struct handle *handle)
+{
+	return handle->cached;
+}
+
 void handle_discard(struct tree *tree, struct handle *handle)
 {
 	handle_mark_clean(tree, handle);

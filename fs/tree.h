@@ -99,6 +99,11 @@ void tree_free(struct tree *tree);
 /* The engine's listener: tells the doors, wakes who waits. */
 void tree_changed(void *tree, const struct change *change);
 
+/* Whether what is told of the node at this moment (that there is this name in its folder, attributes, whether
+ * it can be opened, what stands in it where handle_cached()) is as on disk, whatever else was changed in this
+ * turn: who asks for that need not wait for others' changes to be stored. */
+bool tree_is_settled(const struct tree *tree, uint64_t number);
+
 /* -ENOENT, -EACCES (the folder's x), -ENAMETOOLONG, -ESTALE (the folder is gone). */
 int tree_lookup(
 	struct tree *tree, struct request *request, uint64_t parent, const char *name, struct attr *ret_attr);
@@ -181,6 +186,8 @@ unsigned handle_hints(const struct handle *handle);
 const struct buffer *handle_answer(const struct handle *handle);
 /* A draft that nobody will finish is dropped: see ll_flush(). */
 bool handle_dirty(const struct handle *handle);
+/* It shows what the kernel may keep: the same to everybody, as long as nothing of it changes. */
+bool handle_cached(const struct handle *handle);
 void handle_discard(struct tree *tree, struct handle *handle);
 uint64_t handle_number(const struct handle *handle);
 int64_t handle_polled_offset(const struct handle *handle);

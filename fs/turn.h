@@ -3,7 +3,8 @@
 /*
  * A turn of the loop is a transaction: the changes of all requests that were read in it are committed
  * together, with one fsync, before the loop blocks again. Until then every answer waits, also those to
- * readers, who might have seen what is not on disk yet. When the commit fails, all of them fail.
+ * readers, who might have seen what is not on disk yet. When the commit fails, all of them fail. Only what is
+ * known to be another matter than the changes is told at once (tree_is_settled()).
  */
 #include <ev.h>
 #include <sys/queue.h>

@@ -117,6 +117,11 @@ bool store_turn_dirty(const struct store *store)
 	return store->dirty || store->depth > 0 || store->failed;
 }
 
+bool store_turn_failed(const struct store *store)
+{
+	return store->failed != 0;
+}
+
 uint64_t store_write_count(const struct store *store)
 {
 	return (uint64_t)sqlite3_total_changes64(store->db);

@@ -61,6 +61,8 @@ void store_change_cancel(struct store_change *change);
 /* Whether something was changed in this turn that is not on disk yet: then every reply waits for the turn's
  * end. */
 bool store_turn_dirty(const struct store *store);
+/* Whether it can't be stored any more. */
+bool store_turn_failed(const struct store *store);
 
 /* How often changes were undone so far, alone or with their turn: a copy of rows in memory is good while this
  * number stays. */

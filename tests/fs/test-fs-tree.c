@@ -477,6 +477,39 @@ static void test_names_from_outside(void **state)
 	assert_int_equal(name_decode("a%00b", decoded), -ENOENT);
 }
 
+static bool is_settled(const char *path)
+{
+	struct attr attr;
+
+	assert_int_equal(walk(0, path, &attr), 0);
+	return tree_is_settled(world.tree, attr.number);
+}
+
+/* What others change in the same turn is no reason to wait; what is changed itself is, and rights and names
+ * are of all below them. */
+static void test_settled(void **state)
+{
+	assert_int_equal(make_stack(0, "a", 0755), 0);
+	assert_int_equal(make_stack(0, "b", 0755), 0);
+	assert_false(is_settled("/stacks/b"));
+	assert_int_equal(engine_turn_end(world.engine), 0);
+	assert_true(is_settled("/stacks/b"));
+	assert_true(is_settled("/stacks/a/lock"));
+
+	assert_int_equal(write_path(0, "/stacks/a/lock", "mine"), 0);
+	assert_false(is_settled("/stacks/a/lock"));
+	assert_false(is_settled("/events"));
+	assert_true(is_settled("/stacks"));
+	assert_true(is_settled("/stacks/a/outputs"));
+	assert_true(is_settled("/stacks/b/lock"));
+	assert_true(is_settled("/stacks/b/outputs"));
+	assert_int_equal(engine_turn_end(world.engine), 0);
+	assert_true(is_settled("/stacks/a/lock"));
+
+	assert_int_equal(make_stack(0, "c", 0755), 0);
+	assert_false(is_settled("/stacks/b/outputs"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +532,7 @@ int main(void)
 		TREE_TEST(test_renaming_drafts),
 		TREE_TEST(test_renaming_gives_no_rights),
 		TREE_TEST(test_list),
+		TREE_TEST(test_settled),
 		TREE_TEST(test_names_from_outside),
 	};
 
