@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,24 +15,34 @@
 /* How much one turn reads from one peer, so that a flood from one does not starve the others. */
 enum { READ_CHUNK = 256 << 10 };
 
-/* Looks for a whole frame at `offset`: its size in bytes, 0 when more must arrive, or -EPROTO. The byte after
- * the head is the body's first; the head is terminated in place by the caller through `ret_frame`. */
-static ssize_t frame_find(struct buffer *buffer, size_t offset, struct frame *ret_frame)
+/* The size of the whole frame at `offset`, 0 when more must arrive, or -EPROTO. */
+static ssize_t frame_whole(const struct buffer *buffer, size_t offset)
 {
 	struct frame_sizes sizes;
 	size_t left = buffer->size - offset, total;
-	char *start = buffer->data + offset;
 	int r;
 
 	if (left < sizeof(sizes))
 		return 0;
-	memcpy(&sizes, start, sizeof(sizes));
+	memcpy(&sizes, buffer->data + offset, sizeof(sizes));
 	r = frame_sizes_check(&sizes);
 	if (r < 0)
 		return r;
 	total = sizeof(sizes) + sizes.head + sizes.body;
-	if (left < total)
-		return 0;
+	return left < total ? 0 : (ssize_t)total;
+}
+
+/* Looks for a whole frame at `offset`: its size in bytes, 0 when more must arrive, or -EPROTO. The byte after
+ * the head is the body's first; the head is terminated in place by the caller through `ret_frame`. */
+static ssize_t frame_find(struct buffer *buffer, size_t offset, struct frame *ret_frame)
+{
+	ssize_t total = frame_whole(buffer, offset);
+	char *start = buffer->data + offset;
+	struct frame_sizes sizes;
+
+	if (total <= 0)
+		return total;
+	memcpy(&sizes, start, sizeof(sizes));
 	/* The sizes are read: their place takes the head, moved down by one, so that it can end with NUL. */
 	memmove(start + sizeof(sizes) - 1, start + sizeof(sizes), sizes.head);
 	start[sizeof(sizes) - 1 + sizes.head] = '\0';
@@ -41,7 +52,7 @@ static ssize_t frame_find(struct buffer *buffer, size_t offset, struct frame *re
 		.body = start + sizeof(sizes) + sizes.head,
 		.body_size = sizes.body,
 	};
-	return (ssize_t)total;
+	return total;
 }
 
 static void conn_fail(struct conn *conn, int error)
@@ -49,6 +60,56 @@ static void conn_fail(struct conn *conn, int error)
 	ev_io_stop(conn->loop, &conn->readable);
 	ev_io_stop(conn->loop, &conn->writable);
 	conn->callbacks->closed(conn, error);
+}
+
+/* What has been delivered is not moved away for each frame: there may be thousands. */
+static void conn_forget_delivered(struct conn *conn)
+{
+	buffer_consume(&conn->in, conn->delivered);
+	conn->delivered = 0;
+	if (!conn->in.size && conn->in.capacity > (1 << 20))
+		buffer_done(&conn->in);
+}
+
+/* Where a frame is there, it waits for its turn, and nothing more is read until all are delivered. */
+static void conn_go_on(struct conn *conn)
+{
+	ssize_t n = frame_whole(&conn->in, conn->delivered);
+
+	if (n > 0) {
+		ev_io_stop(conn->loop, &conn->readable);
+		fair_add(conn->fair, conn->uid, &conn->turn);
+		return;
+	}
+	conn_forget_delivered(conn);
+	if (n < 0)
+		conn_fail(conn, (int)n);
+	else
+		ev_io_start(conn->loop, &conn->readable);
+}
+
+static void conn_turn(struct fair_item *item)
+{
+	struct conn *conn = (struct conn *)((char *)item - offsetof(struct conn, turn));
+	struct frame frame;
+	bool dead = false;
+	ssize_t n = frame_find(&conn->in, conn->delivered, &frame);
+
+	conn->delivered += (size_t)n;
+	conn->dead_out = &dead;
+	conn->callbacks->frame(conn, &frame);
+	if (dead)
+		return;
+	conn->dead_out = NULL;
+	if (!conn->paused)
+		conn_go_on(conn);
+}
+
+void conn_share(struct conn *conn, struct fair *fair, uid_t uid)
+{
+	conn->fair = fair;
+	conn->uid = uid;
+	conn->turn.run = conn_turn;
 }
 
 static void conn_readable(struct ev_loop *loop, ev_io *io, int revents)
@@ -76,6 +137,10 @@ static void conn_readable(struct ev_loop *loop, ev_io *io, int revents)
 		return;
 	}
 	conn->in.size += (size_t)n;
+	if (conn->fair) {
+		conn_go_on(conn);
+		return;
+	}
 
 	conn->dead_out = &dead;
 	while (conn->in.size > offset) {
@@ -92,9 +157,8 @@ static void conn_readable(struct ev_loop *loop, ev_io *io, int revents)
 			return;
 	}
 	conn->dead_out = NULL;
-	buffer_consume(&conn->in, offset);
-	if (!conn->in.size && conn->in.capacity > (1 << 20))
-		buffer_done(&conn->in);
+	conn->delivered = offset;
+	conn_forget_delivered(conn);
 	if (error)
 		conn_fail(conn, error);
 }
@@ -164,7 +228,10 @@ void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct con
 
 void conn_pause(struct conn *conn)
 {
+	conn->paused = true;
 	ev_io_stop(conn->loop, &conn->readable);
+	if (conn->fair)
+		fair_remove(conn->fair, &conn->turn);
 }
 
 void conn_bound(struct conn *conn, size_t room)
@@ -174,7 +241,12 @@ void conn_bound(struct conn *conn, size_t room)
 
 void conn_resume(struct conn *conn)
 {
-	if (conn->fd >= 0 && !conn->full)
+	conn->paused = false;
+	if (conn->fd < 0 || conn->full)
+		return;
+	if (conn->fair && !conn->turn.user)
+		conn_go_on(conn);
+	else if (!conn->fair)
 		ev_io_start(conn->loop, &conn->readable);
 }
 
@@ -187,6 +259,8 @@ void conn_done(struct conn *conn)
 		*conn->dead_out = true;
 	ev_io_stop(conn->loop, &conn->readable);
 	ev_io_stop(conn->loop, &conn->writable);
+	if (conn->fair)
+		fair_remove(conn->fair, &conn->turn);
 	ev_ref(conn->loop);
 	ev_prepare_stop(conn->loop, &conn->flush);
 	/* libev forgets a descriptor only when it is told before the close. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "base/fair.h"
 #include "base/frame.h"
 
 struct conn;
@@ -27,8 +28,13 @@ struct conn {
 	ev_io readable, writable;
 	ev_prepare flush;
 	struct buffer in, out;
-	size_t room;	/* see conn_bound(); 0: without end */
-	bool full;	/* it is not read from, because of that */
+	size_t room;	   /* see conn_bound(); 0: without end */
+	bool full;	   /* it is not read from, because of that */
+	struct fair *fair; /* see conn_share() */
+	uid_t uid;
+	struct fair_item turn; /* queued: there is a whole frame */
+	size_t delivered;      /* bytes of `in` */
+	bool paused;
 	bool dead;	/* a callback called conn_done(): touch nothing any more */
 	bool *dead_out; /* set while a callback runs, see conn_done() */
 };
@@ -36,6 +42,10 @@ struct conn {
 /* Takes `fd`, makes it non-blocking and starts to read from it. */
 void conn_init(struct conn *conn, struct ev_loop *loop, int fd, const struct conn_callbacks *callbacks,
 	void *userdata);
+
+/* From now on each frame waits for its turn among all that users ask for, instead of being handed out when it
+ * arrives. `fair` NULL: nobody else is there. */
+void conn_share(struct conn *conn, struct fair *fair, uid_t uid);
 
 /* Reads nothing until conn_resume(): what comes, and the peer's end, waits in the socket. */
 void conn_pause(struct conn *conn);

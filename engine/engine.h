@@ -25,6 +25,7 @@ struct keyring;
 struct auto_fixer;
 struct watches;
 struct quota_table;
+struct fair;
 
 /* What a change was about; files of the tree name the aspects that they show. */
 enum aspect {
@@ -105,8 +106,9 @@ struct engine {
 	int64_t clock_base_ms; /* see clock.h */
 	struct keyring *keys;
 	struct quota_table *quotas; /* see quota.h */
-	struct fault kv_refusal;    /* why a key could not be made: kv_explain()'s */
-	struct auto_fixer *fixer;   /* see auto-fixer.h; NULL: there is none */
+	struct fair *fair;	  /* among whose frames those of runs are; NULL: they are done as they come */
+	struct fault kv_refusal;  /* why a key could not be made: kv_explain()'s */
+	struct auto_fixer *fixer; /* see auto-fixer.h; NULL: there is none */
 	/* Where the events end, from which the next one goes on, and what the newest archive ends with;
 	 * event.c's. Out of date when the store has undone something. */
 	struct event_tail {

@@ -30,6 +30,7 @@ int runner_take_up(struct runners *runners, uid_t uid, int64_t run_id, const cha
 		return -EBUSY;
 	ev_timer_stop(runners->engine->loop, &runner->deadline);
 	conn_init(&runner->conn, runners->engine->loop, fd, &runner_conn_callbacks, runner);
+	conn_share(&runner->conn, runners->engine->fair, run.uid);
 	FAILPOINT("recover.back");
 	runner->connected = true;
 	runner->stalled = false; /* what it told last is asked for here */

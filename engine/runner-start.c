@@ -127,6 +127,7 @@ static int start_process(struct runner *runner)
 		return -errno;
 	theirs = fds[1];
 	conn_init(&runner->conn, runners->engine->loop, fds[0], &runner_conn_callbacks, runner);
+	conn_share(&runner->conn, runners->engine->fair, run.uid);
 	/* The spawner's word of the process comes by another socket; what the process says is heard after it,
 	 * so that nobody is told of a run that a next daemon could not find the process of. */
 	conn_pause(&runner->conn);

@@ -19,6 +19,7 @@ struct mount {
 	ev_io readable;
 	char *directory;
 	TAILQ_HEAD(, listing) listings; /* of folders that are open */
+	TAILQ_HEAD(, arrival) arrivals; /* requests that wait for their turn */
 };
 
 /* The bit of an inode in mount_context.told. */

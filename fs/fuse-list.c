@@ -88,7 +88,7 @@ void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!op)
 		return;
-	r = handle_quota(op->request.tree, &op->request);
+	r = handle_quota(op->request.tree, &op->request, false);
 	listing = r == 0 ? calloc(1, sizeof(*listing)) : NULL;
 	if (!listing) {
 		op_finish(op, r < 0 ? r : -ENOMEM);

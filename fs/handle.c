@@ -70,12 +70,14 @@ static void handle_count(struct handle *handle)
 	handle->counted = handle->content.size;
 }
 
-int handle_quota(struct tree *tree, struct request *request)
+int handle_quota(struct tree *tree, struct request *request, bool always)
 {
-	int r = quota_check(tree->engine, request->caller.uid, QUOTA_OPEN_FILES, 1, &request->fault);
+	struct engine *engine = tree->engine;
+	uid_t uid = request->caller.uid;
+	int64_t spare = always ? quota_limit(engine, uid, QUOTA_OPEN_FILES) : 0;
+	int r = quota_check(engine, uid, QUOTA_OPEN_FILES, 1 - spare, &request->fault);
 
-	return r < 0 ? r
-		     : quota_check(tree->engine, request->caller.uid, QUOTA_OPEN_SIZE, 0, &request->fault);
+	return r < 0 || always ? r : quota_check(engine, uid, QUOTA_OPEN_SIZE, 0, &request->fault);
 }
 
 static void handle_free(struct handle *handle)
@@ -142,7 +144,7 @@ int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
 {
 	CLEANUP(handle_freep) struct handle *handle = NULL;
-	int r = handle_quota(tree, request);
+	int r = handle_quota(tree, request, node_entry(node)->always);
 
 	if (r < 0)
 		return r;

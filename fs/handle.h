@@ -81,8 +81,8 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node);
 
-/* Whether the caller may have one more file or folder open. */
-int handle_quota(struct tree *tree, struct request *request);
+/* Whether the caller may have one more file or folder open; `always` as in struct entry. */
+int handle_quota(struct tree *tree, struct request *request, bool always);
 /* Opens without asking for the right: for whoever has just made the file (open(2), O_CREAT). */
 int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,11 +50,31 @@ void mount_context_init(
 	tree->userdata = context;
 }
 
+/* A request of the kernel that waits for its turn. */
+struct arrival {
+	struct fair_item turn; /* first: what is queued */
+	TAILQ_ENTRY(arrival) arrivals;
+	struct mount *mount;
+	size_t size;
+	char data[];
+};
+
+static void arrival_free(struct arrival *arrival)
+{
+	struct mount *mount = arrival->mount;
+
+	fair_remove(&mount->context->turn->fair, &arrival->turn);
+	TAILQ_REMOVE(&mount->arrivals, arrival, arrivals);
+	free(arrival);
+}
+
 static void mount_free(struct mount *mount)
 {
 	struct mount_context *context = mount->context;
 
 	ev_io_stop(context->loop, &mount->readable);
+	while (!TAILQ_EMPTY(&mount->arrivals)) /* who asked has his answer: the mount is gone */
+		arrival_free(TAILQ_FIRST(&mount->arrivals));
 	TAILQ_REMOVE(&context->mounts, mount, mounts);
 	/* Whoever still has files open there is cut off; the answers go nowhere. */
 	tree_close_door(context->tree, mount);
@@ -69,14 +90,54 @@ static void mount_free(struct mount *mount)
 	free(mount);
 }
 
+static void arrival_run(struct fair_item *item)
+{
+	struct arrival *arrival = (struct arrival *)item;
+	struct fuse_buf buffer = { .mem = arrival->data, .size = arrival->size };
+
+	fuse_session_process_buf(arrival->mount->session, &buffer);
+	arrival_free(arrival);
+}
+
+/* What the kernel says of its own accord - that a file is closed, that somebody does not wait any more - goes
+ * before all else: it frees something, and what comes after it counts on it. */
+static bool is_urgent(const struct fuse_in_header *header)
+{
+	return header->opcode == FUSE_FORGET || header->opcode == FUSE_BATCH_FORGET ||
+	       header->opcode == FUSE_RELEASE || header->opcode == FUSE_RELEASEDIR ||
+	       header->opcode == FUSE_INTERRUPT || header->opcode == FUSE_DESTROY;
+}
+
+/* Does the request in the mount's buffer, or queues a copy of it. Whether it was done. */
+static bool mount_arrived(struct mount *mount)
+{
+	struct fair *fair = &mount->context->turn->fair;
+	const struct fuse_in_header *header = mount->buffer.mem;
+	struct arrival *arrival = NULL;
+
+	if (!is_urgent(header) && !fair_alone(fair, header->uid))
+		arrival = malloc(sizeof(*arrival) + mount->buffer.size);
+	if (!arrival) {
+		fuse_session_process_buf(mount->session, &mount->buffer);
+		return true;
+	}
+	*arrival = (struct arrival){ .turn.run = arrival_run, .mount = mount, .size = mount->buffer.size };
+	memcpy(arrival->data, mount->buffer.mem, mount->buffer.size);
+	TAILQ_INSERT_TAIL(&mount->arrivals, arrival, arrivals);
+	fair_add(fair, header->uid, &arrival->turn);
+	return false;
+}
+
 /*
  * Reads one request, or, once something has been changed in this turn, all that are there: their changes then
  * share the fsync. Readers alone are answered one by one, which spares them a read(2) that finds nothing.
+ * Where several users ask, all requests that are there are read, and each user has his turn (fair.h).
  */
 static void mount_readable(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct mount *mount = io->data;
 	struct mount_context *context = mount->context;
+	bool done;
 
 	do {
 		int r = fuse_session_receive_buf(mount->session, &mount->buffer);
@@ -90,8 +151,8 @@ static void mount_readable(struct ev_loop *loop, ev_io *io, int revents)
 				context->gone(context);
 			return;
 		}
-		fuse_session_process_buf(mount->session, &mount->buffer);
-	} while (store_turn_dirty(context->turn->engine->store));
+		done = mount_arrived(mount);
+	} while (!done || store_turn_dirty(context->turn->engine->store));
 }
 
 static int session_arguments(const char *options, struct fuse_args *args)
@@ -180,6 +241,7 @@ int mount_open(struct mount_context *context, const char *directory, const char 
 		return -ENOMEM;
 	mount->context = context;
 	TAILQ_INIT(&mount->listings);
+	TAILQ_INIT(&mount->arrivals);
 	mount->directory = strdup(directory);
 	if (!mount->directory) {
 		free(mount);

@@ -141,6 +141,7 @@ struct entry {
 	mode_t mode; /* what the row allows at most; the object's mode narrows it */
 	enum subject subject;
 	unsigned aspects; /* changes of these alter what is shown here */
+	bool always;	  /* can be opened by who has too many files open: it says what is the matter */
 	bool fleeting;	  /* each caller or moment sees another: nothing of it is cached */
 	bool unlinkable;  /* a document that editors replace: it may be removed and made anew */
 	bool slow;	  /* commit() and put() may be LATER */

@@ -295,6 +295,7 @@ static int start(struct daemon *daemon, struct fault *fault)
 		return r;
 	FAILPOINT("start.engine");
 	turn_init(&daemon->turn, daemon->loop, daemon->engine);
+	daemon->engine->fair = &daemon->turn.fair;
 	r = tree_new(daemon->engine, &daemon->tree);
 	if (r == 0)
 		r = runners_new(daemon->engine, daemon->spawner, daemon->place.socket, &daemon->runners);

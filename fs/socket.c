@@ -275,6 +275,7 @@ static void door_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 	TAILQ_INSERT_TAIL(&door->clients, client, clients);
 	door->client_count++;
 	conn_init(&client->conn, loop, fd, &client_callbacks, client);
+	conn_share(&client->conn, &door->turn->fair, client->caller.uid);
 }
 
 /* A socket file that a dead daemon left is in the way of bind(2); that none lives is known by the database's

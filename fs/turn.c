@@ -47,6 +47,7 @@ static void turn_prepare(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	if (!turn->engine->patient) {
 		ev_timer_stop(loop, &turn->patience);
 		turn_end(turn);
+		fair_settle(&turn->fair);
 	} else if (!ev_is_active(&turn->patience)) {
 		ev_timer_set(&turn->patience, PATIENCE, 0);
 		ev_timer_start(loop, &turn->patience);
@@ -65,6 +66,7 @@ void turn_init(struct turn *turn, struct ev_loop *loop, struct engine *engine)
 	turn->engine = engine;
 	turn->loop = loop;
 	TAILQ_INIT(&turn->replies);
+	fair_init(&turn->fair, loop);
 	ev_prepare_init(&turn->prepare, turn_prepare);
 	ev_init(&turn->patience, turn_impatient);
 	turn->patience.data = turn;
@@ -78,6 +80,7 @@ void turn_done(struct turn *turn)
 	if (!turn->loop)
 		return;
 	turn_end(turn);
+	fair_done(&turn->fair);
 	ev_timer_stop(turn->loop, &turn->patience);
 	ev_ref(turn->loop);
 	ev_prepare_stop(turn->loop, &turn->prepare);

@@ -9,6 +9,7 @@
 #include <ev.h>
 #include <sys/queue.h>
 
+#include "base/fair.h"
 #include "engine/engine.h"
 
 struct turn_reply {
@@ -20,6 +21,7 @@ struct turn_reply {
 struct turn {
 	struct engine *engine;
 	struct ev_loop *loop;
+	struct fair fair; /* whose requests are done in it */
 	ev_prepare prepare;
 	ev_timer patience; /* runs while the turn goes on although the loop blocks, see engine->patient */
 	TAILQ_HEAD(, turn_reply) replies;

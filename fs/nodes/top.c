@@ -170,7 +170,7 @@ static const struct entry top_entries[] = {
 	  .fleeting = true, .object = object_system,
 	  .show = health_show },
 	{ .name = "error", .help = "the sentence behind the caller's last failure", .kind = KIND_TEXT, .mode = 0444,
-	  .fleeting = true, .object = object_system, .show = error_show },
+	  .always = true, .fleeting = true, .object = object_system, .show = error_show },
 	{ .name = "config.yaml", .help = "the settings in force", .kind = KIND_TEXT, .mode = 0444,
 	  .object = object_system, .show = config_show_node },
 	{ .name = "events", .help = "the audit trail, a line an event", .kind = KIND_STREAM, .mode = 0444,
@@ -229,8 +229,8 @@ static const struct entry top_entries[] = {
 	{ .name = "metrics.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
 	  .object = object_system, .show = metrics_show },
 	{ .name = "quota", .help = "what the caller has, and may have; to root: what all have", .kind = KIND_TEXT,
-	  .mode = 0444, .fleeting = true, .object = object_system, .show = quota_show },
-	{ .name = "quota.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .fleeting = true,
+	  .mode = 0444, .always = true, .fleeting = true, .object = object_system, .show = quota_show },
+	{ .name = "quota.json", .help = "the same as JSON", .kind = KIND_TEXT, .mode = 0444, .always = true, .fleeting = true,
 	  .object = object_system, .show = quota_json_show },
 };
 /* clang-format on */
