@@ -31,12 +31,14 @@ static int check_stack(struct undo *undo)
 {
 	json_auto_t *status = NULL;
 	int r = read_json(undo, "status.json", &status);
+	const char *stack = r == 0 ? print_text(status, "stack") : undo->stack;
 
-	if (r == 0 && strcmp(print_text(status, "stack"), undo->stack) != 0)
-		return fault_set(&undo->command->fault, ENOENT,
-			"stack %s has no run %lld: that one was on %s", undo->stack, (long long)undo->run,
-			print_text(status, "stack"));
-	return r;
+	if (r < 0 || !strcmp(stack, undo->stack))
+		return r;
+	return fault_set(&undo->command->fault, ENOENT,
+		*stack ? "stack %s has no run %lld: that one was on %s"
+		       : "stack %s has no run %lld: that one was refused before it had a stack",
+		undo->stack, (long long)undo->run, stack);
 }
 
 static int write_verb(struct undo *undo, bool plan, int64_t *ret_run)
