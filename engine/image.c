@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/content.h"
+#include "engine/detect.h"
 #include "engine/seal.h"
 
 enum {
@@ -368,7 +369,8 @@ int image_each_later(struct engine *engine, int64_t run_id, int64_t stack_id,
 	int (*each)(void *userdata, const char *type, const char *name, int64_t run_id), void *userdata)
 {
 	CLEANUP(query_endp)
-	struct query *query = query_begin(engine->store, SQL_IMAGE_LATER, "ii", run_id, stack_id);
+	struct query *query =
+		query_begin(engine->store, SQL_IMAGE_LATER, "iis", run_id, stack_id, DRIFT_FIX_FILE);
 	int r;
 
 	while ((r = query_step(query)) > 0) {

@@ -75,8 +75,8 @@ int image_set_state(struct engine *engine, int64_t id, const char *state, const 
 /* The task was undone: so is all that it has changed. In a change. */
 int image_settle(struct engine *engine, int64_t run_id, const char *task);
 
-/* Things that later runs of the stack have changed, and that this run did, too: until `each` returns
- * non-zero. */
+/* Things that later runs of the stack have changed, and that this run did, too (fixes of drift change nothing
+ * that was meant): until `each` returns non-zero. */
 int image_each_later(struct engine *engine, int64_t run_id, int64_t stack_id,
 	int (*each)(void *userdata, const char *type, const char *name, int64_t run_id), void *userdata);
 

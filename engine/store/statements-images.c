@@ -30,7 +30,7 @@ const char *const statements_of_images[SQL_COUNT] = {
 		"AND later.run_id > mine.run_id "
 		"JOIN runs ON runs.id = later.run_id "
 		"WHERE mine.run_id = $1 AND mine.state <> 'undone' AND runs.stack_id = $2 "
-		"AND later.undoes = 0 AND later.state <> 'undone' "
+		"AND runs.file <> $3 AND later.undoes = 0 AND later.state <> 'undone' "
 		"GROUP BY later.type, later.name, later.run_id ORDER BY later.run_id, later.type, later.name",
 	[SQL_IMAGE_PART_ADD] =
 		"INSERT INTO image_parts (run_id, size, content_id, data) VALUES ($1, $2, $3, $4)",

@@ -105,6 +105,18 @@ end_daemon()
 	tree d | diff before -
 }
 
+@test "a fix of drift is no later change: it brought back what the run had done" {
+	things
+	tree d >before
+	sloth run w.sloth
+	echo drifted >d/kept
+	run -2 sloth stack drift detect w
+	sloth stack drift fix w --auto-approve
+	sloth stack undo w --run 1 --yes
+	tree d | diff before -
+	sloth stack drift detect w
+}
+
 @test "a sealed value is the older one again, in the world and in the stack" {
 	cat >s.sloth <<END
 task("t"):command(function()
