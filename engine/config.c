@@ -160,6 +160,8 @@ static const struct row {
 		INT64_C(1) << 40 },
 	{ "quotas.connections", TYPE_NUMBER, offsetof(struct config, quotas[QUOTA_CONNECTIONS]), 512, 8,
 		1000000 },
+	{ "quotas.storage", TYPE_SIZE, offsetof(struct config, quotas[QUOTA_STORAGE]), INT64_C(10) << 30,
+		1 << 20, INT64_C(1) << 50 },
 	{ "validation.strict_mode", TYPE_BOOL, offsetof(struct config, strict_mode), 0, 0, 1, true },
 	{ "validation.check_disk_space", TYPE_BOOL, offsetof(struct config, check_disk_space), 1, 0, 1,
 		true },

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "engine/backup.h"
 #include "engine/examine.h"
+#include "engine/quota.h"
 #include "engine/backup-restore.h"
 
 static int number_of(const char *text, int64_t *ret_number, struct fault *fault)
@@ -79,6 +80,26 @@ static int check_job(const char *home, char **arguments, struct fault *fault, js
 	return r;
 }
 
+/* HOME */
+static int storage_job(const char *home, char **arguments, struct fault *fault, json_t **ret_answer)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	CLEANUP(cleanup_free) char *path = NULL;
+	json_t *counts;
+	int r;
+
+	if (asprintf(&path, "%s/sloth.db", home) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = store_open_read(path, fault, &store);
+	if (r == 0)
+		r = quota_count(store, &counts);
+	if (r == 0)
+		*ret_answer = json_pack("{s:i, s:o}", "code", 0, "users", counts);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int arguments; /* behind the home */
@@ -88,6 +109,7 @@ static const struct {
 	{ "verify", 1, verify_job },
 	{ "restore", 2, restore_job },
 	{ "check", 1, check_job },
+	{ "storage", 0, storage_job },
 };
 
 int job_child(int count, char **arguments)

@@ -3,6 +3,7 @@
 #include "engine/quota.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ static const struct row {
 		"close some" },
 	[QUOTA_OPEN_SIZE] = { "open_size", IN_MEMORY, EMFILE, "bytes in files of the tree that are open",
 		"close some" },
+	[QUOTA_STORAGE] = { "storage", IN_MEMORY, EDQUOT, "bytes stored in your stacks, namespaces and runs",
+		"remove runs (rmdir runs/ID), versions (rmdir stacks/NAME/snapshots/vN) or keys" },
 	[QUOTA_CONNECTIONS] = { "connections", IN_MEMORY, EAGAIN, "connections to the daemon's socket",
 		"end some of the commands that have them" },
 };
@@ -51,11 +54,19 @@ struct user {
 	uid_t uid;
 	int64_t used[QUOTA_COUNT];
 	int64_t counted_ms; /* keys; 0: never */
-	bool stored;	    /* quota_each_user()'s: there are rows that are his */
+	/* Storage: what was counted, what came since, and how much of that came before the count that goes
+	 * on. */
+	int64_t counted, since, before;
+	bool stored; /* quota_each_user()'s: there are rows that are his */
 };
 
 struct quota_table {
 	TAILQ_HEAD(, user) users;
+	/* Of what is stored: it was counted, is being counted, was so last. */
+	bool known, counting;
+	int64_t known_ms;
+	int (*count)(void *userdata);
+	void *userdata;
 };
 
 int quota_table_new(struct quota_table **ret_table)
@@ -127,6 +138,8 @@ int64_t quota_used(struct engine *engine, uid_t uid, enum quota quota)
 		return r < 0 ? 0 : count;
 	}
 	user = user_find(engine->quotas, uid);
+	if (quota == QUOTA_STORAGE)
+		return user ? user->counted + user->since : 0;
 	return user ? user->used[quota] : 0;
 }
 
@@ -176,6 +189,96 @@ int quota_keys_check(struct engine *engine, uid_t uid, struct fault *fault)
 	return user->used[QUOTA_KEYS] < limit ? 0 : over(&rows[QUOTA_KEYS], limit, fault);
 }
 
+static void storage_count(struct quota_table *table)
+{
+	if (!table->count || table->counting || time_now_ms() - table->known_ms < COUNTED_AGAIN_MS)
+		return;
+	table->counting = table->count(table->userdata) == 0;
+}
+
+int quota_store(struct engine *engine, uid_t uid, int64_t bytes, struct fault *fault)
+{
+	int64_t limit = quota_limit(engine, uid, QUOTA_STORAGE);
+	struct quota_table *table = engine->quotas;
+	struct user *user;
+
+	if (limit < 0)
+		return 0;
+	user = user_get(table, uid);
+	if (!user)
+		return -ENOMEM;
+	/* In time: most of what is written takes the place of something. */
+	if (!table->known || user->since + bytes > (limit - user->counted) / 2)
+		storage_count(table);
+	if (table->known && user->counted + user->since + bytes > limit)
+		return over(&rows[QUOTA_STORAGE], limit, fault);
+	user->since += bytes;
+	return 0;
+}
+
+void quota_stored(struct engine *engine, uid_t uid, int64_t bytes)
+{
+	struct user *user =
+		quota_limit(engine, uid, QUOTA_STORAGE) < 0 ? NULL : user_get(engine->quotas, uid);
+
+	if (user)
+		user->since += bytes;
+}
+
+void quota_on_count(struct engine *engine, int (*count)(void *userdata), void *userdata)
+{
+	engine->quotas->count = count;
+	engine->quotas->userdata = userdata;
+}
+
+void quota_count_begun(struct engine *engine)
+{
+	struct user *user;
+
+	TAILQ_FOREACH (user, &engine->quotas->users, users)
+		user->before = user->since;
+}
+
+void quota_counted(struct engine *engine, const json_t *counts)
+{
+	struct quota_table *table = engine->quotas;
+	struct user *user;
+	const char *uid;
+	json_t *bytes;
+
+	table->counting = false;
+	table->known_ms = time_now_ms();
+	if (!counts)
+		return;
+	table->known = true;
+	TAILQ_FOREACH (user, &table->users, users) {
+		user->counted = 0;
+		user->since -= user->before;
+		user->before = 0;
+	}
+	json_object_foreach ((json_t *)(uintptr_t)counts, uid, bytes) {
+		user = user_get(table, (uid_t)strtoul(uid, NULL, 10));
+		if (user)
+			user->counted = json_integer_value(bytes);
+	}
+}
+
+int quota_count(struct store *store, json_t **ret_counts)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(store, SQL_QUOTA_STORAGE, "");
+	json_auto_t *counts = json_object();
+	char uid[24];
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		snprintf(uid, sizeof(uid), "%lld", (long long)query_int(query, 0));
+		json_object_set_new(counts, uid, json_integer(query_int(query, 1)));
+	}
+	if (r == 0)
+		*ret_counts = json_incref(counts);
+	return r;
+}
+
 const char *quota_name(enum quota quota)
 {
 	return rows[quota].name;
@@ -183,7 +286,7 @@ const char *quota_name(enum quota quota)
 
 bool quota_is_size(enum quota quota)
 {
-	return quota == QUOTA_OPEN_SIZE;
+	return quota == QUOTA_OPEN_SIZE || quota == QUOTA_STORAGE;
 }
 
 /* The next user after `after` (-1: the first) who has something; -1: none. */
@@ -196,7 +299,7 @@ static int64_t user_after(struct quota_table *table, int64_t after)
 		bool has = user->stored;
 
 		for (int i = 0; i < QUOTA_COUNT; i++)
-			has = has || (rows[i].statement == IN_MEMORY && user->used[i]);
+			has = has || user->counted || (rows[i].statement == IN_MEMORY && user->used[i]);
 		if (has && user->uid > after && (next < 0 || user->uid < next))
 			next = user->uid;
 	}

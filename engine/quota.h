@@ -8,6 +8,8 @@
  * What is stored is counted by a statement whenever it is asked for. What lives in memory is counted when it
  * comes and goes (quota_use()). Keys are too many to be counted often: see quota_keys_check().
  */
+#include <jansson.h>
+
 #include "engine/engine.h"
 
 struct quota_table;
@@ -25,6 +27,22 @@ void quota_use(struct engine *engine, uid_t uid, enum quota quota, int64_t more)
 /* The keys of all stacks and namespaces that are the user's. What was counted last is carried on, and counted
  * anew when it is old, or has come to the limit: then at most once a second. */
 int quota_keys_check(struct engine *engine, uid_t uid, struct fault *fault);
+
+/*
+ * Bytes of what is stored, versions, logs and artifacts included. It takes long to count, and is done by a
+ * child of the daemon (upkeep.h); until the next count all that is written is added. So a limit may be passed
+ * by what is written while that goes on, and by what runs tell that had begun; and one who only writes over
+ * what there is may have to wait for a count, a second or so.
+ */
+int quota_store(struct engine *engine, uid_t uid, int64_t bytes, struct fault *fault);
+/* The same of what cannot be refused any more. */
+void quota_stored(struct engine *engine, uid_t uid, int64_t bytes);
+/* Who begins the count (0: it goes on), and tells what came of it; `counts`: bytes by uid, NULL: nothing. */
+void quota_on_count(struct engine *engine, int (*count)(void *userdata), void *userdata);
+void quota_count_begun(struct engine *engine);
+void quota_counted(struct engine *engine, const json_t *counts);
+/* The count itself. */
+int quota_count(struct store *store, json_t **ret_counts);
 
 /* What a user has, and what he may have (-1: as much as he likes). */
 int64_t quota_used(struct engine *engine, uid_t uid, enum quota quota);

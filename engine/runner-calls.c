@@ -8,6 +8,7 @@
 #include "engine/calls.h"
 #include "engine/kv.h"
 #include "engine/lock.h"
+#include "engine/quota.h"
 
 const char *call_text(struct call *call, const char *key)
 {
@@ -30,6 +31,9 @@ int call_may_change(struct call *call)
 		return fault_set(&call->fault, ESTALE, "the stack %s is gone", call->run.stack);
 	if (stack_access(&call->caller, &stack, MAY_WRITE | MAY_EXECUTE) < 0)
 		return fault_set(&call->fault, EACCES, "you may not change the stack %s", stack.name);
+	r = quota_store(call->engine, call->run.uid, 0, &call->fault);
+	if (r < 0)
+		return r;
 	/* As the submitter, not as the run: a run's lock is proved by its token only. */
 	if (!call->run.lock_token) {
 		r = lock_check_automation(call->engine, stack.id, &call->fault);

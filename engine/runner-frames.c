@@ -18,6 +18,7 @@
 #include "engine/detect.h"
 #include "engine/folder.h"
 #include "engine/image.h"
+#include "engine/quota.h"
 #include "engine/run-undo.h"
 #include "engine/snapshot.h"
 #include "engine/try.h"
@@ -469,6 +470,8 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	if (r == 0) {
 		runner->last_seq = seq;
 		runner->unstored += frame->head_size + frame->body_size;
+		quota_stored(runner->of->engine, runner->submitter.uid,
+			(int64_t)(frame->head_size + frame->body_size));
 		return;
 	}
 	if (r == -EINPROGRESS) {

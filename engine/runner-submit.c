@@ -164,6 +164,8 @@ int runner_submit(struct runners *runners, struct caller *caller, const struct s
 	r = may_record(runners, caller, submission, fault);
 	if (r == 0)
 		r = quota_check(runners->engine, caller->uid, QUOTA_RUNS, 1, fault);
+	if (r == 0)
+		r = quota_store(runners->engine, caller->uid, (int64_t)submission->size, fault);
 	if (r < 0) {
 		runner_free(runner);
 		return r;

@@ -13,6 +13,7 @@
 #include "engine/event.h"
 #include "engine/examine.h"
 #include "engine/job.h"
+#include "engine/quota.h"
 #include "engine/backup-restore.h"
 #include "engine/run.h"
 
@@ -305,6 +306,24 @@ int upkeep_check(struct upkeep *upkeep, struct caller *caller, bool deep, upkeep
 		ret_errand);
 }
 
+static int storage_over(struct errand *errand, int result, struct fault *fault, json_t *answer)
+{
+	if (result < 0)
+		log_error("what users have stored could not be counted: %s", fault->text);
+	quota_counted(errand->upkeep->engine, result < 0 ? NULL : json_object_get(answer, "users"));
+	return result;
+}
+
+static int storage_start(void *userdata)
+{
+	struct upkeep *upkeep = userdata;
+	struct errand wanted = { .finish = storage_over }, *errand;
+
+	quota_count_begun(upkeep->engine);
+	return errand_start(
+		upkeep, &wanted, (const char *[]){ "storage", upkeep->engine->home, NULL }, NULL, &errand);
+}
+
 int upkeep_remove(struct upkeep *upkeep, struct caller *caller, int64_t number, struct fault *fault)
 {
 	char name[BACKUP_NAME_SIZE];
@@ -386,6 +405,7 @@ int upkeep_new(struct engine *engine, const char *program, void (*restored)(void
 	upkeep->userdata = userdata;
 	LIST_INIT(&upkeep->errands);
 	jobs_init(&upkeep->jobs, engine->loop, program);
+	quota_on_count(engine, storage_start, upkeep);
 	backup_clean(engine->home);
 	backup_restore_clean(engine->home);
 	ev_timer_init(&upkeep->daily, daily_look, every / 10, every);
@@ -402,6 +422,7 @@ void upkeep_free(struct upkeep *upkeep)
 	if (!upkeep)
 		return;
 	ev_timer_stop(upkeep->engine->loop, &upkeep->daily);
+	quota_on_count(upkeep->engine, NULL, NULL);
 	jobs_done(&upkeep->jobs);
 	while ((errand = LIST_FIRST(&upkeep->errands)))
 		errand_free(errand);

@@ -60,26 +60,6 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 	return 0;
 }
 
-/* What is open counts as its opener's, from handle_open() to its end. */
-static void handle_count(struct handle *handle)
-{
-	struct engine *engine = handle->engine;
-
-	quota_use(engine, handle->uid, QUOTA_OPEN_SIZE,
-		(int64_t)handle->content.size - (int64_t)handle->counted);
-	handle->counted = handle->content.size;
-}
-
-int handle_quota(struct tree *tree, struct request *request, bool always)
-{
-	struct engine *engine = tree->engine;
-	uid_t uid = request->caller.uid;
-	int64_t spare = always ? quota_limit(engine, uid, QUOTA_OPEN_FILES) : 0;
-	int r = quota_check(engine, uid, QUOTA_OPEN_FILES, 1 - spare, &request->fault);
-
-	return r < 0 || always ? r : quota_check(engine, uid, QUOTA_OPEN_SIZE, 0, &request->fault);
-}
-
 static void handle_free(struct handle *handle)
 {
 	if (!handle)
@@ -401,7 +381,9 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 	if (handle->broken)
 		return fault_set(&request->fault, -handle->broken, "nothing was changed: %s",
 			strerror(-handle->broken));
-	r = store_change_begin(tree->engine->store, &change);
+	r = handle_storage_quota(&view, handle);
+	if (r == 0)
+		r = store_change_begin(tree->engine->store, &change);
 	if (r < 0)
 		return r;
 	request->handle = handle;
@@ -500,6 +482,15 @@ void handle_discard(struct tree *tree, struct handle *handle)
 {
 	handle_mark_clean(tree, handle);
 	buffer_done(&handle->content);
+}
+
+void handle_drop_scratch(struct tree *tree, struct handle *handle)
+{
+	struct scratch *scratch =
+		handle->node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, handle->node.id) : NULL;
+
+	if (scratch && scratch->maker && !scratch->forward)
+		scratch_remove(tree->scratch, scratch);
 }
 
 unsigned handle_hints(const struct handle *handle)

@@ -81,6 +81,9 @@ int tree_open_folder(struct tree *tree, struct request *request, uint64_t number
 int tree_find_child(struct tree *tree, struct view *folder, const struct entry *entry, const char *name,
 	struct node *ret_node);
 
+/* handle-quota.c: the size of its content has changed; whether the content may be stored. */
+void handle_count(struct handle *handle);
+int handle_storage_quota(struct view *view, const struct handle *handle);
 /* Whether the caller may have one more file or folder open; `always` as in struct entry. */
 int handle_quota(struct tree *tree, struct request *request, bool always);
 /* Opens without asking for the right: for whoever has just made the file (open(2), O_CREAT). */

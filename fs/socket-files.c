@@ -124,6 +124,7 @@ static ssize_t do_write(struct op *op, const struct frame *frame)
 
 	if (r < 0)
 		return r;
+	op->all_or_nothing = true;
 	while (done < (ssize_t)frame->body_size) {
 		ssize_t n = tree_write(op->request.tree, &op->request, op->handle, done, frame->body + done,
 			frame->body_size - (size_t)done);

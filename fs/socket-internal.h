@@ -59,6 +59,7 @@ struct op {
 	int64_t id;
 	ssize_t result;
 	struct handle *handle; /* opened for this operation alone */
+	bool all_or_nothing;   /* … to make a file, which is not there when that fails */
 	struct watch watch;
 	ssize_t (*then)(struct op *op, ssize_t result); /* what comes after LATER */
 };

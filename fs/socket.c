@@ -85,6 +85,8 @@ static void op_done(struct request *request, ssize_t result)
 		if (result == LATER)
 			return;
 	}
+	if (op->handle && result < 0 && op->all_or_nothing)
+		handle_drop_scratch(request->tree, op->handle);
 	if (op->handle) {
 		tree_release(request->tree, request, op->handle);
 		op->handle = NULL;

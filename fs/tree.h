@@ -189,6 +189,8 @@ bool handle_dirty(const struct handle *handle);
 /* It shows what the kernel may keep: the same to everybody, as long as nothing of it changes. */
 bool handle_cached(const struct handle *handle);
 void handle_discard(struct tree *tree, struct handle *handle);
+/* Where it was opened to make something that was refused, the name goes, too. */
+void handle_drop_scratch(struct tree *tree, struct handle *handle);
 uint64_t handle_number(const struct handle *handle);
 int64_t handle_polled_offset(const struct handle *handle);
 

@@ -129,6 +129,34 @@ static const char *const others[SQL_COUNT] = {
 			    "SELECT uid FROM secrets UNION SELECT uid FROM runs WHERE status IN ('queued', "
 			    "'waiting', 'running', 'rolling_back') ORDER BY 1",
 
+	/* uid, bytes; for each row 100 more, for what stands around it. */
+	[SQL_QUOTA_STORAGE] =
+		"SELECT owned.uid, SUM(owned.bytes) FROM ("
+		"SELECT stacks.uid AS uid, LENGTH(contents.data) + 100 AS bytes FROM items "
+		"JOIN contents ON contents.id = items.content_id JOIN stacks ON stacks.id = items.stack_id "
+		"UNION ALL SELECT destroyed_stacks.uid, LENGTH(contents.data) + 100 FROM items "
+		"JOIN contents ON contents.id = items.content_id "
+		"JOIN destroyed_stacks ON destroyed_stacks.id = items.stack_id "
+		"UNION ALL SELECT stacks.uid, LENGTH(stack_texts.content) + 100 FROM stack_texts "
+		"JOIN stacks ON stacks.id = stack_texts.stack_id "
+		"UNION ALL SELECT stacks.uid, LENGTH(outputs.value) + 100 FROM outputs "
+		"JOIN stacks ON stacks.id = outputs.stack_id "
+		"UNION ALL SELECT stacks.uid, LENGTH(kv.value) + 100 FROM kv "
+		"JOIN stacks ON stacks.id = kv.stack_id "
+		"UNION ALL SELECT namespaces.uid, LENGTH(kv.value) + 100 FROM kv "
+		"JOIN namespaces ON namespaces.id = kv.namespace_id WHERE kv.stack_id = 0 "
+		"UNION ALL SELECT runs.uid, runs.log_size + 100 FROM runs "
+		"UNION ALL SELECT runs.uid, LENGTH(run_texts.content) + 100 FROM run_texts "
+		"JOIN runs ON runs.id = run_texts.run_id "
+		"UNION ALL SELECT runs.uid, artifacts.received + 100 FROM artifacts "
+		"JOIN runs ON runs.id = artifacts.run_id "
+		"UNION ALL SELECT runs.uid, LENGTH(images.data) + 100 FROM images "
+		"JOIN runs ON runs.id = images.run_id "
+		"UNION ALL SELECT runs.uid, LENGTH(image_parts.data) + 100 FROM image_parts "
+		"JOIN runs ON runs.id = image_parts.run_id "
+		"UNION ALL SELECT saved_versions.uid, saved_versions.size + 100 FROM saved_versions"
+		") AS owned GROUP BY owned.uid ORDER BY owned.uid",
+
 	[SQL_STACK_GET] = "SELECT " STACK_COLUMNS " FROM stacks WHERE id = $1",
 	[SQL_STACK_FIND] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name = $1",
 	[SQL_STACK_EACH] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name > $1 ORDER BY name",

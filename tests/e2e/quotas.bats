@@ -19,6 +19,7 @@ before_start()
 		  open_files: 20
 		  open_size: 1MB
 		  connections: 8
+		  storage: 2MB
 	END
 	chmod 755 "$T/home"
 }
@@ -69,6 +70,10 @@ except OSError as e: print(errno.errorcode[e.errno], open(M + "/error").read())'
 	run as $other env SLOTH_HOME="$SLOTH_HOME" "$(command -v sloth)" stack new d
 	[ "$status" -eq 14 ]
 	[[ $output == *'quotas.stacks in config.yaml'* ]]
+	# What was refused has left nothing: a few hundred of those, and he could make nothing any more.
+	run as $other env SLOTH_HOME="$SLOTH_HOME" "$(command -v sloth)" write state/n/e <<<1
+	[ "$status" -eq 14 ]
+	[ ! -e "$M/state/n/e" ]
 }
 
 @test "what waits: EAGAIN for one too many, the others go on waiting" {
@@ -120,6 +125,29 @@ except OSError as e:
     print(len(files), name, open(M + "/error").read())'
 	[[ $(cat told) == 9* ]]
 	eventually he_has open_size 0 1048576
+}
+
+@test "1 MB in a loop: EDQUOT when all versions together are too much, and again when they are gone" {
+	chmod 1777 "$M/stacks"
+	as $other mkdir "$M/stacks/prod"
+	they_are_told 'EDQUOT you may have 2097152 bytes stored' '
+import random
+path = M + "/stacks/prod/values.yaml"
+for n in range(10000):
+    try:
+        with open(path, "w") as file:
+            file.write("x: " + random.randbytes(200000).hex())
+    except OSError as e:
+        print(errno.errorcode[e.errno], open(M + "/error").read())
+        break'
+	# Others, and he himself with what takes nothing, go on.
+	echo 'a: 1' >"$M/stacks/prod/config.yaml" || :
+	as $other cat "$M/stacks/prod/values.yaml" >/dev/null
+	as $other rmdir "$M/stacks/prod"
+	as $other rmdir "$M"/destroyed/*
+	mkdir -m 777 "$M/stacks/next"
+	eventually as $other sh -c "echo 'a: 1' >$M/stacks/next/values.yaml"
+	eventually as $other sh -c "echo 'a: 2' >$M/stacks/next/values.yaml && grep -q 'a: 2' $M/stacks/next/values.yaml"
 }
 
 @test "connections: one too many is told so and closed" {

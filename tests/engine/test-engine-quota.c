@@ -123,6 +123,77 @@ static void test_rows_of_others(void **state)
 	assert_int_equal(secret_set(f->engine, &f->bob, "s", "y", 1, &f->fault, &id), 0);
 }
 
+static int count_asked(void *userdata)
+{
+	++*(int *)userdata;
+	return 0;
+}
+
+/* As the daemon has it done by a child. */
+static void count_now(struct fixture *f)
+{
+	json_auto_t *counts = NULL;
+
+	assert_int_equal(quota_count(f->engine->store, &counts), 0);
+	quota_counted(f->engine, counts);
+}
+
+static void test_storage(void **state)
+{
+	enum { MB = 1 << 20 };
+	struct fixture *f = *state;
+	int64_t before;
+	int asked = 0;
+
+	f->engine->config.quotas[QUOTA_STORAGE] = 10 * MB;
+	quota_on_count(f->engine, count_asked, &asked);
+	/* Nothing is known yet: it is counted, once, and nobody is in the way of anything. */
+	assert_int_equal(quota_store(f->engine, f->bob.uid, 20 * MB, &f->fault), 0);
+	assert_int_equal(quota_store(f->engine, f->bob.uid, MB, &f->fault), 0);
+	assert_int_equal(asked, 1);
+	quota_count_begun(f->engine);
+	assert_int_equal(quota_store(f->engine, f->bob.uid, MB, &f->fault), 0);
+	assert_int_equal(make_stack(f, &f->bob, "s"), 0);
+	count_now(f);
+	/* What is there, and what came while it was counted. */
+	before = made(f, f->bob.uid, QUOTA_STORAGE);
+	assert_in_range(before, MB + 100, MB + 10000);
+	assert_int_equal(quota_store(f->engine, f->bob.uid, 9 * MB, &f->fault), -EDQUOT);
+	assert_contains(f->fault.text, "quotas.storage");
+	assert_int_equal(made(f, f->bob.uid, QUOTA_STORAGE), before);
+	quota_stored(f->engine, f->bob.uid, 9 * MB);
+	assert_int_equal(quota_store(f->engine, f->bob.uid, 0, &f->fault), -EDQUOT);
+	/* It had taken the place of something: the next count shows it. */
+	quota_count_begun(f->engine);
+	count_now(f);
+	assert_int_equal(quota_store(f->engine, f->bob.uid, MB, &f->fault), 0);
+	assert_int_equal(quota_store(f->engine, f->root.uid, INT64_C(1) << 50, &f->fault), 0);
+	quota_on_count(f->engine, NULL, NULL);
+}
+
+/* Each table, by its owner: that the statement finds it. */
+static void test_what_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	json_auto_t *counts = NULL, *value = json_string("a value that is kept");
+	struct kv_scope scope = { .caller = &f->bob };
+	struct stack stack;
+	char bob[24];
+
+	assert_int_equal(make_stack(f, &f->bob, "s"), 0);
+	assert_int_equal(stack_find(f->engine, "s", &stack), 0);
+	scope.stack_id = stack.id;
+	assert_int_equal(kv_set(f->engine, scope, "k", value, 0), 0);
+	assert_int_equal(quota_count(f->engine->store, &counts), 0);
+	snprintf(bob, sizeof(bob), "%u", (unsigned)f->bob.uid);
+	/* The version's items, and the key itself. */
+	assert_true(json_integer_value(json_object_get(counts, bob)) > 300);
+	assert_int_equal(stack_destroy(f->engine, &f->bob, stack.id, &f->fault), 0);
+	json_decref(counts);
+	assert_int_equal(quota_count(f->engine->store, &counts), 0);
+	assert_true(json_integer_value(json_object_get(counts, bob)) > 200); /* its versions stay a while */
+}
+
 static int collect(void *userdata, uid_t uid)
 {
 	char *text = userdata;
@@ -160,6 +231,8 @@ int main(void)
 		TEST(test_keys_are_counted_anew),
 		TEST(test_rows_of_others),
 		TEST(test_users),
+		TEST(test_storage),
+		TEST(test_what_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
