@@ -170,6 +170,21 @@ static int put_all(struct call *call, struct resource_draft *draft, struct secre
 	return r;
 }
 
+/* Two stacks that adopt the same thing at once: the one that is asked first has it. */
+static int check_sole(void *userdata, int64_t stack_id)
+{
+	struct call *call = userdata;
+	struct stack stack;
+	int r = stack_id == call->run.stack_id ? -ENOENT : stack_get(call->engine, stack_id, &stack);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return fault_set(&call->fault, EEXIST, "the stack %s manages it",
+		stack_access(&call->caller, &stack, MAY_READ | MAY_EXECUTE) == 0
+			? stack.name
+			: "one that you may not read");
+}
+
 static int put(struct call *call, bool update)
 {
 	CLEANUP(secrets_done) struct secrets secrets = { 0 };
@@ -198,6 +213,8 @@ static int put(struct call *call, bool update)
 			"its name or what it depends on has the value of a secret in it, and these are told "
 			"to "
 			"everybody who may see the stack");
+	if (r == 0 && json_is_true(argument(call, "sole")))
+		r = resource_manager_each(call->engine, draft.type, draft.name, check_sole, call);
 	if (r == 0 && image)
 		r = call_image_row(call, draft.type, draft.name, &row);
 	if (r == 0)

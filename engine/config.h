@@ -59,6 +59,8 @@ struct config {
 	int64_t max_artifact_size;	       /* bytes of one file that a task keeps */
 	int64_t max_run_artifacts;	       /* bytes of all that a run keeps */
 	int64_t max_before_image;	       /* bytes of a file that is kept before it is changed */
+	int64_t max_unpacked_size;	       /* bytes that an archive may become */
+	int64_t max_unpacked_files;	       /* entries that it may have */
 	int64_t max_run_images;		       /* bytes of all that are kept so for a run */
 	int64_t backup_interval_ms;	       /* between backups that nobody asks for; 0: none */
 	int64_t backup_keep;		       /* of those */

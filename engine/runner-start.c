@@ -92,15 +92,17 @@ static int send_workflow(struct runner *runner, const struct run *run, const cha
 		json_decref(resume);
 		return r;
 	}
-	head = json_pack(
-		"{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:s?, s:{s:i, s:I, s:i, s:I}, s:s, s:o}",
+	head = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:o, s:O?, s:s, s:s?, s:{s:i, s:I, s:i, s:I, s:I, "
+			 "s:I}, s:s, s:o}",
 		"op", "run", "run", (json_int_t)run->id, "secret", secret, "socket", runner->of->socket,
 		"file", run->file, "stack", *run->stack ? run->stack : NULL, "values",
 		json_loads(values.size ? values.data : "{}", 0, NULL), "options", runner->options, "workdir",
 		work, "cgroup", *runner->cgroup ? runner->cgroup : NULL, "limits", "max_parallel_tasks",
 		2 * process_cpus(), "memory_bytes", (json_int_t)engine->config.max_run_memory, "loading_ms",
-		LOADING_MS, "max_before_image", (json_int_t)engine->config.max_before_image, "local_agents",
-		engine->config.local_agents, "resume", resume);
+		LOADING_MS, "max_before_image", (json_int_t)engine->config.max_before_image,
+		"max_unpacked_size", (json_int_t)engine->config.max_unpacked_size, "max_unpacked_files",
+		(json_int_t)engine->config.max_unpacked_files, "local_agents", engine->config.local_agents,
+		"resume", resume);
 	if (imports)
 		json_object_set(head, "imports", imports);
 	return runner_send(runner, head, text.data, text.size);

@@ -310,6 +310,10 @@ static int core_run(lua_State *L)
 	lua_setfield(L, -2, "work");
 	lua_pushinteger(L, (lua_Integer)runner->image_limit);
 	lua_setfield(L, -2, "image_limit");
+	lua_pushinteger(L, (lua_Integer)runner->unpacked_size);
+	lua_setfield(L, -2, "unpacked_size");
+	lua_pushinteger(L, (lua_Integer)runner->unpacked_files);
+	lua_setfield(L, -2, "unpacked_files");
 	if (runner->token) {
 		lua_pushinteger(L, (lua_Integer)runner->token);
 		lua_setfield(L, -2, "token");

@@ -124,33 +124,59 @@ static void look_at(
 		tell(look, path, st.st_mode);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static int by_name(const void *a, const void *b)
 {
-	return strcmp((*a)->d_name, (*b)->d_name);
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int is_name(const struct dirent *entry)
+/* Names of a folder, until there is no more room or time: it may have millions. Owned by the caller, like the
+ * list. */
+static int read_names(struct look *look, int folder, char ***ret_names)
 {
-	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), count = 0, room = 0;
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	char **names = NULL;
+
+	if (fd >= 0 && !directory)
+		close(fd);
+	while (directory && (entry = readdir(directory))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (is_over(look))
+			break;
+		if (count == room) {
+			char **more = realloc(names, (size_t)(room = 2 * room + 64) * sizeof(*names));
+
+			if (!more)
+				break;
+			names = more;
+		}
+		names[count] = strdup(entry->d_name);
+		count += names[count] != NULL;
+	}
+	if (directory)
+		closedir(directory);
+	*ret_names = names;
+	return count;
 }
 
 /* In the order of names, so that the same is told each time. */
 static void walk(struct look *look, int folder, const char *path, bool covered, int depth)
 {
-	struct dirent **list = NULL;
-	bool over = false;
-	int count = scandirat(folder, ".", &list, is_name, by_name);
+	char **names = NULL;
+	int count = read_names(look, folder, &names);
 
+	if (count)
+		qsort(names, (size_t)count, sizeof(*names), by_name);
 	for (int i = 0; i < count; i++) {
 		CLEANUP(cleanup_free) char *below = NULL;
 
-		if (!over)
-			over = is_over(look);
-		if (!over && asprintf(&below, "%s/%s", strcmp(path, "/") ? path : "", list[i]->d_name) >= 0)
-			look_at(look, folder, list[i]->d_name, below, covered, depth);
-		free(list[i]);
+		if (asprintf(&below, "%s/%s", strcmp(path, "/") ? path : "", names[i]) >= 0)
+			look_at(look, folder, names[i], below, covered, depth);
+		free(names[i]);
 	}
-	free(list);
+	free(names);
 }
 
 /* The root itself is held as a provider holds a folder; a link that stands in its place is not followed. */

@@ -113,6 +113,13 @@ static int runner_set_values(struct runner *runner, struct fault *fault)
 	return fault_set(fault, EINVAL, "values: %s", lua_tostring(runner->vm.L, -1));
 }
 
+static int64_t limit_of(const json_t *limits, const char *name, int64_t otherwise)
+{
+	const json_t *value = json_object_get(limits, name);
+
+	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
 int runner_prepare(struct runner *runner, json_t *head, struct fault *fault)
 {
 	json_t *limits = json_object_get(head, "limits");
@@ -142,9 +149,9 @@ int runner_prepare(struct runner *runner, json_t *head, struct fault *fault)
 		r = sched_init(&runner->sched, runner->loop, runner->vm.L);
 	if (r < 0)
 		return fault_set(fault, -r, "can't make the Lua state: %s", strerror(-r));
-	runner->image_limit = json_is_integer(json_object_get(limits, "max_before_image"))
-				      ? json_integer_value(json_object_get(limits, "max_before_image"))
-				      : 1 << 20;
+	runner->image_limit = limit_of(limits, "max_before_image", 1 << 20);
+	runner->unpacked_size = limit_of(limits, "max_unpacked_size", INT64_C(4) << 30);
+	runner->unpacked_files = limit_of(limits, "max_unpacked_files", 100000);
 	runner->loading_ms = json_integer_value(json_object_get(limits, "loading_ms"));
 	return runner_set_values(runner, fault);
 }

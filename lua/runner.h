@@ -46,9 +46,10 @@ struct runner {
 	char *file, *stack, *workdir;
 	char *local_agents; /* names that mean this host, with blanks between them; NULL: none */
 	json_t *values, *options, *resume, *imports;
-	int parallel_limit;  /* 0: none */
-	int64_t image_limit; /* bytes of a file that is kept before it is changed */
-	int64_t loading_ms;  /* that loading the workflow may take */
+	int parallel_limit;		       /* 0: none */
+	int64_t image_limit;		       /* bytes of a file that is kept before it is changed */
+	int64_t unpacked_size, unpacked_files; /* bytes, and entries, that an archive may have */
+	int64_t loading_ms;		       /* that loading the workflow may take */
 	struct workflow *workflow;
 	struct detect *detect; /* this process looks for drift; NULL: it runs something */
 	struct watch *watch;   /* … whenever something changes; NULL: once */

@@ -137,10 +137,11 @@ local function look(row)
 	return actual
 end
 
-local function register(row, actual)
-	local answer, message = core.call("resource.register", { type = row.type, name = row.name, module = row.p.module, properties = row.desired,
-		status = "applied", applied = provider.brief(row.p, row.desired), actual = provider.brief(row.p, actual), intact = true })
-	return answer ~= nil, message
+-- `sole`: unless another stack has come first meanwhile.
+local function register(row, actual, sole)
+	local answer, message, errno = core.call("resource.register", { type = row.type, name = row.name, module = row.p.module, properties = row.desired,
+		status = "applied", applied = provider.brief(row.p, row.desired), actual = provider.brief(row.p, actual), intact = true, sole = sole })
+	return answer ~= nil, message, errno == "EEXIST" and "elsewhere" or "failed"
 end
 
 local function take(row, options)
@@ -153,11 +154,11 @@ local function take(row, options)
 		row.result, row.reason = "elsewhere", "the stack " .. table.concat(others, ", ") .. " manages it"
 	else
 		local actual, message = look(row)
-		local ok = actual ~= nil
+		local ok, why = actual ~= nil, "failed"
 		if ok and not options.dry_run then
-			ok, message = register(row, actual)
+			ok, message, why = register(row, actual, not options.force)
 		end
-		row.result, row.reason = ok and "adopted" or "failed", not ok and message or nil
+		row.result, row.reason = ok and "adopted" or why, not ok and message or nil
 	end
 end
 

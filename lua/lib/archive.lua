@@ -30,7 +30,7 @@ local UTF8 = { env = { "LC_ALL=C.UTF-8" } }
 local function run(words)
 	local raw, message, failed = tool.run(words, UTF8)
 	if not raw and failed == nil then
-		return nil, message .. " (package " .. (words[1] == "unzip" and "unzip" or "tar") .. ")"
+		return nil, message .. " (package " .. (words[1] == "tar" and "tar" or "unzip") .. ")"
 	end
 	return raw, message, failed
 end
@@ -41,8 +41,14 @@ function lists.tar(source)
 	return run({ "tar", "--list", "--absolute-names", "--quoting-style=literal", "--file", source })
 end
 
+-- unzip takes the last part of its archive's name for a pattern.
+local function zip_name(source)
+	local folder, name = source:match("^(.*/)([^/]*)$")
+	return (folder or "") .. (name or source):gsub("[%[%*%?]", "[%0]")
+end
+
 function lists.zip(source)
-	local raw, message, failed = run({ "unzip", "-Z1", "--", source })
+	local raw, message, failed = run({ "unzip", "-Z1", "--", zip_name(source) })
 	if not raw and failed and failed.stdout == "" and failed.stderr:find("zipfile is empty", 1, true) then
 		return failed
 	end
@@ -61,8 +67,10 @@ function unpackers.tar(source, folder, exclude, strip)
 	return run(words)
 end
 
-function unpackers.zip(source, folder, exclude)
-	local words = { "unzip", "-o", "-q", source }
+function unpackers.zip(source, folder, exclude, _, largest)
+	-- What it says of its sizes need not be true: no file becomes larger than the largest by that (of blocks of 512 bytes).
+	local words = { "sh", "-c", 'ulimit -f "$1" && shift && exec "$@"', "sh", tostring(largest // 512 + 1), tool.path("unzip") or "unzip", "-o", "-q",
+		zip_name(source) }
 	if exclude and exclude[1] then
 		words[#words + 1] = "-x"
 		table.move(exclude, 1, #exclude, #words + 1, words)
@@ -71,6 +79,45 @@ function unpackers.zip(source, folder, exclude)
 	local raw, message, failed = run(words)
 	-- 1: there were warnings.
 	return raw or failed and failed.exit_code == 1 and failed or nil, message
+end
+
+-- The sizes of its entries, as they say themselves.
+local long_lists = {
+	tar = { words = { "tar", "--list", "--verbose", "--numeric-owner", "--absolute-names", "--quoting-style=escape", "--file" }, size = "^%S+ %S+ +(%d+) " },
+	zip = { words = { "unzip", "-Z", "-s", "--" }, size = "^[%-?a-z][%-?rwxsStT]+ +%S+ +%S+ +(%d+) " },
+}
+
+local UNITS = { "bytes", "KiB", "MiB", "GiB", "TiB" }
+
+local function size_text(bytes)
+	local unit = 1
+	while bytes >= 1024 and UNITS[unit + 1] do
+		bytes, unit = bytes / 1024, unit + 1
+	end
+	return ("%.4g %s"):format(bytes, UNITS[unit])
+end
+
+-- The size of the largest entry; or nil and a message: it would become too much.
+local function check_sizes(kind, source)
+	local row, limits = long_lists[kind], core.run()
+	local words = table.move(row.words, 1, #row.words, 1, {})
+	words[#words + 1] = kind == "zip" and zip_name(source) or source
+	local raw, message, failed = run(words)
+	raw = raw or failed and kind == "zip" and failed -- an empty one
+	if not raw then
+		return nil, message
+	end
+	local count, sum, largest = 0, 0, 0
+	for line in raw.stdout:gmatch("[^\n]+") do
+		local size = math.tointeger(tonumber(line:match(row.size))) or 0
+		count, sum, largest = count + 1, sum + size, math.max(largest, size)
+	end
+	if sum > limits.unpacked_size then
+		return nil, "it would become " .. size_text(sum) .. ", and at most " .. size_text(limits.unpacked_size) .. " are unpacked (max_unpacked_size in sloth.yaml(5))"
+	elseif raw.truncated or count > limits.unpacked_files then
+		return nil, "it has more than " .. limits.unpacked_files .. " entries, and no more are unpacked (max_unpacked_files in sloth.yaml(5))"
+	end
+	return largest
 end
 
 -- true; or nil and a message: it can't be read, or wants out of its folder.
@@ -182,7 +229,10 @@ local function unpack(source, spare, strip, exclude)
 		ok, message = check_names(kind, source)
 	end
 	if ok then
-		ok, message = unpackers[kind](source, spare, exclude, strip)
+		ok, message = check_sizes(kind, source)
+	end
+	if ok then
+		ok, message = unpackers[kind](source, spare, exclude, strip, ok)
 	end
 	if not ok then
 		return nil, source .. ": " .. message:gsub(spare:gsub("%W", "%%%0"), "(its folder)")

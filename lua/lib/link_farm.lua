@@ -203,13 +203,39 @@ function Plan:clear(at)
 	end
 end
 
+-- The package is gone: links that led into it lead nowhere. Below the target they are looked for, in folders of so many names.
+local NAMES_MAX, DEPTH_MAX = 20000, 16
+
+function Plan:clear_dangling(at, depth)
+	for _, name in ipairs(sorted(self.target .. at) or {}) do
+		self.names = self.names + 1
+		if self.names > NAMES_MAX then
+			self.message = self.message or "there are more than " .. NAMES_MAX .. " names below " .. self.desired.target .. ", and the package is gone that would say which are its links"
+			return
+		end
+		local here = at .. "/" .. name
+		local path = self.target .. here
+		local st = look(path)
+		if st and st.type == "link" and is_below(st.leads, self.package) then
+			self.there_are = self.there_are + 1
+			self:add("unlink", path)
+		elseif st and st.type == "directory" and depth < DEPTH_MAX then
+			self:clear_dangling(here, depth + 1)
+		end
+	end
+end
+
 -- { actions = list of { what = "link", "mkdir", "unlink", path, text }, missing, stale, conflicts = names, there_are = number of links }; or
 -- nil and a message.
 function farm.plan(desired)
 	local stow = core.real_path(desired.source)
 	local package = stow and normal(stow .. "/" .. desired.package)
 	local st = package and core.look(package)
-	if not st or st.type ~= "directory" then
+	local gone = desired.ensure == "absent" and not st
+	if gone then
+		stow = stow or normal(desired.source)
+		package = normal(stow .. "/" .. desired.package)
+	elseif not st or st.type ~= "directory" then
 		return nil, "there is no package '" .. desired.package .. "' in " .. desired.source
 	end
 	local target, message = on_disk.real_folder(desired.target)
@@ -218,7 +244,12 @@ function farm.plan(desired)
 	end
 	local plan = setmetatable({ desired = desired, stow = stow, package = package, target = target or desired.target, new = not target, actions = {},
 		missing = {}, stale = {}, conflicts = {}, there_are = 0 }, Plan)
-	if desired.ensure == "absent" then
+	if gone then
+		plan.names = 0
+		if target then
+			plan:clear_dangling("", 0)
+		end
+	elseif desired.ensure == "absent" then
 		plan:clear("")
 	else
 		plan:visit("")

@@ -167,6 +167,19 @@ local function set_url(path, desired, actual)
 	return done and true or nil, message
 end
 
+-- What is given up has been given to somebody, by names that the fetch may move on from: ended between that and the checkout, it would be
+-- taken for somebody's own work the next time.
+local function keep_names(path, desired, actual)
+	local names = { ["sloth-before"] = actual.commit and "HEAD", ["sloth-before-branch"] = desired.branch and ref_of(path, "refs/heads/" .. desired.branch) }
+	for name, of in pairs(names) do
+		local done, message = git.run(path, { "update-ref", "refs/remotes/origin/" .. name, of })
+		if not done then
+			return nil, message
+		end
+	end
+	return true
+end
+
 -- The checkout that is there becomes what is desired; its objects first.
 local function update(path, desired, actual)
 	local message = (actual.commit ~= desired.commit or actual.clean ~= true) and reason_to_keep(path, desired, actual) or nil
@@ -175,7 +188,12 @@ local function update(path, desired, actual)
 		ok, message = set_url(path, desired, actual)
 	end
 	if ok and not has(path, desired.commit) then
-		ok, message = fetch(path, desired)
+		if not desired.force then
+			ok, message = keep_names(path, desired, actual)
+		end
+		if ok then
+			ok, message = fetch(path, desired)
+		end
 	end
 	if ok and not has(path, desired.commit) then
 		ok, message = nil, desired.url .. " does not give commit " .. desired.commit

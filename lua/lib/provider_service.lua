@@ -124,12 +124,14 @@ local function backend(desired)
 	return core.library(BACKENDS[desired.backend or "systemd"])
 end
 
--- Of the files those that were there as they are when it started.
+-- Of the files those that were there as they are when it started. One whose time is yet to come was changed before the clock was set back, nobody
+-- knows when.
 local function read_before(paths, started_ms)
+	local now_ms = core.now() + 1000
 	local list = {}
 	for _, path in ipairs(paths) do
 		local st = on_disk.at(path, false, function(at) return core.look(at) end)
-		if not st or st.changed_ms <= started_ms then
+		if not st or st.changed_ms <= started_ms or st.changed_ms > now_ms then
 			list[#list + 1] = path
 		end
 	end

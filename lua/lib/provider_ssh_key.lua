@@ -57,7 +57,8 @@ local function place_of(desired)
 		return nil, desired.user .. " has no home directory"
 	end
 	local folder = (desired.root or "") .. fields[6] .. "/.ssh"
-	return { path = desired.path or folder .. "/authorized_keys", folder = not desired.path and folder or nil, uid = math.tointeger(tonumber(fields[3])),
+	return { path = desired.path or folder .. "/authorized_keys", folder = not desired.path and folder or nil,
+		home = not desired.path and (desired.root or "") .. fields[6] or nil, uid = math.tointeger(tonumber(fields[3])),
 		gid = math.tointeger(tonumber(fields[4])) }
 end
 
@@ -77,7 +78,9 @@ end
 -- true, or what is wrong.
 local function permissions(place)
 	local file, folder = stat_of(place.path), place.folder and stat_of(place.folder)
-	return folder and folder.type == "directory" and objection(folder, place.folder, place.uid, true) or
+	local home = place.home and stat_of(place.home)
+	return home and home.type == "directory" and objection(home, place.home, place.uid, true) or
+		folder and folder.type == "directory" and objection(folder, place.folder, place.uid, true) or
 		file and file.type == "file" and objection(file, place.path, place.uid) or true
 end
 
@@ -140,6 +143,15 @@ local function secure(path, place)
 	return ok, message
 end
 
+-- Nobody else writes in the home either; whose it is, and whether it is there, is not for this to change.
+local function secure_home(place)
+	local st, message = stat_of(place.home)
+	if not st or st.type ~= "directory" or tonumber(st.mode, 8) & 18 == 0 or st.uid ~= place.uid then
+		return message == nil or nil, message
+	end
+	return on_disk.work(place.home, false, function(path) return core.chmod(path, tonumber(st.mode, 8) & ~18) end)
+end
+
 local function make_folder(place)
 	return on_disk.work(place.folder, false, function(path)
 		local st, message = core.look(path)
@@ -168,6 +180,9 @@ function ssh_key.apply(desired)
 	end
 	message = refusal(place)
 	local ok = not message
+	if ok and place.home and desired.ensure ~= "absent" and desired.permissions then
+		ok, message = secure_home(place)
+	end
 	if ok and place.folder and desired.ensure ~= "absent" and desired.permissions then
 		ok, message = make_folder(place)
 	end
@@ -185,7 +200,8 @@ function ssh_key.image(desired)
 	if not place then
 		return nil, message or "there is no user '" .. desired.user .. "'"
 	end
-	local image = { folder = place.folder and stat_of(place.folder) and on_disk.image({ path = place.folder }) }
+	local home = place.home and stat_of(place.home)
+	local image = { home = home and home.type == "directory" and home.mode or nil, folder = place.folder and stat_of(place.folder) and on_disk.image({ path = place.folder }) }
 	image.file, message = managed_text.image(place.path)
 	return image.file and image, message
 end
@@ -199,6 +215,10 @@ function ssh_key.undo(desired, before)
 	ok, message = managed_text.undo(place.path, before.file, change_of(desired))
 	if ok and before.folder then
 		ok, message = on_disk.undo({ path = place.folder }, before.folder)
+	end
+	local home = ok and before.home and stat_of(place.home)
+	if home and home.type == "directory" and home.mode ~= before.home then
+		ok, message = on_disk.work(place.home, false, function(path) return core.chmod(path, tonumber(before.home, 8)) end)
 	end
 	return ok, message
 end
@@ -229,7 +249,7 @@ end
 
 function ssh_key.watch(desired)
 	local place = place_of(desired)
-	return place and { place.path, place.folder } or nil
+	return place and { place.path, place.folder, place.home } or nil
 end
 
 function ssh_key.deps(desired)

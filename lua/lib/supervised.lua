@@ -56,15 +56,20 @@ local function json_file(path)
 	return text and json.decode(text), message
 end
 
+local function is_here(pid)
+	local namespace = core.readlink("/proc/" .. pid .. "/ns/mnt")
+	return namespace ~= nil and namespace == core.readlink("/proc/self/ns/mnt")
+end
+
 local function is_alive(pid, start)
 	return pid ~= nil and pid > 0 and processes.start(pid) == start
 end
 
--- Supervisors of the folder, also when it is gone: by the words that they were started with.
+-- Supervisors of the folder, also when it is gone: by the words that they were started with. In a container a folder of that name is another one.
 local function supervisors(folder)
 	local list, uid = {}, on_disk.own_uid()
 	for _, one in ipairs(processes.list(true)) do
-		if one.uid == uid and one.command == "sloth-runner --supervise " .. folder then
+		if one.uid == uid and one.command == "sloth-runner --supervise " .. folder and is_here(one.pid) then
 			list[#list + 1] = one
 		end
 	end
@@ -238,6 +243,15 @@ local function remove(desired)
 	end)
 end
 
+local TICK_MS = 10 -- of the start time in /proc
+
+-- When it was started, by the clock as it goes now: it may have been set since.
+local function since(status)
+	local up = tonumber((core.library("machine").read("/proc/uptime") or ""):match("^%S+"))
+	local by_uptime = up and status.start and core.now() - math.floor(up * 1000) + status.start * TICK_MS
+	return by_uptime and math.abs(by_uptime - status.since) > 1000 and by_uptime or status.since
+end
+
 -- As a backend of the provider.
 
 -- What runs is told before what would run the next time.
@@ -250,7 +264,7 @@ function supervised.read(desired)
 	elseif not one.spec then
 		return { ensure = "absent" }
 	end
-	local actual = { ensure = "present", running = one.running or false, started_ms = one.running and one.status.since or nil }
+	local actual = { ensure = "present", running = one.running or false, started_ms = one.running and since(one.status) or nil }
 	local wanted, current = one.spec.wanted or {}, one.running and one.status.spec.wanted or one.spec.wanted or {}
 	for _, name in ipairs(told) do
 		local same = core.library("property").same(current[name], desired[name])

@@ -43,9 +43,27 @@ local function failed(raw)
 	return "systemctl: " .. (said ~= "" and said or "exit status " .. raw.exit_code)
 end
 
+-- As systemd allows them; a pattern would be many, a word with a dash before it an option.
+local function name_ok(name)
+	return name == nil or name:find("^[%w:_.\\@-]+$") ~= nil and #name < 256 or nil, "'" .. tostring(name) .. "' is no name of a unit"
+end
+
+-- With a verb, and the name behind all that could be taken for an option.
+local function call_of(root, verb, name, ...)
+	local ok, message = name_ok(name)
+	if not ok then
+		return nil, message
+	elseif not name then
+		return units.call(root, verb, ...)
+	end
+	local words = { verb, ... }
+	words[#words + 1], words[#words + 2] = "--", units.full_name(name)
+	return units.call(root, table.unpack(words))
+end
+
 -- true, or nil and a message. Where a unit does not start, what the journal has of it.
 function units.act(root, verb, name)
-	local raw, message = units.call(root, verb, name and units.full_name(name))
+	local raw, message = call_of(root, verb, name)
 	if raw and raw.exit_code == 0 then
 		return true
 	end
@@ -69,7 +87,7 @@ local SHOWN = "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,Need
 
 -- Its properties as systemctl names them; or nil and a message.
 function units.show(name)
-	local raw, message = units.call(nil, "show", "--property=" .. SHOWN, units.full_name(name))
+	local raw, message = call_of(nil, "show", name, "--property=" .. SHOWN)
 	if not raw or raw.exit_code ~= 0 then
 		return nil, raw and failed(raw) or message
 	end
@@ -82,7 +100,7 @@ end
 
 -- What systemctl is-enabled says; "not-found": there is no such unit; or nil and a message.
 function units.enabled_state(root, name)
-	local raw, message = units.call(root, "is-enabled", units.full_name(name))
+	local raw, message = call_of(root, "is-enabled", name)
 	local word = raw and raw.stdout:match("^%S+")
 	if word then
 		return word

@@ -158,3 +158,19 @@ END
 	run setpriv --reuid 65534 --regid 65534 --clear-groups env SLOTH_HOME="$SLOTH_HOME" sloth stack coverage open
 	[[ $output != *secret* ]]
 }
+
+@test "two stacks adopt the same things at once: each thing becomes one's" {
+	local first second
+	mkdir f
+	for i in $(seq 40); do echo "$i" >"f/$i"; done
+	sloth stack new a
+	sloth stack new b
+	sloth stack adopt a file 'f/*' >/dev/null 2>&1 3>&- &
+	first=$!
+	sloth stack adopt b file 'f/*' >/dev/null 2>&1 3>&- &
+	second=$!
+	wait "$first" || :
+	wait "$second" || :
+	[ "$(sloth stack resources a --json | grep -c '"type": "file"')" -gt 0 ] || [ "$(sloth stack resources b --json | grep -c '"type": "file"')" -gt 0 ]
+	[ "$({ sloth stack resources a --json; sloth stack resources b --json; } | grep -c '"type": "file"')" = 40 ]
+}

@@ -470,15 +470,16 @@ static void send_run(const char *file)
 	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0)
 		buffer_append(&text, chunk, n);
 	fclose(in);
-	send_json(json_pack("{ss si ss ss ss sn so so so so ss ss* s{si si si}}", "op", "run", "run", 42,
-			  "secret", "s3cret", "socket", socket_path, "file",
+	send_json(json_pack("{ss si ss ss ss sn so so so so ss ss* s{si si si si si}}", "op", "run", "run",
+			  42, "secret", "s3cret", "socket", socket_path, "file",
 			  strrchr(file, '/') ? strrchr(file, '/') + 1 : file, "stack", "values",
 			  json_arg(args.values), "options", json_arg(args.options), "resume",
 			  json_arg(args.resume), "imports", json_arg(args.imports), "workdir",
 			  args.work ? args.work : args.dir, "local_agents", args.agents, "limits",
 			  "max_parallel_tasks", args.parallel ? atoi(args.parallel) : 0, "memory_bytes",
 			  args.memory ? atoi(args.memory) : 0, "loading_ms",
-			  args.loading ? atoi(args.loading) : 0),
+			  args.loading ? atoi(args.loading) : 0, "max_unpacked_size", 4 << 20,
+			  "max_unpacked_files", 2000),
 		buffer_text(&text), text.size);
 	buffer_done(&text);
 }
