@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const struct {
 	int code;
 	const char *name;
@@ -56,9 +58,14 @@ static int fault_vset(struct fault *fault, int code, const char *format, va_list
 		return -code;
 	fault->code = code;
 	vsnprintf(fault->text, sizeof(fault->text), format, ap);
-	for (char *p = fault->text; *p; p++)
-		if (((unsigned char)*p < 0x20 && *p != '\n') || *p == 0x7f)
-			*p = '?';
+	for (char *p = fault->text, *end = p + strlen(p); p < end;) {
+		bool harmless;
+		size_t n = text_character(p, (size_t)(end - p), &harmless);
+
+		if (!harmless && *p != '\n')
+			memset(p, '?', n);
+		p += n;
+	}
 	return -code;
 }
 

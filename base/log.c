@@ -9,11 +9,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 static enum log_level log_level_max = LOG_LEVEL_INFO;
 
 void log_set_level(enum log_level level)
 {
 	log_level_max = level;
+}
+
+/* Names that users give, and what their processes say, begin no line of their own. */
+static void stay_on_line(char *text, const char *end)
+{
+	while (text < end) {
+		bool harmless;
+		size_t n = text_character(text, (size_t)(end - text), &harmless);
+
+		if (!harmless)
+			memset(text, *text == '\n' ? ' ' : '?', n);
+		text += n;
+	}
 }
 
 void log_message(enum log_level level, const char *format, ...)
@@ -37,8 +52,12 @@ void log_message(enum log_level level, const char *format, ...)
 	va_start(ap, format);
 	int r = vsnprintf(line + n, sizeof(line) - n - 1, format, ap);
 	va_end(ap);
-	if (r > 0)
+	if (r > 0) {
+		char *text = line + n;
+
 		n += (size_t)r < sizeof(line) - n - 1 ? (size_t)r : sizeof(line) - n - 2;
+		stay_on_line(text, line + n);
+	}
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
 		return; /* nobody is left to be told */

@@ -204,19 +204,106 @@ char *duration_format(int64_t ms, char ret_text[32])
 	return ret_text;
 }
 
+/* Unicode's own control characters: C1, which terminals obey as they obey ESC; what overrides the direction
+ * of the text around it; what ends a line or a paragraph. The marks of direction (U+200E, U+200F) stand in
+ * honest text, and turn no letters. */
+static bool is_control(unsigned code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
+enum { NO_CHARACTER = 0x7fffffff };
+
+/* The bytes of the character, and which it is. */
+static size_t decode(const char *text, size_t size, unsigned *ret_code)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+	unsigned code = n == 1 ? *p : *p & (0xffU >> (n + 1));
+
+	if (n > 1 && (n > size || !text_is_utf8(text, n))) {
+		*ret_code = NO_CHARACTER;
+		return 1;
+	}
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | (p[i] & 0x3f);
+	*ret_code = code;
+	return n;
+}
+
+size_t text_character(const char *text, size_t size, bool *ret_harmless)
+{
+	unsigned code;
+	size_t n = decode(text, size, &code);
+
+	*ret_harmless = code != NO_CHARACTER && !is_control(code);
+	return n;
+}
+
+bool text_is_line(const char *text, size_t size)
+{
+	bool harmless = true;
+
+	for (size_t i = 0; harmless && i < size;)
+		i += text_character(text + i, size - i, &harmless);
+	return harmless;
+}
+
+void text_write_json(FILE *out, const char *json)
+{
+	size_t size = strlen(json), n;
+
+	for (size_t i = 0; i < size; i += n) {
+		unsigned code;
+
+		n = decode(json + i, size - i, &code);
+		if (code != NO_CHARACTER && code >= 0x7f && is_control(code))
+			fprintf(out, "\\u%04x", code);
+		else
+			fwrite(json + i, 1, n, out);
+	}
+}
+
+char *text_harmless(const char *text)
+{
+	size_t size = strlen(text), n, at = 0;
+	char *copy = malloc(4 * size + 1);
+
+	for (size_t i = 0; copy && i < size; i += n) {
+		bool harmless;
+
+		n = text_character(text + i, size - i, &harmless);
+		if (harmless || (unsigned char)text[i] < 0x80) {
+			memcpy(copy + at, text + i, n);
+			at += n;
+			continue;
+		}
+		for (size_t k = 0; k < n; k++)
+			at += (size_t)sprintf(copy + at, "\\x%02x", (unsigned char)text[i + k]);
+	}
+	if (copy)
+		copy[at] = '\0';
+	return copy;
+}
+
 void text_write_safe_n(FILE *out, const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++) {
-		unsigned char c = (unsigned char)text[i];
+	size_t n;
 
-		if (c == '\n')
+	for (size_t i = 0; i < size; i += n) {
+		bool harmless;
+
+		n = text_character(text + i, size - i, &harmless);
+		if (text[i] == '\n')
 			fputs("\\n", out);
-		else if (c == '\\')
+		else if (text[i] == '\\')
 			fputs("\\\\", out);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
+		else if (harmless)
+			fwrite(text + i, 1, n, out);
 		else
-			fputc(c, out);
+			for (size_t k = 0; k < n; k++)
+				fprintf(out, "\\x%02x", (unsigned char)text[i + k]);
 	}
 }
 

@@ -52,7 +52,24 @@ int past_parse(const char *text, int64_t *ret_ms);
 /* "71ms", "1.5s", "5m 23s", "1h 30m": for people. The buffer must have 32 bytes. Returns it. */
 char *duration_format(int64_t ms, char ret_text[32]);
 
-/* Writes text so that it stays on its line: control characters as \xNN, newline as \n, backslash doubled. */
+/* Bytes of the character that the text begins with (`size` is not 0); *ret_harmless: a terminal shows it, and
+ * does nothing else. Bytes that are no UTF-8 are a character each, and not harmless. */
+size_t text_character(const char *text, size_t size, bool *ret_harmless);
+
+/* Whether a terminal would show all of it, and on one line. */
+bool text_is_line(const char *text, size_t size);
+
+/* A JSON value on one line, as jansson writes it, for people: what is not harmless beyond ASCII is escaped,
+ * too.
+ */
+void text_write_json(FILE *out, const char *json);
+
+/* A copy in which what terminals obey beyond ASCII, and what is no UTF-8, stands as \xNN; control characters
+ * of ASCII are as they are. malloc'ed; NULL without memory. */
+char *text_harmless(const char *text);
+
+/* Writes text so that it stays on its line: what is not harmless as \xNN, newline as \n, backslash doubled.
+ */
 void text_write_safe(FILE *out, const char *text);
 /* Same, for a part of a larger text. */
 void text_write_safe_n(FILE *out, const char *text, size_t size);

@@ -96,8 +96,10 @@ static void print_line(const json_t *event)
 		text = json_dumps(json_object_get(rest, "data"), JSON_COMPACT);
 	else if (json_object_size(rest) && !json_object_get(rest, "data"))
 		text = json_dumps(rest, JSON_COMPACT);
-	if (text)
-		printf("  %s", text);
+	if (text) {
+		fputs("  ", stdout);
+		text_write_json(stdout, text);
+	}
 	putchar('\n');
 	json_decref(rest);
 }

@@ -90,6 +90,7 @@ void log_text_print(FILE *out, const char *text, size_t size)
 	for (size_t i = 0; i < size;) {
 		size_t n = harmless_sequence(text + i, size - i);
 		unsigned char c = (unsigned char)text[i];
+		bool harmless;
 
 		if (n) {
 			coloured = true;
@@ -98,11 +99,13 @@ void log_text_print(FILE *out, const char *text, size_t size)
 			i += n;
 			continue;
 		}
-		if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
-		else if (c != '\r')
-			fputc(c, out);
-		i++;
+		n = text_character(text + i, size - i, &harmless);
+		if (harmless || c == '\t')
+			fwrite(text + i, 1, n, out);
+		for (size_t k = 0; !harmless && k < n; k++)
+			if (c != '\t' && c != '\r')
+				fprintf(out, "\\x%02x", (unsigned char)text[i + k]);
+		i += n;
 	}
 	if (coloured)
 		fputs(print_style(stdout, STYLE_END), out);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "cli/print.h"
 #include "cli/smartcols.h"
 
@@ -65,6 +66,17 @@ static void colour(struct table *table, struct libscols_line *line, size_t i, co
 		table->scols->set_color(table->scols->get_cell(line, i), print_style(stdout, style));
 }
 
+/* The library escapes what is no character, and lets pass what turns the direction of text. */
+static int set_cell(struct table *table, struct libscols_line *line, size_t i, const char *text)
+{
+	CLEANUP(cleanup_free) char *harmless = NULL;
+
+	if (!text || !*text)
+		return table->scols->set_data(line, i, "-");
+	harmless = text_harmless(text);
+	return harmless ? table->scols->set_data(line, i, harmless) : -ENOMEM;
+}
+
 int table_row(struct table *table, const char *const *texts)
 {
 	struct libscols_line *line = table->scols->new_line(table->table, NULL);
@@ -72,7 +84,7 @@ int table_row(struct table *table, const char *const *texts)
 	if (!line)
 		return -ENOMEM;
 	for (size_t i = 0; i < table->columns; i++) {
-		if (table->scols->set_data(line, i, texts[i] && *texts[i] ? texts[i] : "-"))
+		if (set_cell(table, line, i, texts[i]))
 			return -ENOMEM;
 		if (table->coloured && texts[i])
 			colour(table, line, i, texts[i]);

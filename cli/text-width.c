@@ -10,6 +10,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "base/text.h"
+
 void text_width_init(void)
 {
 	setlocale(LC_CTYPE, "");
@@ -29,14 +31,16 @@ static struct character character_at(const char *text, size_t size)
 	mbstate_t state = { 0 };
 	wchar_t wide;
 	size_t n = mbrtowc(&wide, text, size, &state);
+	bool harmless;
 	int columns;
 
 	if (n == 0 || n > size)
 		return (struct character){ 1, 4, false };
+	text_character(text, size, &harmless);
 	columns = wcwidth(wide);
 	/* Each byte of what has no width is shown as four. */
-	return columns < 0 ? (struct character){ n, 4 * (int)n, false }
-			   : (struct character){ n, columns, true };
+	return columns < 0 || !harmless ? (struct character){ n, 4 * (int)n, false }
+					: (struct character){ n, columns, true };
 }
 
 /* The size of a sequence that only colours (SGR); 0: here is none. */

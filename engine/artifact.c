@@ -112,9 +112,8 @@ static const char *path_complaint(const char *path)
 			return "must be relative, without empty parts, \".\" and \"..\"";
 		if (n > 255)
 			return "has a name of more than 255 bytes";
-		for (size_t i = 0; i < n; i++)
-			if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
-				return "has control characters in it";
+		if (!text_is_line(p, n))
+			return "has control characters in it";
 		if (!p[n])
 			return depth > ARTIFACT_DEPTH_MAX ? "is too deep" : NULL;
 		p += n + 1;

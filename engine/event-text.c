@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 /* The words that stand in every line. A key of the data that is called like one of them cannot pass for it.
  */
@@ -97,6 +98,49 @@ static void write_data(const json_t *data, FILE *out)
 		snprintf(name, sizeof(name), "%s%s", taken ? "data." : "", keys[i]);
 		write_pair(name, json_object_get(data, keys[i]), out);
 	}
+}
+
+static json_t *harmless_text(const char *text)
+{
+	CLEANUP(cleanup_free) char *copy = text_harmless(text);
+
+	return copy ? json_string(copy) : NULL;
+}
+
+static json_t *harmless_object(const json_t *object)
+{
+	json_t *copy = json_object(), *value;
+	const char *key;
+
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+		json_auto_t *name = harmless_text(key);
+
+		if (!name || json_object_set_new(copy, json_string_value(name), event_harmless(value)) < 0) {
+			json_decref(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+json_t *event_harmless(const json_t *data)
+{
+	json_t *copy, *value;
+	size_t i;
+
+	if (json_is_string(data))
+		return harmless_text(json_string_value(data));
+	if (json_is_object(data))
+		return harmless_object(data);
+	if (!json_is_array(data))
+		return json_deep_copy(data);
+	copy = json_array();
+	json_array_foreach (data, i, value)
+		if (json_array_append_new(copy, event_harmless(value)) < 0) {
+			json_decref(copy);
+			return NULL;
+		}
+	return copy;
 }
 
 void event_write_line(const json_t *event, FILE *out)

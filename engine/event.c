@@ -113,6 +113,28 @@ static int event_render(json_t *object, struct buffer *ret_line, struct buffer *
 	return buffer_stream_close(out, ret_line);
 }
 
+static bool is_ascii(const struct buffer *text)
+{
+	for (size_t i = 0; i < text->size; i++)
+		if ((unsigned char)text->data[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* The same again, of what is told harmlessly. Nearly all events are ASCII, and are spared the way. */
+static int render_harmless(
+	json_t *object, const json_t *data, struct buffer *ret_line, struct buffer *ret_json)
+{
+	json_t *harmless = event_harmless(data);
+
+	if (json_object_size(harmless) > 0)
+		json_object_set(object, "data", harmless);
+	json_decref(harmless);
+	buffer_truncate(ret_line, 0);
+	buffer_truncate(ret_json, 0);
+	return harmless ? event_render(object, ret_line, ret_json) : -ENOMEM;
+}
+
 static int event_insert(struct engine *engine, struct event_place *end, const struct event *event,
 	const struct buffer *line, const struct buffer *json)
 {
@@ -152,6 +174,8 @@ int event_add(struct engine *engine, struct caller *caller, const char *type, in
 	event.uid = caller ? caller->uid : geteuid();
 	object = event_object(&event, stack, caller ? caller_login(caller->uid) : "slothd", owned);
 	r = object ? event_render(object, &line, &json) : -ENOMEM;
+	if (r == 0 && owned && !is_ascii(&json))
+		r = render_harmless(object, owned, &line, &json);
 	if (r == 0)
 		r = event_insert(engine, &tail->end, &event, &line, &json);
 	if (r < 0)

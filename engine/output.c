@@ -313,7 +313,7 @@ static int show_line(void *userdata, const struct output *output)
 	if (json_is_string(value))
 		text_write_safe(out, json_string_value(value));
 	else
-		fputs(output->value, out);
+		text_write_json(out, output->value);
 	fputc('\n', out);
 	return 0;
 }

@@ -337,11 +337,16 @@ void plan_show_line(const json_t *plan, FILE *out)
 /* Graphviz' quoted strings: only the quote and the backslash are special. */
 static void write_dot(FILE *out, const char *text)
 {
+	size_t size = strlen(text), n;
+
 	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
+	for (size_t i = 0; i < size; i += n) {
+		bool harmless;
+
+		n = text_character(text + i, size - i, &harmless);
+		if (text[i] == '"' || text[i] == '\\')
 			fputc('\\', out);
-		fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
+		fwrite(harmless ? text + i : "?", 1, harmless ? n : 1, out);
 	}
 	fputc('"', out);
 }

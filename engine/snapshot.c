@@ -112,10 +112,8 @@ static int tags_check(const char *tags, struct fault *fault, char ret_tags[SNAPS
 
 static int line_check(const char *name, const char *text, struct fault *fault)
 {
-	for (const char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return fault_set(
-				fault, EINVAL, "%s is one line of text, without control characters", name);
+	if (!text_is_line(text, strlen(text)))
+		return fault_set(fault, EINVAL, "%s is one line of text, without control characters", name);
 	return 0;
 }
 

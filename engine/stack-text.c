@@ -13,11 +13,11 @@
 static int check_line(
 	struct engine *engine, const char *name, const char *text, size_t size, struct fault *fault)
 {
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return fault_set(
-				fault, EINVAL, "%s is one line of text, without control characters", name);
-	return text_is_utf8(text, size) ? 0 : fault_set(fault, EINVAL, "%s is no UTF-8 text", name);
+	if (!text_is_utf8(text, size))
+		return fault_set(fault, EINVAL, "%s is no UTF-8 text", name);
+	if (!text_is_line(text, size))
+		return fault_set(fault, EINVAL, "%s is one line of text, without control characters", name);
+	return 0;
 }
 
 static int check_config(

@@ -132,6 +132,16 @@ int version_outputs_json(
 	return r;
 }
 
+static void show_value(const json_t *value, FILE *out)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+
+	if (json_is_string(value))
+		text_write_safe(out, json_string_value(value));
+	else if ((text = json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY)))
+		text_write_json(out, text);
+}
+
 int version_show_outputs(
 	struct engine *engine, int64_t stack_id, int64_t number, struct fault *fault, FILE *out)
 {
@@ -144,10 +154,7 @@ int version_show_outputs(
 		return r;
 	json_object_foreach (object, name, value) {
 		fprintf(out, "%s=", name);
-		if (json_is_string(value))
-			text_write_safe(out, json_string_value(value));
-		else
-			json_dumpf(value, out, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
+		show_value(value, out);
 		fputc('\n', out);
 	}
 	return 0;
@@ -376,9 +383,10 @@ int snapshot_show_list(struct engine *engine, int64_t stack_id, FILE *out)
 	json_array_foreach (list, i, object) {
 		const char *creator = text_of(object, "creator");
 
-		fprintf(out, "v%" JSON_INTEGER_FORMAT "  %s  %s  %s",
-			json_integer_value(json_object_get(object, "version")), text_of(object, "time"),
-			*creator ? creator : text_of(object, "user"), text_of(object, "trigger"));
+		fprintf(out, "v%" JSON_INTEGER_FORMAT "  %s  ",
+			json_integer_value(json_object_get(object, "version")), text_of(object, "time"));
+		text_write_safe(out, *creator ? creator : text_of(object, "user"));
+		fprintf(out, "  %s", text_of(object, "trigger"));
 		if (*text_of(object, "tags"))
 			fprintf(out, "  [%s]", text_of(object, "tags"));
 		if (*text_of(object, "description"))

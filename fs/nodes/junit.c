@@ -46,8 +46,10 @@ static void write_xml(FILE *out, const char *text, size_t size)
 	while (size) {
 		size_t n = character_size(text, size);
 		const char *entity = n == 1 ? entities[(unsigned char)*text] : NULL;
+		bool harmless;
 
-		if (!n)
+		text_character(text, size, &harmless);
+		if (!n || (!harmless && !entity))
 			fputs(replacement, out);
 		else if (entity)
 			fputs(entity, out);

@@ -306,14 +306,22 @@ static void write_number(double number, FILE *out)
 
 static void write_label(const char *name, const char *value, char before, FILE *out)
 {
+	size_t size = strlen(value), n;
+
 	fprintf(out, "%c%s=\"", before, name);
-	for (; *value; value++) {
-		if (*value == '\n')
+	for (size_t i = 0; i < size; i += n) {
+		bool harmless;
+
+		n = text_character(value + i, size - i, &harmless);
+		if (value[i] == '\n')
 			fputs("\\n", out);
-		else if (*value == '"' || *value == '\\')
-			fprintf(out, "\\%c", *value);
-		else
-			fputc(*value, out);
+		else if (value[i] == '"' || value[i] == '\\')
+			fprintf(out, "\\%c", value[i]);
+		else if (harmless)
+			fwrite(value + i, 1, n, out);
+		else /* the format has no escapes for these: the value has a backslash then */
+			for (size_t k = 0; k < n; k++)
+				fprintf(out, "\\\\x%02x", (unsigned char)value[i + k]);
 	}
 	fputc('"', out);
 }

@@ -43,6 +43,25 @@ static void texts(struct fixture *f, int64_t after, int64_t stack_id, char **ret
 	fclose(out[1]);
 }
 
+/* What a terminal obeys beyond ASCII is no part of what an event tells: the line that follows from it stays
+ * as it is for all that were written before. */
+static void test_harmless(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cleanup_free) char *lines = NULL, *json = NULL;
+
+	assert_int_equal(add(f, "lock.acquired",
+				 json_pack("{ss s[s] s{ss}}", "reason",
+					 "\xc3\xa4\xc2\x9b"
+					 "2J",
+					 "list", "\xe2\x80\xae", "more", "\xe2\x80\xa8", "x")),
+		0);
+	texts(f, 0, 0, &lines, &json);
+	assert_null(strstr(lines, "\xc2\x9b"));
+	assert_null(strstr(json, "\xe2\x80"));
+	assert_non_null(strstr(json, "\"reason\":\"\xc3\xa4\\\\xc2\\\\x9b2J\""));
+}
+
 static void test_line(void **state)
 {
 	struct fixture *f = *state;
@@ -168,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_line),
+		TEST(test_harmless),
 		TEST(test_each),
 		TEST(test_seek),
 		TEST(test_chain_goes_on),
