@@ -27,6 +27,7 @@ static const char stub[] = "local meta = {}\n"
 			   "workflow = { define = new }\n";
 
 struct load {
+	struct seed seed;
 	struct spawner *spawner;
 	struct ev_loop *loop;
 	pid_t pid; /* of the runner that was started last */
@@ -114,7 +115,7 @@ static void compare_load(const struct bench *bench, int count, double aim)
 	script = text_of("%s%s", stub, load.text);
 	file_write(load.script, script);
 	spawner_find_program(load.program, sizeof(load.program));
-	if (!load.loop || spawner_start(&load.spawner) < 0)
+	if (!load.loop || seed_start(&load.seed) < 0 || spawner_start(&load.seed, &load.spawner) < 0)
 		die("the spawner can't be started");
 	spawner_attach(load.spawner, load.loop, &spawner_callbacks, &load);
 	compare(&(struct comparison){ .name = name,
@@ -126,6 +127,7 @@ static void compare_load(const struct bench *bench, int count, double aim)
 		.ours = { load_once, &load },
 		.floor = { interpret_once, &load } });
 	spawner_free(load.spawner);
+	seed_done(&load.seed);
 	ev_loop_destroy(load.loop);
 	free(load.work);
 	free(load.script);

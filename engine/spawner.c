@@ -45,44 +45,22 @@ void spawner_find_program(char *ret_path, size_t size)
 	snprintf(ret_path, size, "%s/sloth-runner", SLOTH_LIBEXECDIR);
 }
 
-/* In the child. Without the program nothing can be run; whoever tries is told so. */
-static void become_spawner(int fd)
-{
-	char program[PATH_SIZE], language[64];
-	char *const argv[] = { (char *)"sloth-runner", (char *)"--spawner", NULL };
-	/* Runners are forks of it, and /proc shows their users with what environment it was started. */
-	char *environment[] = { NULL, NULL, NULL }, **next = environment;
-
-	if (dup2(fd, 3) < 0)
-		_exit(1);
-	close_range(4, ~0U, 0);
-	snprintf(language, sizeof(language), "LANG=%s", getenv("LANG") ? getenv("LANG") : "");
-	if (getenv("LANG"))
-		*next++ = language;
-#ifdef SLOTH_TORTURE
-	*next = failpoint_variable();
-#endif
-	spawner_find_program(program, sizeof(program));
-	execve(program, argv, environment);
-	spawner_serve(NULL, NULL);
-}
-
-int spawner_start(struct spawner **ret_spawner)
+int spawner_start(struct seed *seed, struct spawner **ret_spawner)
 {
 	CLEANUP(cleanup_free) struct spawner *spawner = calloc(1, sizeof(*spawner));
+	char program[PATH_SIZE];
 	int fds[2];
 
 	if (!spawner)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
-	spawner->pid = fork();
-	if (spawner->pid == 0)
-		become_spawner(fds[1]);
+	spawner_find_program(program, sizeof(program));
+	spawner->pid = seed_spawner(seed, program, fds[1]);
 	close(fds[1]);
 	if (spawner->pid < 0) {
 		close(fds[0]);
-		return -errno;
+		return spawner->pid;
 	}
 	spawner->fd = fds[0];
 	*ret_spawner = TAKE(spawner);

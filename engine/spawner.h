@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/seed.h"
 #include "engine/spawner-serve.h"
 
 struct spawner;
@@ -41,8 +42,8 @@ struct spawner_callbacks {
 /* Where sloth-runner is: beside this program in the build tree, or installed. */
 void spawner_find_program(char *ret_path, size_t size);
 
-/* Forks. Call it first of all. 0 or -errno. */
-int spawner_start(struct spawner **ret_spawner);
+/* Blocks until the process is there. 0 or -errno. */
+int spawner_start(struct seed *seed, struct spawner **ret_spawner);
 /* From now on answers arrive on the loop. */
 void spawner_attach(struct spawner *spawner, struct ev_loop *loop, const struct spawner_callbacks *callbacks,
 	void *userdata);

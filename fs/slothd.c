@@ -24,6 +24,7 @@
 #include "engine/runner.h"
 #include "engine/spawner.h"
 #include "engine/upkeep.h"
+#include "fs/harden.h"
 #include "fs/mount.h"
 #include "fs/offline.h"
 #include "fs/place.h"
@@ -43,6 +44,7 @@ struct daemon {
 
 	struct place place;
 	struct ev_loop *loop;
+	struct seed seed;
 	struct spawner *spawner;
 	struct engine *engine;
 	struct turn turn;
@@ -67,6 +69,7 @@ static const struct option options[] = {
 	{ "debug", no_argument, NULL, 'd' },
 	{ "restore", required_argument, NULL, 'R' },
 	{ "check", no_argument, NULL, 'c' },
+	{ "seed", required_argument, NULL, 'S' }, /* of the program before this one: see restart() */
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -112,6 +115,10 @@ static int parse(struct daemon *daemon, int argc, char **argv)
 			exit(offline_restore(optarg));
 		case 'c':
 			exit(offline_check());
+		case 'S':
+			if (seed_adopt(optarg, &daemon->seed) < 0)
+				return 1;
+			break;
 		case 'V':
 			printf("slothd %s\n", SLOTH_VERSION);
 			exit(0);
@@ -192,12 +199,29 @@ static void keep_mount(void *userdata, const char *directory)
 		daemon->mount_directories[daemon->mount_count++] = strdup(directory);
 }
 
+static void forget_mounts(struct daemon *daemon)
+{
+	while (daemon->mount_count)
+		free((char *)(uintptr_t)daemon->mount_directories[--daemon->mount_count]);
+}
+
 /* The same program, perhaps a newer file of it, with the mounts of now. Runs go on meanwhile and come back.
  */
 static int restart(struct daemon *daemon)
 {
-	const char *argv[8 + 2 * MOUNTS_MAX] = { "slothd" };
+	const char *argv[10 + 2 * MOUNTS_MAX] = { "slothd" };
+	char seed[32];
 	size_t n = 1;
+
+	if (seed_hand_on(&daemon->seed, seed, sizeof(seed)) < 0) {
+		/* Somebody has ended it. What we are by now, no run may be: a service manager, or the next
+		 * command, has to start the next daemon. */
+		log_error("can't start anew: the process that spawners come from is gone");
+		forget_mounts(daemon);
+		return 1;
+	}
+	argv[n++] = "--seed";
+	argv[n++] = seed;
 
 	if (daemon->automatic)
 		argv[n++] = "--auto";
@@ -212,6 +236,7 @@ static int restart(struct daemon *daemon)
 	FAILPOINT("restart.exec");
 	execv("/proc/self/exe", (char **)(uintptr_t)argv);
 	log_error("can't start anew: %s", strerror(errno));
+	forget_mounts(daemon);
 	return 1;
 }
 
@@ -350,6 +375,25 @@ static void hide_memory(void)
 #endif
 }
 
+/* Where the kernel, or a container, does not have it, that is no reason to serve nobody. */
+static void harden(int result)
+{
+	if (result < 0)
+		log_warning("not all rights that are not needed could be given up: %s", strerror(-result));
+}
+
+static int start_spawner(struct daemon *daemon)
+{
+	int r = daemon->seed.fd < 0 ? seed_start(&daemon->seed) : 0;
+
+	if (r == 0)
+		r = spawner_start(&daemon->seed, &daemon->spawner);
+	FAILPOINT("start.spawner");
+	hide_memory();
+	harden(harden_daemon());
+	return r;
+}
+
 static void prepare_process(void)
 {
 	struct rlimit files;
@@ -408,12 +452,15 @@ static int run(struct daemon *daemon)
 		mount_each(&daemon->mounts, keep_mount, daemon);
 	}
 	stop(daemon);
-	return daemon->again ? restart(daemon) : 0;
+	if (daemon->again)
+		return restart(daemon);
+	seed_done(&daemon->seed);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct daemon daemon = { .ready_fd = -1 };
+	struct daemon daemon = { .ready_fd = -1, .seed.fd = -1 };
 	struct fault fault = { 0 };
 	int r;
 
@@ -424,16 +471,17 @@ int main(int argc, char **argv)
 		return 0;
 	}
 #endif
-	if (argc > 2 && !strcmp(argv[1], "--job"))
+	if (argc > 2 && !strcmp(argv[1], "--job")) {
+		hide_memory();
+		harden(harden_job());
 		return job_child(argc - 2, argv + 2);
+	}
 	if (parse(&daemon, argc, argv))
 		return fault_exit_status(EINVAL);
 	if (daemon.ready_fd >= 0)
 		fcntl(daemon.ready_fd, F_SETFD, FD_CLOEXEC);
 	prepare_process();
-	r = spawner_start(&daemon.spawner);
-	FAILPOINT("start.spawner");
-	hide_memory();
+	r = start_spawner(&daemon);
 	if (r == 0)
 		r = place_find(&daemon.place, true, &fault);
 	return r < 0 ? give_up(&daemon, r, &fault) : run(&daemon);
