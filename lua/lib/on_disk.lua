@@ -24,6 +24,16 @@ function on_disk.at(path, make, fn)
 	return value, text and text:gsub(anchor.path:gsub("%W", "%%%0"), (path:gsub("%%", "%%%%"))) or nil
 end
 
+-- fn(folder) with the directory at this path held; no link of another user leads there.
+function on_disk.inside(path, fn)
+	local anchor <close>, message = core.anchor(path .. "/x")
+	if not anchor then
+		return nil, message
+	end
+	local value, text = fn(anchor.folder)
+	return value, text and text:gsub(anchor.folder:gsub("%W", "%%%0"), (path:gsub("%%", "%%%%"))) or nil
+end
+
 -- The same for what needs the folder.
 function on_disk.work(path, make, fn)
 	local ok, message, missing = on_disk.at(path, make, fn)

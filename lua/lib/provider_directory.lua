@@ -56,13 +56,21 @@ function directory.validate(desired)
 	end
 end
 
-local function names_in(path)
-	local names = fs.ls(path)
+local function listed(folder)
+	local names = fs.ls(folder)
 	if not names then
 		return nil, "it can't be listed"
 	end
 	table.sort(names)
 	return core.mark_list(names)
+end
+
+-- fn(folder) with the directory itself held, and not only the folder that it stands in: who may write there can put a link in its place
+-- after it was looked at.
+local inside = on_disk.inside
+
+local function names_in(path)
+	return inside(path, listed)
 end
 
 local function has_some(path)
@@ -118,8 +126,8 @@ local function unknown_names(desired, names)
 	return list
 end
 
-local function purge(path, desired)
-	local names, message = names_in(path)
+local function purge_in(path, desired)
+	local names, message = listed(path)
 	local extra = names and unknown_names(desired, names)
 	if not extra then
 		return nil, message
@@ -134,6 +142,10 @@ local function purge(path, desired)
 		end
 	end
 	return true
+end
+
+local function purge(path, desired)
+	return inside(path, function(folder) return purge_in(folder, desired) end)
 end
 
 local function remove(path, desired)
