@@ -92,6 +92,7 @@ int64_t client_send(struct client *client, const char *op, json_t *fields, const
 	if (!text)
 		return fault_set(fault, EINVAL, "names and values must be valid UTF-8");
 	r = frame_send(client->fd, text, strlen(text), body, size);
+	client->unread = r == -ENOTCONN || r == -ECONNRESET;
 	if (r == -EMSGSIZE)
 		return fault_set(fault, EFBIG, "that is too much for one request");
 	if (r == -EPIPE || r == -ENOTCONN) {
@@ -114,6 +115,9 @@ static int receive_one(struct client *client, struct fault *fault, struct answer
 	if (client->fd < 0)
 		return connection_lost(client, fault, -ENOTCONN);
 	r = frame_receive(client->fd, &client->in, &frame);
+	/* unix(7): the end of a socket with something unread in it is a reset; after the last byte was read
+	 * it is an end of file. */
+	client->unread = r == -ECONNRESET;
 	if (r < 0)
 		return connection_lost(client, fault, r);
 	answer.head = json_loadb(frame.head, frame.head_size, 0, NULL);
@@ -194,11 +198,11 @@ int client_next(struct client *client, int timeout_ms, struct fault *fault, stru
 	return r < 0 ? r : 1;
 }
 
-/* A daemon that was idle for long may close the door in the moment in which we come in: nothing was read
- * then. */
+/* A daemon that was idle for long may close the door in the moment in which we come in. One that had read
+ * what we want may have done it before it died: it is not asked for twice. */
 static bool came_too_late(const struct client *client, int error)
 {
-	return error == -ENOTCONN && client->place && client->last_id == 1;
+	return error == -ENOTCONN && client->place && client->last_id == 1 && client->unread;
 }
 
 int client_call(struct client *client, const char *op, json_t *fields, const void *body, size_t size,

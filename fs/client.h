@@ -38,6 +38,7 @@ struct client {
 	struct fault refusal;	   /* why the daemon did not let us in; code 0: it did */
 	const struct place *place; /* where it may be started again; NULL: nowhere */
 	int64_t last_id;
+	bool unread; /* the daemon was gone before it had read the last request */
 	struct buffer in;
 	TAILQ_HEAD(, answer) arrived; /* before somebody asked for them */
 };
@@ -61,8 +62,8 @@ int client_receive(struct client *client, int64_t id, struct fault *fault, struc
  * be a failure: see answer_check(). */
 int client_next(struct client *client, int timeout_ms, struct fault *fault, struct answer *ret_answer);
 
-/* Asks and waits. `ret_answer` may be NULL. When a daemon that ends of itself takes the first request with
- * it, the next one gets it. */
+/* Asks and waits. `ret_answer` may be NULL. When a daemon ends before it has read the first request, the next
+ * one gets it. */
 int client_call(struct client *client, const char *op, json_t *fields, const void *body, size_t size,
 	struct fault *fault, struct answer *ret_answer);
 

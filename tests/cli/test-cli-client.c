@@ -8,9 +8,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -281,6 +283,87 @@ static void test_gone(void **state)
 	assert_int_equal(client_call(client, "hello", json_object(), NULL, 0, &fault, NULL), -ENOTCONN);
 }
 
+/* A daemon that is gone before it has answered, and the one after it. How many requests were read in all. */
+struct dying {
+	int listener;
+	bool reads; /* the first one reads what it is asked */
+	int count;
+};
+
+static void *serve_dying(void *arg)
+{
+	struct dying *dying = arg;
+
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(cleanup_fd) int fd = accept(dying->listener, NULL, NULL);
+		CLEANUP(buffer_done) struct buffer buffer = { 0 };
+		struct frame frame;
+
+		if (fd < 0)
+			break;
+		if (i == 0 && !dying->reads) {
+			/* Not before it is there: else the client would be refused, and not too late. */
+			char byte;
+
+			recv(fd, &byte, 1, MSG_PEEK);
+			continue;
+		}
+		if (frame_receive(fd, &buffer, &frame) < 0)
+			break;
+		dying->count++;
+		if (i == 1)
+			reply(fd, good(), 1, NULL, 0);
+	}
+	return NULL;
+}
+
+/* Asks once, of a daemon that dies: the result, and how often it was read. */
+static int ask_dying(bool reads, int *ret_count)
+{
+	char folder[] = "/tmp/sloth-client.XXXXXX";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct dying dying = { .reads = reads };
+	struct client client = { .fd = -1 };
+	struct place place = { 0 };
+	struct fault fault = { 0 };
+	pthread_t thread;
+	int r;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(place.socket, sizeof(place.socket), "%s/socket", folder);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", place.socket);
+	dying.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(dying.listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(dying.listener, 4), 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve_dying, &dying), 0);
+	assert_int_equal(client_open(&client, &place, true, &fault), 0);
+	r = client_call(&client, "write", json_object(), NULL, 0, &fault, NULL);
+	shutdown(dying.listener, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	client_close(&client);
+	close(dying.listener);
+	unlink(place.socket);
+	rmdir(folder);
+	*ret_count = dying.count;
+	return r;
+}
+
+static void test_dead_before_it_read(void **state)
+{
+	int count;
+
+	assert_int_equal(ask_dying(false, &count), 0);
+	assert_int_equal(count, 1);
+}
+
+static void test_dead_after_it_read(void **state)
+{
+	int count;
+
+	assert_int_equal(ask_dying(true, &count), -ENOTCONN);
+	assert_int_equal(count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +375,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test(test_dead_before_it_read),
+		cmocka_unit_test(test_dead_after_it_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
