@@ -52,6 +52,14 @@ int64_t time_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t time_monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 char *time_format(int64_t ms, char ret_text[32])
 {
 	time_t seconds = (time_t)(ms / 1000);

@@ -30,6 +30,8 @@ char *name_readable(const char *name);
 
 /* Milliseconds since 1970, by the wall clock. */
 int64_t time_now_ms(void);
+/* Of a clock that nobody sets; only differences mean something. */
+int64_t time_monotonic_ms(void);
 
 /* "2026-11-21T14:03:05.123Z" (RFC 3339, UTC); the buffer must have 32 bytes. Returns it. */
 char *time_format(int64_t ms, char ret_text[32]);

@@ -24,7 +24,8 @@ const struct option write_options[] = {
 	{ NULL },
 };
 
-/* The path as the daemon takes it: links followed. */
+/* The path as the daemon takes it: links followed. It comes before all else here, and opens the connection.
+ */
 static int resolve(struct command *command, const char *path, bool follow, char **ret_path)
 {
 	struct client *client = command_client(command);
@@ -81,7 +82,7 @@ static int long_row(struct command *command, struct table *table, const char *fo
 	if (!attr)
 		return table_row(table, (const char *[]){ "?", "?", "?", "?", "?", name });
 	if (!strcmp(type, "link") && asprintf(&path, "%s/%s", strcmp(folder, "/") ? folder : "", name) >= 0)
-		(void)client_readlink(command_client(command), path, NULL, &target);
+		(void)client_readlink(&command->client, path, NULL, &target);
 	if (asprintf(&shown, "%s%s%s", name, target ? " -> " : "", target ? target : "") < 0)
 		return -ENOMEM;
 	mode_text(type, (unsigned)json_integer_value(json_object_get(attr, "mode")), mode);
@@ -131,7 +132,7 @@ static void show_names(json_t *entries)
 static int list_entries(struct command *command, const char *path, json_t **ret_entries)
 {
 	bool attributes = command_flag(command, "long") || command->format != FORMAT_TEXT;
-	struct client *client = command_client(command);
+	struct client *client = &command->client;
 	json_t *attr;
 	int r = client_list(client, path, attributes, &command->fault, ret_entries);
 
@@ -181,7 +182,7 @@ int ls_run(struct command *command)
 /* In pieces: a log may be large, and a file that waits shows what is there meanwhile. */
 static int copy_out(struct command *command, const char *path)
 {
-	struct client *client = command_client(command);
+	struct client *client = &command->client;
 	int64_t handle, offset = 0;
 	ssize_t n;
 	int r = client_file_open(client, path, json_pack("[s]", "read"), &command->fault, &handle);
@@ -203,7 +204,7 @@ static int copy_out(struct command *command, const char *path)
 static int cat_value(struct command *command, const char *given, const char *path)
 {
 	CLEANUP(buffer_done) struct buffer content = { 0 };
-	int r = client_read(command_client(command), path, &command->fault, &content);
+	int r = client_read(&command->client, path, &command->fault, &content);
 	json_t *text;
 
 	if (r < 0)
@@ -249,8 +250,7 @@ int write_run(struct command *command)
 
 	r = r < 0 ? r : resolve(command, command->operands[0], true, &path);
 	r = r < 0 ? r
-		  : client_write(
-			    command_client(command), path, content.data, content.size, &command->fault, &run);
+		  : client_write(&command->client, path, content.data, content.size, &command->fault, &run);
 	if (r < 0)
 		return r;
 	if (command->format != FORMAT_TEXT)

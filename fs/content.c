@@ -10,7 +10,11 @@ enum { SLOTS = 4096 };
 struct slot {
 	uint64_t number;
 	uint64_t hash;
+	int64_t size;	    /* of what was opened last */
+	int64_t changed_ms; /* when other bytes than before were seen; 0: never */
+	int64_t opened_ms;
 	uint32_t opens;
+	bool paged; /* an open of these bytes was cached */
 };
 
 struct content_table {
@@ -42,7 +46,17 @@ static struct slot *slot_of(struct content_table *table, uint64_t number)
 	return &table->slots[(number * 0x9e3779b97f4a7c15ULL) >> 52];
 }
 
-bool content_open(struct content_table *table, uint64_t number, const char *data, size_t size, bool *ret_same)
+static struct slot slot_new(
+	const struct slot *old, uint64_t number, uint64_t hash, size_t size, int64_t now_ms)
+{
+	return (struct slot){ .number = number,
+		.hash = hash,
+		.size = (int64_t)size,
+		.changed_ms = old->number == number ? now_ms : 0 };
+}
+
+bool content_open(struct content_table *table, uint64_t number, const char *data, size_t size, int64_t now_ms,
+	bool *ret_same)
 {
 	struct slot *slot = slot_of(table, number);
 	uint64_t hash;
@@ -50,13 +64,27 @@ bool content_open(struct content_table *table, uint64_t number, const char *data
 	if (size > CONTENT_CACHED_MAX)
 		return false;
 	hash = content_hash(data, size);
-	if (slot->opens && (slot->number != number || slot->hash != hash))
+	if (slot->number != number || slot->hash != hash) {
+		if (slot->opens)
+			return false;
+		*slot = slot_new(slot, number, hash, size, now_ms);
+	}
+	if (slot->changed_ms && now_ms - slot->changed_ms < CONTENT_REST_MS)
 		return false;
-	*ret_same = slot->number == number && slot->hash == hash;
-	slot->number = number;
-	slot->hash = hash;
+	*ret_same = slot->paged;
+	slot->paged = true;
+	slot->opened_ms = now_ms;
 	slot->opens++;
 	return true;
+}
+
+int64_t content_size_told(const struct content_table *table, uint64_t number, int64_t size, int64_t now_ms)
+{
+	const struct slot *slot = slot_of((struct content_table *)table, number);
+
+	if (slot->number == number && slot->opens && now_ms - slot->opened_ms < CONTENT_READING_MS)
+		return slot->size;
+	return size;
 }
 
 void content_close(struct content_table *table, uint64_t number)

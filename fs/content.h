@@ -8,21 +8,35 @@
  * differs while another one lives gets its own copy (direct I/O); one that differs when none lives makes the
  * kernel drop its pages. What was cached last is remembered by a hash of its content, so that the pages stay
  * when the content has not changed.
+ *
+ * The size belongs to the inode, too, and ends what is read through the cache. Who has opened the old
+ * content, and is told the new one's size before he has read it, reads a part of it, or zeros behind it. So
+ * what was seen to change a moment ago is not cached; and as long as somebody may be reading what he opened
+ * just now, the size that is told to anybody is the one of that.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONTENT_CACHED_MAX = 128 << 10 }; /* bytes: what fits one READ of the kernel */
+enum {
+	CONTENT_CACHED_MAX = 128 << 10, /* bytes: what fits one READ of the kernel */
+	CONTENT_REST_MS = 1000,		/* so long after a change was seen nothing is cached */
+	CONTENT_READING_MS = 100,	/* so long after it was opened somebody may be reading it */
+};
 
 struct content_table;
 
 struct content_table *content_table_new(void);
 void content_table_free(struct content_table *table);
 
-/* Whether this open may be cached; *ret_same: the kernel's pages, if it has any, are these bytes. */
-bool content_open(
-	struct content_table *table, uint64_t number, const char *data, size_t size, bool *ret_same);
+/* Whether this open may be cached; *ret_same: the kernel's pages, if it has any, are these bytes. The time is
+ * that of a clock that nobody sets. */
+bool content_open(struct content_table *table, uint64_t number, const char *data, size_t size, int64_t now_ms,
+	bool *ret_same);
 
 /* For each open that was allowed. */
 void content_close(struct content_table *table, uint64_t number);
+
+/* The size to tell of an inode whose content has `size` bytes now: another one must not be kept by the
+ * kernel. */
+int64_t content_size_told(const struct content_table *table, uint64_t number, int64_t size, int64_t now_ms);

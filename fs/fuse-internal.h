@@ -40,6 +40,7 @@ struct op {
 	uint64_t tells[2];
 	/* what an answer may need */
 	struct attr attr;
+	bool exact; /* whoever asks writes: the size is told as it is */
 	struct fuse_file_info fi;
 	struct handle *handle;
 	struct buffer text;

@@ -19,7 +19,9 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "engine/lock.h"
+#include "fs/content.h"
 #include "fs/errors.h"
 
 static const double CACHED_FOR = 86400; /* seconds */
@@ -169,6 +171,19 @@ static double attr_timeout(struct mount_context *context, const struct attr *att
 	return CACHED_FOR;
 }
 
+/* See content.h. A writer is told what he has written. */
+static void hold_size(struct op *op)
+{
+	struct attr *attr = &op->attr;
+	int64_t size = attr->size;
+
+	if (!S_ISREG(attr->mode) || op->exact)
+		return;
+	attr->size = content_size_told(
+		op->mount->context->tree->contents, attr->number, size, time_monotonic_ms());
+	attr->fleeting |= attr->size != size;
+}
+
 static void fill_entry(struct mount_context *context, const struct attr *attr, struct fuse_entry_param *entry)
 {
 	*entry = (struct fuse_entry_param){
@@ -191,6 +206,7 @@ static void answer_entry(struct op *op, ssize_t result)
 {
 	struct fuse_entry_param entry;
 
+	hold_size(op);
 	fill_entry(op->mount->context, &op->attr, &entry);
 	fuse_reply_entry(op->req, &entry);
 }
@@ -199,6 +215,7 @@ static void answer_attr(struct op *op, ssize_t result)
 {
 	struct stat st;
 
+	hold_size(op);
 	fill_stat(&op->attr, &st);
 	fuse_reply_attr(op->req, &st, attr_timeout(op->mount->context, &op->attr));
 }
@@ -228,6 +245,7 @@ static void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	if (!op)
 		return;
 	op->tells[0] = ino;
+	op->exact = fi && (handle_hints(handle_of(fi)) & HANDLE_COMMITS);
 	op_finish(op, tree_getattr(op_tree(req), &op->request, ino, handle_of(fi), &op->attr));
 }
 
@@ -239,6 +257,7 @@ static void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 
 	if (!op)
 		return;
+	op->exact = true;
 	if (set & FUSE_SET_ATTR_MODE)
 		r = tree_chmod(tree, &op->request, ino, st->st_mode);
 	if (r == 0 && (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))

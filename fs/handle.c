@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "engine/lock.h"
 #include "engine/quota.h"
 #include "fs/content.h"
@@ -56,7 +57,7 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 		return r == -ENOENT ? -ESTALE : r;
 	if (!handle_writes(handle) && !handle->entry->fleeting && !handle->secret)
 		handle->cached = content_open(tree->contents, node_number(handle->node), handle->content.data,
-			handle->content.size, &handle->same);
+			handle->content.size, time_monotonic_ms(), &handle->same);
 	return 0;
 }
 

@@ -119,7 +119,7 @@ static int start_daemon(const struct place *place, struct fault *fault, char *re
 		return fault_set(fault, errno, "can't make a pipe: %s", strerror(errno));
 	r = spawn_daemon(program, log, write_end, &pid);
 	if (r < 0)
-		return fault_set(fault, -r, "no daemon answers at %s, and %s can't be started: %s",
+		return fault_set(fault, ENOTCONN, "no daemon answers at %s, and %s can't be started: %s",
 			place->socket, program, strerror(-r));
 	close(take_fd(&write_end));
 	read_answer(read_end, ret_answer, size);

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "engine/store/private.h"
 
 /* Complaints of one check: what comes after is left out. */
@@ -114,30 +115,23 @@ int store_check(struct store *store, struct fault *fault)
 
 enum { QUICK_MS = 20, QUICK_AGE_MS = 60000, QUICK_STEPS = 1000 };
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int is_late(void *until_ms)
 {
-	return clock_ms() > *(int64_t *)until_ms;
+	return time_monotonic_ms() > *(int64_t *)until_ms;
 }
 
 int store_check_quickly(struct store *store, struct fault *fault)
 {
-	int64_t now = clock_ms(), until = now + QUICK_MS;
+	int64_t now = time_monotonic_ms(), until = now + QUICK_MS;
 
 	if (!store->quick_ms || now - store->quick_ms > QUICK_AGE_MS) {
 		store->quick_fault = (struct fault){ 0 };
 		sqlite3_progress_handler(store->db, QUICK_STEPS, is_late, &until);
-		store->quick_result = check_run(store, &checks[0], "PRAGMA quick_check(1)", first_complaint, &store->quick_fault);
+		store->quick_result = check_run(
+			store, &checks[0], "PRAGMA quick_check(1)", first_complaint, &store->quick_fault);
 		sqlite3_progress_handler(store->db, 0, NULL, NULL);
 		store->quick_ms = now;
-		if (store->quick_result < 0 && clock_ms() > until && store->quick_result != -EBADMSG)
+		if (store->quick_result < 0 && time_monotonic_ms() > until && store->quick_result != -EBADMSG)
 			store->quick_result = fault_set(&store->quick_fault, ETIMEDOUT,
 				"The database is too large to be looked at in passing");
 	}

@@ -48,6 +48,42 @@ load common
 	[[ $output == *'/dev/null/home'* ]]
 }
 
+# A command beside which there is no slothd to start.
+alone()
+{
+	mkdir -p bin
+	cp "$SLOTH_BUILD/cli/sloth" bin/
+	PATH=$PWD/bin:$PATH
+}
+
+@test "no daemon, and none that could be started: told, and not taken for a name that does not exist" {
+	alone
+	run -1 sloth cat version
+	[[ $output == *'no daemon answers'*"can't be started"* ]]
+}
+
+@test "a daemon that goes while it is asked, and none that could be started: told" {
+	alone
+	mkdir "$SLOTH_HOME"
+	python3 - "$SLOTH_HOME/socket" 3>&- <<-'END' &
+		import os, socket, sys
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[1])
+		listener.listen()
+		connection = listener.accept()[0]
+		connection.recv(1, socket.MSG_PEEK)
+		listener.close()
+		os.unlink(sys.argv[1])
+	END
+	server=$!
+	until [ -S "$SLOTH_HOME/socket" ]; do read -rt 0.05 <> <(:) || :; done
+	for words in 'cat version' 'ls /'; do
+		run -1 sloth $words
+		[[ $output == *'no daemon answers'* ]]
+	done
+	wait "$server"
+}
+
 @test "umount starts no daemon" {
 	run -4 sloth umount /nowhere
 	[[ $output == *'not mounted'* ]]

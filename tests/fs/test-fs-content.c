@@ -15,13 +15,13 @@ static void test_same_content_keeps_pages(void **state)
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 7, "one", 3, &same));
+	assert_true(content_open(table, 7, "one", 3, 1, &same));
 	assert_false(same);
-	assert_true(content_open(table, 7, "one", 3, &same));
+	assert_true(content_open(table, 7, "one", 3, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 	content_close(table, 7);
-	assert_true(content_open(table, 7, "one", 3, &same));
+	assert_true(content_open(table, 7, "one", 3, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 }
@@ -32,12 +32,46 @@ static void test_other_content_is_not_shared(void **state)
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 8, "old", 3, &same));
-	assert_false(content_open(table, 8, "new", 3, &same));
+	assert_true(content_open(table, 8, "old", 3, 1, &same));
+	assert_false(content_open(table, 8, "new", 3, 1, &same));
 	content_close(table, 8);
-	assert_true(content_open(table, 8, "new", 3, &same));
+	assert_false(content_open(table, 8, "new", 3, 1, &same));
+	assert_true(content_open(table, 8, "new", 3, 1 + CONTENT_REST_MS, &same));
 	assert_false(same);
 	content_close(table, 8);
+}
+
+/* Who may be reading it would read its end by the size of what comes next. */
+static void test_what_changes_is_not_cached(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	assert_true(content_open(table, 8, "old", 3, 1, &same));
+	content_close(table, 8);
+	assert_false(content_open(table, 8, "newer", 5, 500, &same));
+	assert_false(content_open(table, 8, "newer", 5, 499 + CONTENT_REST_MS, &same));
+	assert_true(content_open(table, 8, "newer", 5, 500 + CONTENT_REST_MS, &same));
+	assert_false(same);
+	content_close(table, 8);
+	assert_true(content_open(table, 8, "newer", 5, 500 + CONTENT_REST_MS, &same));
+	assert_true(same);
+	content_close(table, 8);
+}
+
+static void test_the_size_is_the_readers(void **state)
+{
+	struct content_table *table = *state;
+	bool same;
+
+	assert_int_equal(content_size_told(table, 8, 5, 1), 5);
+	assert_true(content_open(table, 8, "old", 3, 1, &same));
+	assert_int_equal(content_size_told(table, 8, 5, 2), 3);
+	assert_int_equal(content_size_told(table, 9, 5, 2), 5);
+	/* For as long as reading takes, and not for as long as somebody keeps it open. */
+	assert_int_equal(content_size_told(table, 8, 5, 1 + CONTENT_READING_MS), 5);
+	content_close(table, 8);
+	assert_int_equal(content_size_told(table, 8, 5, 2), 5);
 }
 
 static void test_large_content_is_never_cached(void **state)
@@ -47,9 +81,9 @@ static void test_large_content_is_never_cached(void **state)
 	bool same;
 
 	assert_non_null(large);
-	assert_true(content_open(table, 9, large, CONTENT_CACHED_MAX, &same));
+	assert_true(content_open(table, 9, large, CONTENT_CACHED_MAX, 1, &same));
 	content_close(table, 9);
-	assert_false(content_open(table, 9, large, CONTENT_CACHED_MAX + 1, &same));
+	assert_false(content_open(table, 9, large, CONTENT_CACHED_MAX + 1, 1, &same));
 	free(large);
 }
 
@@ -60,7 +94,7 @@ static void test_collisions_are_safe(void **state)
 	bool same;
 
 	for (uint64_t number = 100; number < 20000; number++) {
-		if (!content_open(table, number, "x", 1, &same))
+		if (!content_open(table, number, "x", 1, 1, &same))
 			continue;
 		assert_false(same);
 	}
@@ -83,6 +117,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_same_content_keeps_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_content_is_not_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_changes_is_not_cached, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_size_is_the_readers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_content_is_never_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_collisions_are_safe, setup, teardown),
 	};

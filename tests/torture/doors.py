@@ -156,12 +156,14 @@ class Command(Socket):
     STATUS = {4: errno.ENOENT, 5: errno.EBUSY, 6: errno.ETIMEDOUT, 7: errno.ESTALE, 10: errno.EINVAL, 11: errno.EPERM,
               12: errno.EACCES, 13: errno.EBADMSG, 14: errno.ENOSPC, 15: errno.ECANCELED}
 
+    program = None  # another one than the build's
+
     def __init__(self, daemon):
         super().__init__(daemon)
         self.environment = daemon.environment
 
     def sloth(self, *words, text=""):
-        done = subprocess.run([torture.program("cli", "sloth"), *words], env=self.environment, input=text.encode(), capture_output=True,
+        done = subprocess.run([self.program or torture.program("cli", "sloth"), *words], env=self.environment, input=text.encode(), capture_output=True,
                               timeout=120, check=False)
         said = done.stderr.decode(errors="replace")
         if done.returncode == 0:
