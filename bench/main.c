@@ -40,6 +40,7 @@ static const struct row rows[] = {
 	{ .name = "load", .run = case_load, .rounds = 9 },
 	{ .name = "start", .run = case_start, .rounds = 5 },
 	{ .name = "deps", .run = case_deps, .rounds = 5 },
+	{ .name = "list", .run = case_list, .rounds = 5 },
 	{ .name = "drift", .run = case_drift, .rounds = 3 },
 	{ .name = "watch", .run = case_watch, .rounds = 1 },
 };

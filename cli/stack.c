@@ -188,7 +188,7 @@ static int list_run(struct command *command)
 	if (known == 4)
 		return fault_set(&command->fault, EINVAL,
 			"--status %s: it must be created, running, completed or failed", status);
-	r = stack_each_json(command, "status.json", &stacks);
+	r = tree_json(command, "/stacks.json", &stacks);
 	if (r < 0)
 		return r;
 	filter_status(stacks, status);

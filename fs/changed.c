@@ -97,6 +97,7 @@ void tree_changed(void *userdata, const struct change *change)
 		(change->subject == SUBJECT_LOCK && (change->aspects & ASPECT_META)) ||
 		(change->subject == SUBJECT_SYSTEM && (change->aspects & ASPECT_STATE)))
 		tree->access_generation++;
+	stack_list_changed(tree->stack_list, change);
 	wake_readers(tree, change);
 	for (watch = TAILQ_FIRST(&tree->watches); watch; watch = next) {
 		next = TAILQ_NEXT(watch, watches);

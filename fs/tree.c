@@ -61,6 +61,7 @@ void tree_free(struct tree *tree)
 		return;
 	tree_waits_done(tree);
 	errors_free(tree->errors);
+	stack_list_free(tree->stack_list);
 	content_table_free(tree->contents);
 	scratch_table_free(tree->scratch);
 	workflow_options_free(tree);

@@ -51,6 +51,7 @@ TAILQ_HEAD(request_list, request);
 struct handle;
 struct watch;
 struct scratch_table;
+struct stack_list;
 struct errors;
 struct content_table;
 struct event_readers;
@@ -61,6 +62,7 @@ enum { LOOKED_UP = 64 };
 
 struct tree {
 	struct engine *engine;
+	struct stack_list *stack_list; /* nodes/stack-list.c's */
 	struct runners *runners; /* may be NULL: nothing can be run (tests of the tree alone) */
 	struct upkeep *upkeep;	 /* may be NULL, too */
 	struct scratch_table *scratch;

@@ -24,6 +24,19 @@
 	"LEFT JOIN stacks AS others ON others.id = deps.on_id "                                              \
 	"LEFT JOIN stack_texts ON stack_texts.stack_id = deps.on_id AND stack_texts.which = 'version' "
 
+#define STACK_LIST_SELECT                                                                                    \
+	"SELECT stacks.id, stacks.name, stacks.uid, stacks.gid, stacks.mode, stacks.status, "                \
+	"stacks.created_ms, stacks.updated_ms, stacks.token, stacks.run_count, description.content, "        \
+	"version.content, runs.id, runs.status, runs.file, runs.started_ms, runs.finished_ms FROM stacks "   \
+	"LEFT JOIN stack_texts description ON description.stack_id = stacks.id AND "                         \
+	"description.which = 'description' "                                                                 \
+	"LEFT JOIN stack_texts version ON version.stack_id = stacks.id AND version.which = 'version' "       \
+	"LEFT JOIN runs ON runs.id = stacks.last_run "
+
+#define STACK_LIST_TAGS                                                                                      \
+	"SELECT stacks.id, tags.name FROM stacks JOIN stack_tags ON stack_tags.stack_id = stacks.id "        \
+	"JOIN tags ON tags.id = stack_tags.tag_id "
+
 #define TAG_SELECT                                                                                           \
 	"SELECT stack_tags.id, stack_tags.stack_id, stack_tags.tag_id, tags.name, stacks.name, "             \
 	"stack_tags.created_ms "                                                                             \
@@ -160,6 +173,10 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_STACK_GET] = "SELECT " STACK_COLUMNS " FROM stacks WHERE id = $1",
 	[SQL_STACK_FIND] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name = $1",
 	[SQL_STACK_EACH] = "SELECT " STACK_COLUMNS " FROM stacks WHERE name > $1 ORDER BY name",
+	[SQL_STACK_LIST] = STACK_LIST_SELECT "ORDER BY stacks.name",
+	[SQL_STACK_LIST_ONE] = STACK_LIST_SELECT "WHERE stacks.id = $1",
+	[SQL_STACK_LIST_TAGS] = STACK_LIST_TAGS "ORDER BY stacks.name, tags.name",
+	[SQL_STACK_LIST_TAGS_OF] = STACK_LIST_TAGS "WHERE stacks.id = $1 ORDER BY tags.name",
 	[SQL_STACK_ADD] =
 		"INSERT INTO stacks (name, uid, gid, mode, status, created_ms, updated_ms, outputs_ms, "
 		"token, "

@@ -97,6 +97,13 @@ int metrics_show(struct view *view, FILE *out);
 int quota_show(struct view *view, FILE *out);
 int quota_json_show(struct view *view, FILE *out);
 int metrics_write(struct view *view, const char *line, size_t size);
+/* nodes/stack-list.c */
+int stacks_json_show(struct view *view, FILE *out);
+int stack_status_json_show(struct view *view, FILE *out);
+int64_t stacks_json_size(struct view *view);
+void stack_list_free(struct stack_list *list);
+void stack_list_changed(struct stack_list *list, const struct change *change); /* `list` may be NULL */
+
 /* nodes/looks.c */
 int coverage_ask(struct view *view, struct buffer *ret_content);
 int validate_ask(struct view *view, struct buffer *ret_content);

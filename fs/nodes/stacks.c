@@ -93,51 +93,6 @@ static int status_show(struct view *view, FILE *out)
 	return r;
 }
 
-static json_t *last_run_json(struct engine *engine, const struct stack *stack)
-{
-	struct run run;
-
-	if (!stack->last_run || run_get(engine, stack->last_run, &run) < 0)
-		return json_null();
-	return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o}", "id", (json_int_t)run.id, "status",
-		run_status_name(run.status), "file", run.file, "started", time_json(run.started_ms),
-		"finished", time_json(run.finished_ms), "duration_ms",
-		run.started_ms && run.finished_ms ? json_integer(run.finished_ms - run.started_ms)
-						  : json_null());
-}
-
-static void first_line(struct engine *engine, int64_t id, enum stack_text which, struct buffer *ret_text)
-{
-	if (stack_text(engine, id, which, ret_text, NULL) == 0)
-		while (ret_text->size && ret_text->data[ret_text->size - 1] == '\n')
-			buffer_truncate(ret_text, ret_text->size - 1);
-}
-
-static int status_json_show(struct view *view, FILE *out)
-{
-	CLEANUP(buffer_done) struct buffer description = { 0 };
-	CLEANUP(buffer_done) struct buffer version = { 0 };
-	json_auto_t *value = NULL;
-	struct stack stack;
-	char owner[128], mode[16];
-	int r = stack_get(view->engine, view->id, &stack);
-
-	if (r < 0)
-		return r;
-	first_line(view->engine, view->id, STACK_DESCRIPTION, &description);
-	first_line(view->engine, view->id, STACK_VERSION, &version);
-	snprintf(mode, sizeof(mode), "%04o", (unsigned)stack.mode);
-	value = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:s, s:i, s:i, s:s, s:I, s:o}", "name",
-		stack.name, "status", stack_status_name(stack.status), "description",
-		buffer_text(&description), "version", buffer_text(&version), "created",
-		time_json(stack.created_ms), "updated", time_json(stack.updated_ms), "runs",
-		(json_int_t)stack.run_count, "last_run", last_run_json(view->engine, &stack), "owner",
-		caller_user_name(stack.uid, owner, sizeof(owner)), "uid", (int)stack.uid, "gid",
-		(int)stack.gid, "mode", mode, "token", (json_int_t)stack.token, "tags",
-		tags_json(view->engine, stack.id));
-	return value ? show_json(out, value) : -ENOMEM;
-}
-
 /* Texts: which one stands behind a row is said by its place in this table. */
 struct text_row {
 	const char *name;
@@ -241,7 +196,7 @@ static const struct entry stack_entries[] = {
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_STATUS | ASPECT_META, .object = object_stack,
 	  .show = status_show },
 	{ .name = "status.json", .help = "the stack in one JSON object", .kind = KIND_TEXT, .mode = 0444,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = status_json_show },
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_ALL, .object = object_stack, .show = stack_status_json_show },
 	{ .name = "description", .help = "one line for people", .kind = KIND_CONTROL, .mode = 0666,
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .stamp = text_stamp,
 	  .show = text_show, .write = text_set },

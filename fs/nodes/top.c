@@ -16,6 +16,7 @@ static const char readme[] =
 	"This is Sloth: the state of your deployments as a directory tree.\n"
 	"\n"
 	"stacks/          every deployment is a folder. mkdir makes one, rmdir destroys it, mv renames it\n"
+	"stacks.json      what there is to say of each, a JSON object a line\n"
 	"  prod/status        created, running, completed or failed\n"
 	"  prod/outputs       key=value lines; outputs.json; one raw value a file in outputs.d/\n"
 	"  prod/lock          who holds the stack, and who waits\n"
@@ -193,6 +194,9 @@ static const struct entry top_entries[] = {
 	{ .name = "stacks", .help = "the stacks", .kind = KIND_DIRECTORY, .mode = 07777,
 	  .aspects = ASPECT_META, .directory = &stacks_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },
+	{ .name = "stacks.json", .help = "what there is to say of each of them, a JSON object a line", .kind = KIND_TEXT,
+	  .mode = 0444, .fleeting = true, .object = object_system, .size = stacks_json_size,
+	  .show = stacks_json_show },
 	{ .name = "destroyed", .help = "stacks that were destroyed, until their time is over", .kind = KIND_DIRECTORY,
 	  .mode = 0777, .aspects = ASPECT_NAMES | ASPECT_VERSIONS, .directory = &destroyed_directory,
 	  .object = destroyed_object },

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
@@ -510,6 +511,64 @@ static void test_settled(void **state)
 	assert_false(is_settled("/stacks/b/outputs"));
 }
 
+/* Names of stacks.json, each of which says what the stack's status.json does. */
+static const char *listed(uid_t uid)
+{
+	static char names[256];
+	json_auto_t *list = json_loads(read_path(uid, "/stacks.json"), 0, NULL);
+	struct attr attr;
+	json_t *stack;
+	size_t i;
+
+	*names = '\0';
+	assert_true(json_is_array(list));
+	json_array_foreach (list, i, stack) {
+		const char *name = json_string_value(json_object_get(stack, "name"));
+		char path[64];
+
+		snprintf(path, sizeof(path), "/stacks/%s/status.json", name);
+		json_auto_t *status = json_loads(read_path(uid, path), 0, NULL);
+		assert_true(json_equal(stack, status));
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ", name);
+	}
+	assert_int_equal(walk(uid, "/stacks.json", &attr), 0);
+	assert_int_equal(attr.size, strlen(read_path(uid, "/stacks.json")));
+	return names;
+}
+
+static void test_list_of_stacks(void **state)
+{
+	struct handle *handle;
+	struct attr attr;
+
+	assert_string_equal(listed(ALICE), "");
+	assert_int_equal(make_stack(0, "b", 0755), 0);
+	assert_int_equal(make_stack(0, "a", 0700), 0);
+	assert_string_equal(listed(0), "a b ");
+	assert_string_equal(listed(ALICE), "b ");
+	assert_int_equal(engine_turn_end(world.engine), 0);
+	assert_string_equal(listed(0), "a b ");
+	/* In the same turn, and after it. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(write_path(0, "/stacks/b/description", i ? "two \"words\"" : "one"), 0);
+		assert_non_null(strstr(read_path(ALICE, "/stacks.json"), i ? "two \\\"words\\\"" : "one"));
+		assert_string_equal(listed(0), "a b ");
+		assert_int_equal(engine_turn_end(world.engine), 0);
+	}
+	assert_int_equal(write_path(0, "/stacks/b/lock", "mine"), 0);
+	assert_int_equal(create(0, "/stacks/b/tags", "red", &handle), 0);
+	tree_release(world.tree, as(0), handle);
+	assert_string_equal(listed(0), "a b ");
+	assert_non_null(strstr(read_path(ALICE, "/stacks.json"), "[\"red\"]"));
+	assert_int_equal(write_path(0, "/stacks/b/lock", "unlock"), 0);
+	assert_int_equal(rename_name(0, "/stacks", "b", "c"), 0);
+	assert_string_equal(listed(ALICE), "c ");
+	assert_int_equal(walk(0, "/stacks", &attr), 0);
+	assert_int_equal(tree_rmdir(world.tree, as(0), attr.number, "c"), 0);
+	assert_string_equal(listed(ALICE), "");
+	assert_string_equal(listed(0), "a ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,6 +592,7 @@ int main(void)
 		TREE_TEST(test_renaming_gives_no_rights),
 		TREE_TEST(test_list),
 		TREE_TEST(test_settled),
+		TREE_TEST(test_list_of_stacks),
 		TREE_TEST(test_names_from_outside),
 	};
 
