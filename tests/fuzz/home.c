@@ -87,7 +87,12 @@ static void copy_file(const char *from, const char *to)
 	struct stat st;
 
 	must(in >= 0 && out >= 0 && fstat(in, &st) == 0);
-	must(sendfile(out, in, NULL, (size_t)st.st_size) == st.st_size);
+	for (off_t left = st.st_size; left > 0;) { /* a signal may come in between */
+		ssize_t n = sendfile(out, in, NULL, (size_t)left);
+
+		must(n > 0);
+		left -= n;
+	}
 }
 
 static void model_remove(void)
