@@ -156,8 +156,9 @@ static void *serve(void *userdata)
 	/* Of this thread: the rest of the process is nice, and who is held is not to wait for that. */
 	setpriority(PRIO_PROCESS, (id_t)gettid(), 0);
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return NULL;
+		/* A signal, or no memory: somebody may be held meanwhile, so there is no giving up. */
+		if (poll(fds, 2, -1) < 0)
+			continue;
 		if (fds[1].revents)
 			return NULL;
 		if (fds[0].revents)
