@@ -21,6 +21,7 @@ struct bench {
 
 void case_floors(const struct bench *bench);
 void case_read(const struct bench *bench);
+void case_resources(const struct bench *bench);
 void case_lock(const struct bench *bench);
 void case_clients(const struct bench *bench);
 void case_kv(const struct bench *bench);

@@ -37,6 +37,7 @@ static const struct row rows[] = {
 	{ .name = "workflow", .run = case_workflow, .rounds = 9 },
 	{ .name = "workflow-free", .run = case_workflow, .free = true, .suffix = "-free", .rounds = 9 },
 	{ .name = "tasks", .run = case_tasks, .free = true, .suffix = "", .rounds = 5 },
+	{ .name = "resources", .run = case_resources, .rounds = 5 },
 	{ .name = "load", .run = case_load, .rounds = 9 },
 	{ .name = "start", .run = case_start, .rounds = 5 },
 	{ .name = "deps", .run = case_deps, .rounds = 5 },

@@ -27,10 +27,9 @@
 enum { SERVED_FD = 3, GID_NOBODY = 65534 };
 
 /* The login environment of a user, as login(1) makes it. */
-static char **login_environment(uid_t uid, const char *mark)
+static char **login_environment(uid_t uid, const struct passwd *user, const char *mark)
 {
 	static char *environment[8];
-	struct passwd *user = getpwuid(uid);
 	const char *const lines[][2] = {
 		{ "HOME", user ? user->pw_dir : "/" },
 		{ "USER", user ? user->pw_name : "nobody" },
@@ -51,9 +50,8 @@ static char **login_environment(uid_t uid, const char *mark)
 }
 
 /* What the user database says of a user. One that it does not know is in no group. */
-static int take_groups(struct spawn_request *wanted)
+static int take_groups(struct spawn_request *wanted, const struct passwd *user)
 {
-	struct passwd *user = getpwuid(wanted->uid);
 	int count = GROUPS_MAX;
 
 	wanted->gid = user ? user->pw_gid : GID_NOBODY;
@@ -66,11 +64,11 @@ static int take_groups(struct spawn_request *wanted)
 	return 0;
 }
 
-static int become_user(struct spawn_request *wanted)
+static int become_user(struct spawn_request *wanted, const struct passwd *user)
 {
 	if (geteuid() != 0)
 		return wanted->uid == geteuid() ? 0 : -EPERM;
-	if (wanted->gid == SPAWN_LOGIN && take_groups(wanted) < 0)
+	if (wanted->gid == SPAWN_LOGIN && take_groups(wanted, user) < 0)
 		return -E2BIG;
 	if (setgroups(wanted->group_count, wanted->groups) < 0 ||
 		setresgid(wanted->gid, wanted->gid, wanted->gid) < 0 ||
@@ -111,7 +109,8 @@ static void *run_userdata;
 static void run_program(struct spawn_request *wanted, int fd)
 {
 	char *const argv[] = { (char *)"sloth-runner", NULL };
-	char **environment = login_environment(wanted->uid, wanted->mark);
+	const struct passwd *user = getpwuid(wanted->uid); /* once: it is a file that is read */
+	char **environment = login_environment(wanted->uid, user, wanted->mark);
 	int null = open("/dev/null", O_RDWR);
 
 	FAILPOINT("spawner.child");
@@ -125,7 +124,7 @@ static void run_program(struct spawn_request *wanted, int fd)
 	make_group(wanted);
 	close_range(SPAWN_GROUP_FD + 1, ~0U, 0);
 	umask(022);
-	if (become_user(wanted) < 0 || (chdir(wanted->work) < 0 && chdir("/") < 0))
+	if (become_user(wanted, user) < 0 || (chdir(wanted->work) < 0 && chdir("/") < 0))
 		_exit(126);
 	FAILPOINT("spawner.user");
 	if (run) {
@@ -201,7 +200,7 @@ static void serve_remove(struct spawn_request *wanted)
 	clean_signals();
 	pid = fork();
 	if (pid == 0) {
-		if (become_user(wanted) == 0)
+		if (become_user(wanted, getpwuid(wanted->uid)) == 0)
 			execvp(argv[0], argv);
 		_exit(127);
 	}
@@ -258,6 +257,7 @@ static void serve_deaths(int fd)
 void spawner_serve(spawner_run run_here, void *userdata)
 {
 	struct signalfd_siginfo info;
+	gid_t groups[1];
 	struct pollfd polled[2] = { { .fd = SERVED_FD, .events = POLLIN } };
 	sigset_t set;
 
@@ -269,6 +269,8 @@ void spawner_serve(spawner_run run_here, void *userdata)
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
 	getpwuid(getuid());
+	getgrouplist("root", 0, groups,
+		&(int){ 1 }); /* asks all that nsswitch.conf(5) names: they are libraries */
 	fcntl(SERVED_FD, F_SETFD, FD_CLOEXEC);
 	/* Whoever started the daemon may wait for the end of a pipe. */
 	close_range(SERVED_FD + 1, ~0U, 0);
