@@ -128,21 +128,23 @@ int supervise_spawn(const json_t *spec, int log, pid_t *ret_pid, char *ret_text,
 
 /* Sweeping. */
 
-/* Our child? Of all others the parent is asked for. */
-static int end_below(pid_t parent, int depth)
+/* Our own children: nobody else takes their end, so that these numbers are nobody else's. What they have
+ * started becomes ours then, for the next time. A number that was cut off at the end of the text is another
+ * one. */
+static int end_children(void)
 {
 	char path[64], text[16 << 10], *p, *end;
 	int count = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
-	if (depth > 16 || process_read_file(path, text, sizeof(text)) <= 0)
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getpid(), (int)getpid());
+	if (process_read_file(path, text, sizeof(text)) <= 0)
 		return 0;
 	for (p = text;; p = end) {
 		pid_t pid = (pid_t)strtol(p, &end, 10);
 
-		if (end == p)
+		if (end == p || *end != ' ')
 			return count;
-		count += 1 + end_below(pid, depth + 1);
+		count++;
 		kill(pid, SIGKILL);
 	}
 }
@@ -152,7 +154,7 @@ void supervise_sweep(void)
 	for (int i = 0; i < SWEEPS_MAX; i++) {
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		if (end_below(getpid(), 0) == 0)
+		if (end_children() == 0)
 			return;
 		usleep(SWEEP_US);
 	}

@@ -48,6 +48,8 @@ end
 function mount.validate(desired)
 	if desired.path == "/" then
 		return "the root file system is not for this"
+	elseif (desired.path .. "/"):find("/../", 1, true) then
+		return "'path' is the way without '..': what is mounted is known by that"
 	elseif desired.ensure ~= "absent" and not (desired.device and desired.fstype) then
 		return "'device' and 'fstype' are needed"
 	elseif desired.ensure == "absent" and (desired.device or desired.fstype or desired.options[1]) then
