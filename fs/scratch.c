@@ -102,7 +102,7 @@ int scratch_create(struct scratch_table *table, uint64_t folder, const char *nam
 	int64_t count = 0;
 
 	TAILQ_FOREACH (scratch, &table->files, files)
-		if (scratch->uid == owner->uid && ++count >= limit)
+		if (scratch->maker_uid == owner->uid && ++count >= limit)
 			return -EDQUOT;
 	if (strlen(name) >= sizeof(scratch->name))
 		return -ENAMETOOLONG;
@@ -113,6 +113,7 @@ int scratch_create(struct scratch_table *table, uint64_t folder, const char *nam
 		.id = ++table->last_id,
 		.folder = folder,
 		.uid = owner->uid,
+		.maker_uid = owner->uid,
 		.gid = owner->gid,
 		.mode = owner->mode,
 		.mtime_ms = time_now_ms(),

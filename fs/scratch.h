@@ -21,6 +21,7 @@ struct scratch {
 	uint64_t folder; /* the number of the folder's node */
 	char name[256];
 	uid_t uid;
+	uid_t maker_uid; /* whose limit it counts for: who made it, whoever it belongs to */
 	gid_t gid;
 	mode_t mode;
 	int64_t mtime_ms;
@@ -41,7 +42,7 @@ struct scratch *scratch_get(struct scratch_table *table, int64_t id);
 struct scratch *scratch_find(struct scratch_table *table, uint64_t folder, const char *name);
 struct scratch *scratch_next(struct scratch_table *table, uint64_t folder, const struct scratch *after);
 
-/* -EDQUOT when the user has `limit` of them already, -ENOMEM. */
+/* The owner is its maker. -EDQUOT when the user has made `limit` of them already, -ENOMEM. */
 int scratch_create(struct scratch_table *table, uint64_t folder, const char *name, const struct object *owner,
 	int64_t limit, struct scratch **ret_scratch);
 void scratch_remove(struct scratch_table *table, struct scratch *scratch);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "engine/kv.h"
 #include "fs/nodes/nodes.h"
@@ -78,6 +79,28 @@ static void test_nobody_renames_over_what_is_anothers(void **state)
 	assert_int_equal(rename_name(0, "/runs", ".his.tmp", ".hers.tmp"), 0);
 }
 
+/* What is put aside belongs to the document's owner, and counts for who did it: nobody fills the daemon's
+ * memory with files that are another's. */
+static void test_what_is_put_aside_counts(void **state)
+{
+	struct handle *handle;
+	char name[32];
+
+	open_folder("/stacks", 03777);
+	assert_int_equal(make_stack(ALICE, "open", 0777), 0);
+	world.engine->config.max_scratch_files = 3;
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "aside.%d", i);
+		assert_int_equal(rename_name(BOB, "/stacks/open", "values.yaml", name), i < 3 ? 0 : -EDQUOT);
+		if (i < 3) {
+			assert_int_equal(create(BOB, "/stacks/open", "values.yaml", &handle), 0);
+			tree_release(world.tree, as(BOB), handle);
+		}
+	}
+	/* Nothing of that is Alice's limit. */
+	make_file(ALICE, "/stacks/open", ".hers.tmp");
+}
+
 /* A namespace behind a folder that is closed is closed, for runs, too. */
 static void test_closed_folders(void **state)
 {
@@ -99,6 +122,7 @@ int main(void)
 		TREE_TEST(test_one_size_for_all),
 		TREE_TEST(test_the_size_of_a_secret),
 		TREE_TEST(test_nobody_renames_over_what_is_anothers),
+		TREE_TEST(test_what_is_put_aside_counts),
 		TREE_TEST(test_closed_folders),
 	};
 
