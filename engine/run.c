@@ -212,6 +212,23 @@ int run_before(struct engine *engine, int64_t id, int64_t *ret_version)
 	return store_get_int(engine->store, ret_version, SQL_RUN_BEFORE, "i", id);
 }
 
+int run_set_cancels(struct engine *engine, int64_t id, unsigned cancels, const char *why)
+{
+	return store_run(engine->store, SQL_RUN_SET_CANCELS, "iis", id, (int64_t)cancels, why);
+}
+
+int run_cancels(struct engine *engine, int64_t id, unsigned *ret_cancels, char *ret_why, size_t size)
+{
+	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_RUN_CANCELS, "i", id);
+	int r = query_step(query);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	*ret_cancels = (unsigned)query_int(query, 0);
+	snprintf(ret_why, size, "%s", query_text(query, 1));
+	return 0;
+}
+
 int run_not_undone(struct engine *engine, int64_t id, struct buffer *ret_names)
 {
 	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TASK_NOT_UNDONE, "i", id);

@@ -129,6 +129,11 @@ int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct
 /* The version of its stack that a rollback goes back to; 0: there is none. */
 int run_set_before(struct engine *engine, int64_t id, int64_t version);
 int run_before(struct engine *engine, int64_t id, int64_t *ret_version);
+
+/* How often its end was asked for, and what its error will say, "": that it was cancelled. A daemon that dies
+ * before the process was told leaves it to the next one. In a change. */
+int run_set_cancels(struct engine *engine, int64_t id, unsigned cancels, const char *why);
+int run_cancels(struct engine *engine, int64_t id, unsigned *ret_cancels, char *ret_why, size_t size);
 /* What a rollback that was cut short has left: the names of tasks, ", " between them, the last one first. */
 int run_not_undone(struct engine *engine, int64_t id, struct buffer *ret_names);
 int run_set_retry(struct engine *engine, int64_t id, int64_t retry_of);

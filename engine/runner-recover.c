@@ -89,7 +89,7 @@ static int recover_one(void *userdata, const struct run *run)
 	}
 	runner_mark_of(run->secret, runner->mark);
 	snprintf(runner->cgroup, sizeof(runner->cgroup), "%s", run->cgroup);
-	return 0;
+	return run_cancels(runners->engine, run->id, &runner->cancels, runner->why, sizeof(runner->why));
 }
 
 int runners_recover(struct runners *runners)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/failpoint.h"
 #include "base/process.h"
 #include "engine/event.h"
@@ -238,6 +239,9 @@ int runner_cancel(struct runners *runners, struct caller *caller, int64_t run_id
 	if (run_status_final(run.status) || !runner)
 		return fault_set(fault, EINVAL, "run %lld is over: %s", (long long)run_id,
 			run_status_name(run.status));
+	r = run_set_cancels(runners->engine, run_id, runner->cancels + 1, runner->why);
+	if (r < 0)
+		return r;
 	runner->cancels++;
 	runner_leave_lock(runner);
 	runner_forget_drift(runner);
@@ -264,6 +268,8 @@ void runner_end(void *userdata, int64_t run_id, const char *why)
 	event_add(runner->of->engine, NULL, "run.cancel_requested", 0, NULL, run_id,
 		json_pack("{s:s}", "reason", why));
 	runner->cancels = 2;
+	if (run_set_cancels(runner->of->engine, run_id, runner->cancels, runner->why) < 0)
+		log_error("run %lld: that it is to end could not be stored", (long long)run_id);
 	runner_forget_drift(runner);
 	if (runner->state == RUNNER_QUEUED) {
 		runner_finish(runner, RUN_CANCELLED, TASK_CANCELLED, "cancelled");

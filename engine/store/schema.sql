@@ -240,7 +240,9 @@ CREATE TABLE runs (
 	options TEXT NOT NULL DEFAULT '', -- JSON {options, values}: as they were submitted with it, '': none
 	cgroup TEXT NOT NULL DEFAULT '', -- the folder of its control group, '': it has none
 	imports TEXT NOT NULL DEFAULT '', -- JSON {directory, files: {path: text}}: what the workflow imported while it was loaded, '': nothing
-	before_version BIGINT NOT NULL DEFAULT 0 -- the stack's version that a rollback goes back to, 0: none
+	before_version BIGINT NOT NULL DEFAULT 0, -- the stack's version that a rollback goes back to, 0: none
+	cancels BIGINT NOT NULL DEFAULT 0, -- how often its end was asked for; more than once: without grace
+	cancel_why TEXT NOT NULL DEFAULT '' -- what its error will say then, '': that it was cancelled
 );
 CREATE INDEX runs_of_stack ON runs (stack_id, id);
 CREATE INDEX runs_of_file ON runs (file, id);

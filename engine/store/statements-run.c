@@ -130,6 +130,8 @@ const char *const statements_of_runs[SQL_COUNT] = {
 
 	[SQL_RUN_SET_BEFORE] = "UPDATE runs SET before_version = $2 WHERE id = $1",
 	[SQL_RUN_BEFORE] = "SELECT before_version FROM runs WHERE id = $1",
+	[SQL_RUN_SET_CANCELS] = "UPDATE runs SET cancels = $2, cancel_why = $3 WHERE id = $1",
+	[SQL_RUN_CANCELS] = "SELECT cancels, cancel_why FROM runs WHERE id = $1",
 	[SQL_TASK_NOT_UNDONE] = "SELECT name FROM tasks WHERE run_id = $1 AND (status = 'success' OR EXISTS "
 				"(SELECT 1 FROM images WHERE images.run_id = $1 AND images.task = "
 				"tasks.name)) AND tries > "

@@ -192,6 +192,47 @@ stranger()
 	kill "$other"
 }
 
+# answered_and_killed EVENT FILE LINE: the line is written, and the daemon is killed between its answer and all else. What it is killed in
+# may be another turn: the event says whether it was this one.
+answered_and_killed()
+{
+	until grep -q "$1" "$M/events"; do
+		echo turn.answered >points/armed
+		echo "$3" >"$2" || :
+		wait "$daemon" || :
+		start_daemon
+	done
+}
+
+# A run that goes on for long: long STACK.
+long()
+{
+	"$SLOTH_BUILD/fs/slothd" --failpoints >/dev/null 2>&1 || skip 'needs the option torture'
+	stop_daemon
+	mkdir points
+	export SLOTH_FAILPOINT=$T/points
+	start_daemon
+	mkdir "$M/stacks/$1"
+	script long.sloth "echo begun >> $T/begun; exec sleep 1000"
+	cp long.sloth "$M/stacks/$1/runs/"
+	eventually test -s begun
+}
+
+@test "a daemon that is killed when it is stored that a run shall end, and before its process knows: it ends" {
+	long prod
+	answered_and_killed run.cancel_requested "$M/stacks/prod/runs/long/ctl" cancel
+	[ "$(timeout 100 cat "$M/stacks/prod/runs/long/wait")" = cancelled ]
+	eventually no_runners
+}
+
+@test "a daemon that is killed when a lock was taken away, before the run that had it knows: it ends, and says why" {
+	long prod
+	answered_and_killed lock.force_released "$M/stacks/prod/lock" 'force reason="the house burns"'
+	[ "$(timeout 100 cat "$M/stacks/prod/runs/long/wait")" = cancelled ]
+	[[ $(cat "$M/stacks/prod/runs/long/error") == *'the house burns'* ]]
+	eventually no_runners
+}
+
 @test "after a reboot: the run is interrupted, and whoever has its process's number now is left alone" {
 	stranger 0 aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee
 }
