@@ -26,7 +26,7 @@ class Stage(Scenes):
 
     def __init__(self, folder, seed, control):
         self.folder, self.random, self.control = pathlib.Path(folder), random.Random(seed), control
-        self.lasts = {}  # scene: seconds
+        self.lasts, self.stuck = {}, 0  # lasts: scene → seconds
         self.count, self.recoveries, self.kills, self.daemon = 0, [], collections.Counter(), None
         self.points = self.folder / "points"
         self.points.mkdir()
@@ -65,7 +65,8 @@ class Stage(Scenes):
         if not self.daemon:
             return
         if self.daemon.process:
-            self.daemon.kill()
+            with contextlib.suppress(Finding):
+                self.crash()
         self.daemon.detach()
         self.sweep()
 
@@ -101,8 +102,28 @@ class Stage(Scenes):
     def crash(self):
         """Without taking the mount away: that is for the next daemon."""
         self.daemon.process.kill()
-        self.daemon.process.wait()
+        self.is_dead()
         self.daemon.process = None
+
+    def is_dead(self):
+        """Waits for the end of a daemon that was killed."""
+        end = time.monotonic() + PATIENCE
+        while self.daemon.process.poll() is None:
+            if time.monotonic() > end:
+                raise Finding("the daemon was killed, and does not end")
+            self.unstick()
+            time.sleep(0.01)
+
+    def unstick(self):
+        """A daemon may be killed while its notifier waits in the kernel for the lock of a folder in which somebody waits for the daemon: then
+        neither ends before the connection is aborted (fs/notifier.h). It is, and counted."""
+        process = self.daemon.process
+        if not process or process.poll() is not None or pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+            return
+        time.sleep(1)
+        if process.poll() is None:
+            self.stuck += 1
+            subprocess.run(["umount", "-f", str(self.tree)], stderr=subprocess.DEVNULL, check=False)
 
     def stop(self):
         process = self.daemon.process
@@ -324,9 +345,12 @@ class Stage(Scenes):
         return thread, failure
 
     def finish(self, thread, failure):
-        thread.join(PATIENCE)
-        if thread.is_alive():
-            raise Finding("it hangs")
+        end = time.monotonic() + PATIENCE
+        while thread.is_alive():
+            if time.monotonic() > end:
+                raise Finding("it hangs")
+            thread.join(1)
+            self.unstick()
         if failure:
             raise failure[0]
 
@@ -335,7 +359,7 @@ class Stage(Scenes):
         pid, name = (self.points / "hit").read_text().split()
         process = self.daemon.process
         if process and process.pid == int(pid):
-            process.wait(PATIENCE)
+            self.is_dead()
         else:
             self.eventually(lambda: not self.lives(pid))
             name = "job" if name == "slothd" and process else name
