@@ -70,9 +70,11 @@ static int walk_new(struct engine *engine, bool deep, struct walk **ret_walk)
 	return 0;
 }
 
-/* The end of a walk: 0. */
+/* The end of a walk: 0, or -ENOMEM, which is no fault of the trail's. */
 static int broken(struct walk *walk, enum event_misfit misfit, int64_t event, int64_t time_ms)
 {
+	if (misfit == EVENT_UNREADABLE)
+		return -ENOMEM;
 	walk->report.misfit = misfit;
 	walk->report.event = event;
 	walk->report.time_ms = time_ms;
@@ -99,11 +101,9 @@ static int take_archive(void *userdata, const struct event_archive *archive)
 		r = event_file_open(path, &walk->file);
 	walk->archive = *archive;
 	walk->archive.file = NULL;
-	if (r < 0) {
+	if (r == -ENOENT || r == -EBADMSG)
 		broken_archive(walk, archive->file, strerror(-r));
-		return r;
-	}
-	return 1;
+	return r < 0 ? r : 1;
 }
 
 /* 1: there is one; 0: they are all read. */
@@ -167,6 +167,8 @@ static int archive_slice(struct walk *walk)
 		return r < 0 ? 0 : 1;
 	}
 	r = event_file_read(walk->file, &walk->text, &end);
+	if (r < 0 && r != -EBADMSG)
+		return r;
 	if (r < 0) {
 		char file[64];
 

@@ -2,6 +2,7 @@
 /* Making a backup: a copy, verified, on disk, and only then with its name. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +32,10 @@ static void making_done(struct making *making)
 	const char *const suffixes[] = { "", "-journal", "-wal", "-shm" };
 
 	for (size_t i = 0; making->copy && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		CLEANUP(cleanup_free) char *path = NULL;
+		char path[PATH_MAX];
 
-		if (asprintf(&path, "%s%s", making->copy, suffixes[i]) < 0)
-			path = NULL;
-		else
+		/* Not on the heap: perhaps there is no memory left. */
+		if ((size_t)snprintf(path, sizeof(path), "%s%s", making->copy, suffixes[i]) < sizeof(path))
 			unlink(path);
 	}
 	if (making->manifest)

@@ -77,17 +77,21 @@ static int copy_file(const char *from, const char *to, struct fault *fault)
 	return r < 0 ? fault_set(fault, -r, "%s: cannot be written: %s", to, strerror(-r)) : 0;
 }
 
-/* The greatest fencing token that the database in use has given. */
+/* The greatest fencing token that the database in use has given; or -ENOMEM. */
 static int64_t tokens_given(const char *home)
 {
 	CLEANUP(cleanup_free) char *path = NULL;
 	CLEANUP(store_closep) struct store *store = NULL;
 	int64_t token;
+	int r = path_make(&path, home, "sloth.db");
 
-	if (path_make(&path, home, "sloth.db") < 0 || store_open_read(path, NULL, &store) < 0 ||
-		store_get_int(store, &token, SQL_STACK_GREATEST_TOKEN, "") < 0)
-		return TOKENS_UNKNOWN;
-	return token + TOKENS_MEANWHILE;
+	if (r == 0)
+		r = store_open_read(path, NULL, &store);
+	if (r == 0)
+		r = store_get_int(store, &token, SQL_STACK_GREATEST_TOKEN, "");
+	if (r == -ENOMEM)
+		return r;
+	return r < 0 ? TOKENS_UNKNOWN : token + TOKENS_MEANWHILE;
 }
 
 /* What a restore changes in what it brings back. */
@@ -117,14 +121,14 @@ static int settle_at(const char *folder, int64_t number, uid_t uid, int64_t toke
 {
 	CLEANUP(engine_freep) struct engine *engine = NULL;
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
-	int r = loop ? engine_new(folder, loop, fault, &engine) : -ENOMEM;
+	int r = token < 0 ? (int)token : loop ? engine_new(folder, loop, fault, &engine) : -ENOMEM;
 
 	if (r == 0)
 		r = settle(engine, number, uid, token);
 	engine_free(TAKE(engine));
 	if (loop)
 		ev_loop_destroy(loop);
-	return fault_default(fault, -r, "the backup cannot be made ready: %s", strerror(-r)), r;
+	return r < 0 ? fault_default(fault, -r, "the backup cannot be made ready: %s", strerror(-r)) : 0;
 }
 
 /* The files beside the database are empty or of no use once it is closed. */
@@ -268,6 +272,21 @@ static int keep(const char *home, const char *suffix, const char *time, struct f
 	return 0;
 }
 
+/* What keep() has kept is there again. */
+static void put_back(const char *home, const char *suffix, const char *time)
+{
+	CLEANUP(cleanup_free) char *from = NULL;
+	CLEANUP(cleanup_free) char *to = NULL;
+
+	if (asprintf(&from, "%s/sloth.db-before-restore-%s%s", home, time, suffix) < 0)
+		from = NULL;
+	if (asprintf(&to, "%s/sloth.db%s", home, suffix) < 0)
+		to = NULL;
+	if (!from || !to || (link(from, to) < 0 && errno != ENOENT))
+		log_error("%s: sloth.db%s is kept as sloth.db-before-restore-%s%s, and could not be put back",
+			home, suffix, time, suffix);
+}
+
 int backup_restore_swap(const char *home, struct fault *fault)
 {
 	CLEANUP(cleanup_free) char *from = NULL;
@@ -295,8 +314,11 @@ int backup_restore_swap(const char *home, struct fault *fault)
 	unlink(wal);
 	FAILPOINT("swap.unlinked");
 	unlink(shm);
-	if (rename(from, to) < 0)
-		return fault_set(fault, errno, "%s: cannot become %s: %s", from, to, strerror(errno));
+	if (rename(from, to) < 0) {
+		fault_set(fault, errno, "%s: cannot become %s: %s", from, to, strerror(errno));
+		put_back(home, "-wal", text);
+		return -fault->code;
+	}
 	FAILPOINT("swap.renamed");
 	if (folder < 0 || fsync(folder) < 0)
 		log_error("%s: the folder cannot be written: %s", home, strerror(errno));

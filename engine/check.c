@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
 
@@ -94,14 +95,17 @@ static void check_end(struct check *check)
 static void conn_frame(struct conn *conn, const struct frame *frame)
 {
 	struct check *check = conn->userdata;
+	uint64_t failures = memory_failures();
 	json_auto_t *head = json_loadb(frame->head, frame->head_size, 0, NULL);
 	const char *op = json_string_value(json_object_get(head, "op"));
 	static const char ack[] = "{\"op\":\"ack\",\"seq\":1}";
 
-	if (!op || strcmp(op, "checked") != 0)
+	if (failures != memory_failures())
+		tell_failure(check, ENOMEM, "there is no memory for what was found");
+	else if (!op || strcmp(op, "checked") != 0)
 		return;
 	conn_send(conn, ack, strlen(ack), NULL, 0);
-	tell(check, head, NULL);
+	tell(check, head, NULL); /* nobody, when it was told above */
 }
 
 static void conn_closed(struct conn *conn, int error)

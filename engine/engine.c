@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "engine/audit.h"
 #include "engine/auto-fixer.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/backup.h"
 #include "engine/backup-restore.h"
 #include "engine/clock.h"
@@ -63,6 +65,7 @@ int engine_new(const char *home, struct ev_loop *loop, struct fault *fault, stru
 	CLEANUP(engine_freep) struct engine *engine = calloc(1, sizeof(*engine));
 	int r;
 
+	json_set_alloc_funcs(memory_get, free);
 	if (!engine || sodium_init() < 0)
 		return fault_set(fault, ENOMEM, "out of memory");
 	engine->loop = loop;

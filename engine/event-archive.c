@@ -56,6 +56,8 @@ static int write_row(struct event_archiving *job, struct query *query)
 	struct event event;
 
 	event_load(query, &event);
+	if (misfit == EVENT_UNREADABLE)
+		return -ENOMEM;
 	if (misfit != EVENT_FITS) {
 		struct fault fault = { 0 };
 

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "engine/event-text.h"
 
@@ -78,12 +79,20 @@ static enum event_misfit json_next(struct event_place *place, const char *json, 
 		return EVENT_HASH;
 	if (json_integer_value(json_object_get(object, "id")) != next.id)
 		return EVENT_GAP;
-	if (line_of(object, ret_line) < 0)
+	if (line_of(object, ret_line) < 0) {
+		memory_failed();
 		return EVENT_UNREADABLE;
+	}
 	next.line_end = place->line_end + (int64_t)ret_line->size;
 	*place = next;
 	*ret_object = json_incref(object);
 	return EVENT_FITS;
+}
+
+/* Without memory nothing can be said of an event. */
+static enum event_misfit judge(enum event_misfit misfit, uint64_t failures)
+{
+	return failures != memory_failures() ? EVENT_UNREADABLE : misfit;
 }
 
 enum event_misfit event_chain_next(
@@ -91,8 +100,9 @@ enum event_misfit event_chain_next(
 {
 	CLEANUP(buffer_done) struct buffer line = { 0 };
 	json_auto_t *object = NULL;
+	uint64_t failures = memory_failures();
 
-	return json_next(place, json, size, kept, &object, &line);
+	return judge(json_next(place, json, size, kept, &object, &line), failures);
 }
 
 /* Only the JSON is hashed: the other columns must follow from it. */
@@ -109,7 +119,7 @@ static bool columns_follow(const struct event *event, const json_t *object)
 	       json_integer_value(json_object_get(object, "stack_id")) == event->stack_id;
 }
 
-enum event_misfit event_chain_next_row(struct event_place *place, struct query *query)
+static enum event_misfit row_next(struct event_place *place, struct query *query)
 {
 	CLEANUP(buffer_done) struct buffer line = { 0 };
 	json_auto_t *object = NULL;
@@ -136,6 +146,13 @@ enum event_misfit event_chain_next_row(struct event_place *place, struct query *
 		return EVENT_OFFSET;
 	*place = next;
 	return EVENT_FITS;
+}
+
+enum event_misfit event_chain_next_row(struct event_place *place, struct query *query)
+{
+	uint64_t failures = memory_failures();
+
+	return judge(row_next(place, query), failures);
 }
 
 char *event_hash_hex(const unsigned char hash[32], char ret_hex[EVENT_HEX_SIZE])

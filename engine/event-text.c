@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 /* The words that stand in every line. A key of the data that is called like one of them cannot pass for it.
@@ -79,9 +80,12 @@ static void write_data(const json_t *data, FILE *out)
 	json_t *value;
 	size_t n = 0;
 
+	if (!keys) {
+		memory_failed();
+		return;
+	}
 	json_object_foreach ((json_t *)data, key, value)
-		if (keys)
-			keys[n++] = key;
+		keys[n++] = key;
 	for (size_t i = 1; i < n; i++)
 		for (size_t j = i; j > 0 && strcmp(keys[j - 1], keys[j]) > 0; j--) {
 			const char *other = keys[j];

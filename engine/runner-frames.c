@@ -14,6 +14,7 @@
 #include "engine/adopt.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/artifact.h"
 #include "engine/detect.h"
 #include "engine/folder.h"
@@ -450,6 +451,7 @@ static bool is_nonsense(int r)
 static void conn_frame(struct conn *conn, const struct frame *frame)
 {
 	struct runner *runner = conn->userdata;
+	uint64_t failures = memory_failures();
 	json_auto_t *head = json_loadb(frame->head, frame->head_size, 0, NULL);
 	int64_t seq = json_integer_value(json_object_get(head, "seq"));
 	int r;
@@ -466,7 +468,9 @@ static void conn_frame(struct conn *conn, const struct frame *frame)
 	}
 	if (runner->stalled || (seq != runner->last_seq + 1 && seq > 0))
 		return; /* it comes again, in its order */
-	r = seq > 0 ? apply_frame(runner, head, frame) : -EPROTO;
+	r = seq > 0			    ? apply_frame(runner, head, frame)
+	    : failures != memory_failures() ? -ENOMEM /* it could not be read: nobody's fault */
+					    : -EPROTO;
 	if (r == 0) {
 		runner->last_seq = seq;
 		runner->unstored += frame->head_size + frame->body_size;

@@ -91,6 +91,12 @@ int runner_new(struct runners *runners, struct runner **ret_runner)
 	runner->pidfd = runner->exit_status = -1;
 	runner->after_commit = json_array();
 	runner->outputs = json_object();
+	if (!runner->after_commit || !runner->outputs) {
+		json_decref(runner->after_commit);
+		json_decref(runner->outputs);
+		free(runner);
+		return -ENOMEM;
+	}
 	TAILQ_INIT(&runner->call_waits);
 	SLIST_INIT(&runner->held);
 	ev_timer_init(&runner->deadline, runner_deadline_over, 0, 0);

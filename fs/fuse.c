@@ -23,6 +23,7 @@
 #include "engine/lock.h"
 #include "fs/content.h"
 #include "fs/errors.h"
+#include "fs/outcome.h"
 
 static const double CACHED_FOR = 86400; /* seconds */
 
@@ -52,6 +53,7 @@ struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
 	op->request.tree = op->mount->context->tree;
 	op->request.done = op_done;
 	op->request.door = op->mount;
+	request_begin(&op->request);
 	op->request.caller = (struct caller){
 		.uid = ctx->uid,
 		.gid = ctx->gid,
@@ -85,8 +87,7 @@ static void op_send(struct turn_reply *reply, int error)
 	ssize_t result = error < 0 ? error : op->result;
 
 	if (error < 0) {
-		fault_set(&op->request.fault, -error, "nothing was changed: it could not be stored (%s)",
-			strerror(-error));
+		request_undone(&op->request, error);
 		note_failure(op, error);
 	}
 	if (result < 0) {
@@ -115,6 +116,7 @@ static void op_done(struct request *request, ssize_t result)
 	struct turn *turn = op->mount->context->turn;
 	bool waits;
 
+	result = request_outcome(request, result);
 	if (result < 0)
 		note_failure(op, result);
 	op->result = result;
@@ -137,10 +139,12 @@ static void op_interrupted(fuse_req_t req, void *data)
 /* Where every handler ends. */
 void op_finish(struct op *op, ssize_t result)
 {
-	if (result == LATER)
+	if (result == LATER) {
+		request_outcome(&op->request, result);
 		fuse_req_interrupt_func(op->req, op_interrupted, &op->request);
-	else
+	} else {
 		op_done(&op->request, result);
+	}
 }
 
 static void fill_stat(const struct attr *attr, struct stat *st)

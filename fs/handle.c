@@ -105,19 +105,21 @@ int tree_open(
 	return handle_open(tree, request, view.node, flags, ret_handle);
 }
 
-/* What the row wants to know of: who reads a secret leaves an event. */
-static int tell_opened(struct tree *tree, struct request *request, struct handle *handle)
+/* The row wants to know of it: who reads a secret leaves an event. Who fails to leaves none. */
+static int tell_and_fix(struct tree *tree, struct request *request, struct handle *handle)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct view view = tree_view(tree, request, handle->node);
 	int r;
 
 	if (!handle->entry->opened)
-		return 0;
+		return fix_content(tree, request, handle);
 	r = store_change_begin(tree->engine->store, &change);
 	if (r == 0)
 		r = handle->entry->opened(&view, (handle->flags & O_ACCMODE) != O_WRONLY);
 	handle->secret = r == 1;
+	if (r >= 0)
+		r = fix_content(tree, request, handle);
 	return r < 0 ? r : store_change_end(&change);
 }
 
@@ -141,9 +143,7 @@ int handle_open(
 	handle->uid = request->caller.uid;
 	quota_use(tree->engine, handle->uid, QUOTA_OPEN_FILES, 1);
 	handle->serial = ++tree->last_handle;
-	r = tell_opened(tree, request, handle);
-	if (r == 0)
-		r = fix_content(tree, request, handle);
+	r = tell_and_fix(tree, request, handle);
 	if (r < 0)
 		return r;
 	handle_count(handle);

@@ -15,7 +15,9 @@
 #include "base/cleanup.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/quota.h"
+#include "fs/outcome.h"
 
 static void client_free(struct client *client)
 {
@@ -50,25 +52,31 @@ static void op_send(struct turn_reply *reply, int error)
 	struct op *op = (struct op *)((char *)reply - offsetof(struct op, reply));
 	ssize_t result = error < 0 ? error : op->result;
 	CLEANUP(cleanup_free) char *text = NULL;
+	uint64_t failures = memory_failures();
 	json_t *answer = op->answer;
 
 	if (op->request.started_run)
 		json_object_set_new(answer, "run", json_integer(op->request.started_run));
+	if (error < 0)
+		request_undone(&op->request, error);
 	if (result < 0) {
 		const char *sentence = op->request.fault.text;
 
 		json_object_set_new(answer, "errno", json_string(fault_errno_name((int)-result)));
-		json_object_set_new(answer, "text",
-			json_string(error == 0 && *sentence ? sentence : strerror((int)-result)));
+		json_object_set_new(
+			answer, "text", json_string(*sentence ? sentence : strerror((int)-result)));
 		buffer_done(&op->body);
 	} else {
 		json_object_set_new(answer, "ok", json_true());
 	}
 	json_object_set_new(answer, "id", json_integer(op->id));
 	text = json_dumps(answer, JSON_COMPACT);
-	if (text && !op->client->gone) {
-		conn_send(&op->client->conn, text, strlen(text), op->body.data, op->body.size);
-		if (conn_pending(&op->client->conn) > UNSENT_MAX)
+	if (!op->client->gone) {
+		/* Without an answer the client would wait for ever; when it is cut off, it knows that it does
+		 * not know. */
+		if (!text || failures != memory_failures() ||
+			conn_send(&op->client->conn, text, strlen(text), op->body.data, op->body.size) < 0 ||
+			conn_pending(&op->client->conn) > UNSENT_MAX)
 			shutdown(op->client->conn.fd, SHUT_RDWR);
 	}
 	op_free(op);
@@ -91,7 +99,7 @@ static void op_done(struct request *request, ssize_t result)
 		tree_release(request->tree, request, op->handle);
 		op->handle = NULL;
 	}
-	op->result = result;
+	op->result = request_outcome(request, result);
 	op->reply.send = op_send;
 	turn_reply(op->client->door->turn, &op->reply);
 }
@@ -100,6 +108,8 @@ static void op_finish(struct op *op, ssize_t result)
 {
 	if (result != LATER)
 		op_done(&op->request, result);
+	else
+		request_outcome(&op->request, result);
 }
 
 static ssize_t op_run(struct op *op, const struct frame *frame)
@@ -135,6 +145,7 @@ static struct op *op_new(struct client *client, json_t *head)
 	op->id = json_integer_value(json_object_get(head, "id"));
 	op->request.tree = client->door->tree;
 	op->request.done = op_done;
+	request_begin(&op->request);
 	if (!op->answer || caller_copy(&client->caller, &op->request.caller) < 0) {
 		json_decref(op->answer);
 		free(op);
@@ -148,9 +159,15 @@ static struct op *op_new(struct client *client, json_t *head)
 static void client_frame(struct conn *conn, const struct frame *frame)
 {
 	struct client *client = conn->userdata;
+	uint64_t failures = memory_failures();
 	json_t *head = json_loadb(frame->head, frame->head_size, JSON_REJECT_DUPLICATES, NULL);
 	struct op *op;
 
+	if (failures != memory_failures()) {
+		json_decref(head);
+		shutdown(conn->fd, SHUT_RDWR);
+		return;
+	}
 	if (!json_is_object(head)) {
 		json_decref(head);
 		head = json_object(); /* answered by: the request needs "op" */

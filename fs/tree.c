@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "fs/content.h"
 #include "fs/errors.h"
@@ -99,6 +100,7 @@ struct node node_resolve(struct tree *tree, uint64_t number)
 
 int entry_render(struct view *view, const struct entry *entry, struct buffer *ret_content)
 {
+	uint64_t failures = memory_failures();
 	FILE *out = buffer_stream_open(ret_content);
 	int r, r2;
 
@@ -106,6 +108,8 @@ int entry_render(struct view *view, const struct entry *entry, struct buffer *re
 		return -ENOMEM;
 	r = entry->show ? entry->show(view, out) : 0;
 	r2 = buffer_stream_close(out, ret_content);
+	if (r == 0 && failures != memory_failures())
+		r = -ENOMEM;
 	return r < 0 ? r : r2;
 }
 

@@ -30,8 +30,9 @@ struct request {
 	struct caller caller;
 	struct fault fault;
 	void (*done)(struct request *request, ssize_t result);
-	const void *door;    /* through which it came, see tree_close_door() */
-	int64_t started_run; /* set by a commit that started a run; 0: none */
+	const void *door;	  /* through which it came, see tree_close_door() */
+	int64_t started_run;	  /* set by a commit that started a run; 0: none */
+	uint64_t memory_failures; /* outcome.h's: so far, when it began */
 
 	/* The tree's, while the request waits. `cancel` undoes `pending`; `after` runs before done(). */
 	struct tree *tree;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/failpoint.h"
+#include "base/memory.h"
 #include "engine/store/private.h"
 
 /* SQLite rolls a whole transaction back by itself when the disk is full or fails. What comes after it in the
@@ -71,6 +72,7 @@ int store_change_begin(struct store *store, struct store_change *change)
 	}
 	change->store = store;
 	change->depth = ++store->depth;
+	change->memory_failures = memory_failures();
 	return 0;
 }
 
@@ -80,6 +82,8 @@ int store_change_end(struct store_change *change)
 	int r = store->failed ? -store->failed : 0;
 
 	assert(store && change->depth == store->depth);
+	if (r == 0 && change->memory_failures != memory_failures())
+		r = -ENOMEM;
 	if (r == 0)
 		r = store_control(store, SQL_CHANGE_END);
 	if (r < 0) {
@@ -110,6 +114,12 @@ void store_change_cancel(struct store_change *change)
 		r = store_control(store, SQL_CHANGE_END);
 	if (r < 0)
 		store->failed = -r;
+}
+
+void store_fail(struct store *store, int error)
+{
+	if (store_turn_dirty(store) && !store->failed)
+		store->failed = error;
 }
 
 bool store_turn_dirty(const struct store *store)
@@ -251,14 +261,25 @@ int64_t query_int(struct query *query, int column)
 
 const char *query_text(struct query *query, int column)
 {
-	return (const char *)sqlite3_column_text(query->stmt, column);
+	bool null = sqlite3_column_type(query->stmt, column) == SQLITE_NULL;
+	const char *text = (const char *)sqlite3_column_text(query->stmt, column);
+
+	if (text || null)
+		return text;
+	memory_failed();
+	return "";
 }
 
 const void *query_blob(struct query *query, int column, size_t *ret_size)
 {
+	size_t size = (size_t)sqlite3_column_bytes(query->stmt, column);
 	const void *data = sqlite3_column_blob(query->stmt, column);
 
-	*ret_size = (size_t)sqlite3_column_bytes(query->stmt, column);
+	if (size && !data) {
+		memory_failed();
+		size = 0;
+	}
+	*ret_size = size;
 	return data;
 }
 

@@ -27,6 +27,7 @@ struct store;
 struct store_change {
 	struct store *store; /* NULL: not begun, or ended */
 	int depth;
+	uint64_t memory_failures; /* so far, when it began */
 };
 
 /* Opens (and creates, 0600, or migrates) the database at `path`, and takes the lock file `path`-lock. Faults:
@@ -52,9 +53,12 @@ static inline void store_closep(struct store **store)
 	store_close(*store);
 }
 
-/* 0 or -errno: EIO, ENOSPC, EBADMSG, ENOMEM. */
+/* 0 or -errno: EIO, ENOSPC, EBADMSG, ENOMEM. A change during which memory ran out (base/memory.h) does not
+ * end: what it stored may lack a part. */
 int store_change_begin(struct store *store, struct store_change *change);
 int store_change_end(struct store_change *change);
+/* The whole turn is given up: its end says -error, and undoes what it has changed. */
+void store_fail(struct store *store, int error);
 /* Undoes; nothing to do after store_change_end(). */
 void store_change_cancel(struct store_change *change);
 

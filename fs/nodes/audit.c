@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "engine/event-archive.h"
 #include "fs/nodes/events.h"
@@ -39,6 +40,14 @@ static int report_show_json(const struct audit_report *report, struct fault *fau
 				time_json(report->time_ms), "what", event_misfit_name(report->misfit),
 				"message", report->fault.text));
 	return value ? show_json(out, value) : -ENOMEM;
+}
+
+/* That it could not be read says nothing of the trail. */
+static int report_failed(const struct audit_report *report, struct fault *fault)
+{
+	int code = report->fault.code;
+
+	return code && code != EBADMSG ? fault_set(fault, code, "%s", report->fault.text) : 0;
 }
 
 /* The four files, by their names. */
@@ -87,10 +96,13 @@ static void audit_done(void *userdata, const struct audit_report *report)
 	struct request *request = userdata;
 	const struct form *form = request->pending;
 	CLEANUP(buffer_done) struct buffer content = { 0 };
+	uint64_t failures = memory_failures();
 	FILE *out = buffer_stream_open(&content);
-	int r = out ? form->show(report, &request->fault, out) : -ENOMEM;
+	int r = report_failed(report, &request->fault);
 
-	if (out && buffer_stream_close(out, &content) < 0)
+	if (r == 0)
+		r = out ? form->show(report, &request->fault, out) : -ENOMEM;
+	if (out && (buffer_stream_close(out, &content) < 0 || failures != memory_failures()))
 		r = -ENOMEM;
 	request_content(request, r, &content);
 }

@@ -350,7 +350,10 @@ static int document_put(
 	if (r < 0)
 		return r;
 	*ret_id = id;
-	return save(folder, id, name, content, size);
+	r = save(folder, id, name, content, size);
+	if (r < 0 && r != LATER)
+		saved_refuse(folder->engine, id); /* nobody looks at it: it has not come into being */
+	return r;
 }
 
 static int document_remove(struct view *view)

@@ -16,6 +16,7 @@
 #include "tests/fuzz/input.h"
 
 static char model[64]; /* the home that others are copies of */
+void (*home_furnish)(struct home *home);
 
 static void engine_begin(struct home *home)
 {
@@ -95,6 +96,21 @@ static void copy_file(const char *from, const char *to)
 	}
 }
 
+static const char *copy_to; /* nftw(3) hands nothing on */
+
+static int copy_one(const char *path, const struct stat *st, int type, struct FTW *place)
+{
+	char to[512];
+
+	if (place->level == 0)
+		return 0;
+	snprintf(to, sizeof(to), "%s%s", copy_to, path + strlen(model));
+	if (type == FTW_D)
+		return mkdir(to, 0700);
+	copy_file(path, to);
+	return 0;
+}
+
 static void model_remove(void)
 {
 	remove_folder(model);
@@ -105,6 +121,8 @@ static void model_make(void)
 	struct request request = { .caller = { .groups_known = true } };
 	struct home home = { 0 };
 	struct attr stacks;
+	static const char *const beside[] = { "wal", "shm", "lock" };
+	char path[128];
 
 	log_set_level(LOG_LEVEL_ERROR);
 	folder_new(model);
@@ -121,22 +139,32 @@ static void model_make(void)
 	write_to(&home, 1001, "/stacks/prod/state/count", "1\n");
 	write_to(&home, 1001, "/stacks/prod/snapshots/new", "first\n");
 	write_to(&home, 1002, "/stacks/open/state/word", "x\n");
+	if (home_furnish)
+		home_furnish(&home);
 	must(engine_turn_end(home.engine) == 0);
 	tree_free(home.tree);
 	engine_free(home.engine);
+	/* The database is whole without them, and they are large. */
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		snprintf(path, sizeof(path), "%s/sloth.db-%s", model, beside[i]);
+		unlink(path);
+	}
+}
+
+void home_prepare(void)
+{
+	if (!*model)
+		model_make();
 }
 
 void home_copy(struct home *home)
 {
-	char from[96];
-
-	if (!*model)
-		model_make();
+	home_prepare();
 	*home = (struct home){ 0 };
 	folder_new(home->path);
 	snprintf(home->database, sizeof(home->database), "%s/sloth.db", home->path);
-	snprintf(from, sizeof(from), "%s/sloth.db", model);
-	copy_file(from, home->database);
+	copy_to = home->path;
+	must(nftw(model, copy_one, 16, FTW_PHYS) == 0);
 }
 
 void home_new(struct home *home)

@@ -18,6 +18,10 @@ struct home {
 /* Two stacks, `prod` of user 1001 (0770) and `open` of user 1002 (0777), with a value or two of everything
  * that a stack has. */
 void home_new(struct home *home);
+/* What else there is in each; set before the first one. NULL: nothing. */
+extern void (*home_furnish)(struct home *home);
+/* Makes what the homes of this process, and of its children, are copies of; else the first home does. */
+void home_prepare(void);
 /* Its files alone: no engine yet. */
 void home_copy(struct home *home);
 void home_free(struct home *home);

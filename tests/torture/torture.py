@@ -67,7 +67,8 @@ def program(room, name):
 class Daemon:
     """A slothd with its home in `folder`/home and, with `mount`, its tree at `folder`/sloth; its log is `folder`/slothd.log."""
 
-    def __init__(self, folder, mount=True, arguments=(), environment=None):
+    def __init__(self, folder, mount=True, arguments=(), environment=None, binary=None):
+        self.binary = binary or program("fs", "slothd")
         self.folder = pathlib.Path(folder)
         self.home = self.folder / "home"
         self.tree = self.folder / "sloth"
@@ -85,7 +86,7 @@ class Daemon:
     def start(self):
         """Returns when it serves; the time that this took, in seconds. Raises when it does not."""
         read, write = os.pipe()
-        command = [program("fs", "slothd"), "--ready-fd", str(write), *self.arguments]
+        command = [self.binary, "--ready-fd", str(write), *self.arguments]
         if self.mounts:
             command += ["--mount", str(self.tree)]
         began = time.monotonic()
