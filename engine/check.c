@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ enum {
 	CHECKS_MAX = 4,		  /* processes at once */
 	CHECK_SECONDS = 15,	  /* that one may take, from its start */
 	CHECK_LOADING_MS = 12000, /* of it: for the workflow's text */
+	ROOM_LEAST = 64 << 10,	  /* bytes; what a process needs to begin */
 };
 
 static const size_t memory_bytes = 256 << 20;
@@ -82,11 +84,22 @@ static void tell_failure(struct check *check, int error, const char *text)
 
 static void start_waiting(struct runners *runners);
 
+/* Where it works there is nothing left; then it could not even make its folder. */
+static bool no_room(const struct runners *runners)
+{
+	struct statvfs there;
+
+	return statvfs(runners->work, &there) == 0 && there.f_bavail * there.f_frsize < ROOM_LEAST;
+}
+
 /* It has answered, or will not. */
 static void check_end(struct check *check)
 {
 	struct runners *runners = check->of;
 
+	if (check->done && no_room(runners))
+		tell_failure(check, ENOSPC,
+			"the process that was to look ended: there is no room on the disk where it works");
 	tell_failure(check, EIO, "the process that was to look ended without an answer");
 	check_free(check);
 	start_waiting(runners);

@@ -207,6 +207,10 @@ static int apply_loaded(struct runner *runner, json_t *head, const struct frame 
 	if (runner->state != RUNNER_LOADING)
 		return 0;
 	ev_timer_stop(runner->of->engine->loop, &runner->deadline);
+	if (runner->disowned) {
+		runner_send(runner, json_pack("{s:s, s:i}", "op", "cancel", "grace_ms", 0), NULL, 0);
+		return refuse(runner, ECANCELED, "whoever submitted it was told that it could not be stored");
+	}
 	runner_note_validation(runner, head);
 	r = runner_keep_plan(runner, head);
 	if (r == 0 && json_is_object(json_object_get(head, "imports")))

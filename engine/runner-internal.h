@@ -62,6 +62,8 @@ struct runner {
 	size_t unstored;	       /* bytes of frames that are not */
 	bool condemned;		       /* it was killed for what it said, and is not heard any more */
 	bool stalled;		       /* a frame could not be applied: it is asked for again */
+	bool told;		       /* in this turn: whoever submitted it, that it was loaded */
+	bool disowned;		       /* … and that turn was not stored */
 	unsigned cancels;
 	char why[512]; /* it is ended from outside: what its error will say; "": it is not */
 	TAILQ_HEAD(, call_wait) call_waits; /* calls-lock.c's */

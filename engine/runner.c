@@ -70,15 +70,23 @@ bool runner_answers(struct runner *runner, size_t size)
 int runner_send(struct runner *runner, json_t *head, const char *body, size_t size)
 {
 	CLEANUP(cleanup_free) char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+	int r = -ENOMEM;
 
 	json_decref(head);
-	if (!text)
-		return -ENOMEM;
 	if (runner->connected && conn_pending(&runner->conn) + runner->answered > UNSENT_MAX)
 		runner_drown(runner);
-	return runner->connected && !runner->drowned
-		       ? conn_send(&runner->conn, text, strlen(text), body, size)
-		       : -ENOTCONN;
+	if (!runner->connected || runner->drowned)
+		return -ENOTCONN;
+	if (text)
+		r = conn_send(&runner->conn, text, strlen(text), body, size);
+	if (r == -ENOMEM) {
+		/* It would wait for ever for what it is not told. */
+		log_error("run %lld: there is no memory for what its process must be told: ending it",
+			(long long)runner->run_id);
+		runner->drowned = true;
+		runner_kill(runner);
+	}
+	return r;
 }
 
 int runner_new(struct runners *runners, struct runner **ret_runner)
@@ -144,6 +152,7 @@ void runner_tell_loaded(struct runner *runner, int result, const struct fault *f
 {
 	void (*loaded)(void *, int, const struct fault *) = TAKE(runner->loaded);
 
+	runner->told = loaded && result == 0;
 	if (loaded)
 		loaded(runner->userdata, result, fault);
 }
@@ -412,6 +421,9 @@ static void step_back(struct runner *runner)
 		return;
 	runner->last_seq = runner->stored_seq = runner->turn_seq = run.last_seq;
 	runner_mask_free(runner);
+	/* Whoever submitted it is told now that it was not stored: it must not go on as if it were. */
+	runner->disowned |= runner->told;
+	runner->told = false;
 	if (runner->state != RUNNER_QUEUED && runner->state != RUNNER_AWAY)
 		runner->state = run_status_final(run.status) ? RUNNER_FINISHED : states[run.status];
 	runner_recall_slot(runner, &run);
@@ -438,6 +450,7 @@ static void go_on(struct runner *runner)
 	size_t i;
 
 	runner->answered = 0; /* from now on they count as what is not sent */
+	runner->told = false;
 	if (json_array_size(runner->after_commit))
 		FAILPOINT("run.begin.send");
 	json_array_foreach (runner->after_commit, i, frame)

@@ -139,12 +139,10 @@ static void op_interrupted(fuse_req_t req, void *data)
 /* Where every handler ends. */
 void op_finish(struct op *op, ssize_t result)
 {
-	if (result == LATER) {
-		request_outcome(&op->request, result);
+	if (result == LATER)
 		fuse_req_interrupt_func(op->req, op_interrupted, &op->request);
-	} else {
+	else
 		op_done(&op->request, result);
-	}
 }
 
 static void fill_stat(const struct attr *attr, struct stat *st)

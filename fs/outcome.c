@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 
-/* It answers later: what others lacked meanwhile is not its lack. */
 static const uint64_t NOT_COUNTED = UINT64_MAX;
 
 /* Of the machine, not of the request. */
@@ -30,6 +29,11 @@ void request_begin(struct request *request)
 	request->memory_failures = memory_failures();
 }
 
+void request_waited(struct request *request)
+{
+	request->memory_failures = NOT_COUNTED;
+}
+
 static void explain(struct request *request, int code)
 {
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
@@ -41,10 +45,6 @@ ssize_t request_outcome(struct request *request, ssize_t result)
 {
 	struct store *store = request->tree->engine->store;
 
-	if (result == LATER) {
-		request->memory_failures = NOT_COUNTED;
-		return result;
-	}
 	if (request->memory_failures != NOT_COUNTED && request->memory_failures != memory_failures()) {
 		/* It may have been decided without a part of what there is: a refusal, too ("this is no
 		 * JSON"). */

@@ -108,8 +108,6 @@ static void op_finish(struct op *op, ssize_t result)
 {
 	if (result != LATER)
 		op_done(&op->request, result);
-	else
-		request_outcome(&op->request, result);
 }
 
 static ssize_t op_run(struct op *op, const struct frame *frame)

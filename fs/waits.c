@@ -5,6 +5,7 @@
 
 #include "engine/quota.h"
 #include "fs/handle.h"
+#include "fs/outcome.h"
 
 /* One too many is refused by the loop, as anything else that ends a wait: whoever says LATER has begun
  * something, and is told like that that it is not wanted any more. They stand in front. */
@@ -76,6 +77,7 @@ void request_finish(struct request *request, ssize_t result)
 	}
 	request->cancel = NULL;
 	request->after = NULL;
+	request_waited(request);
 	if (after)
 		after(request, result);
 	request->done(request, result);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/memory.h"
 #include "engine/event.h"
 #include "engine/audit.h"
 #include "engine/kv.h"
@@ -249,6 +250,19 @@ static void test_changes_are_told_after_the_turn(void **state)
 				ASPECT_STATUS | ASPECT_META | ASPECT_EVENTS | ASPECT_VERSIONS);
 }
 
+/* What was put together without a part of it is not stored. */
+static void test_memory_runs_out(void **state)
+{
+	struct fixture *f = *state;
+	struct store_change change = { 0 };
+
+	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
+	memory_failed();
+	fixture_stack(f, "a"); /* begun after it: an inner change that lacks nothing */
+	assert_int_equal(store_change_end(&change), -ENOMEM);
+	assert_int_equal(fixture_query(f, "SELECT COUNT(*) FROM stacks"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +275,7 @@ int main(void)
 		TEST(test_ids_are_not_reused),
 		TEST(test_check),
 		TEST(test_changes_are_told_after_the_turn),
+		TEST(test_memory_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "engine/stack.h"
 #include "fs/nodes/nodes.h"
+#include "fs/outcome.h"
 
 /* Every row of every table: a name or the functions that find names, help, and somebody who owns it. */
 static void test_tables_are_complete(void **state)
@@ -569,6 +571,29 @@ static void test_list_of_stacks(void **state)
 	assert_string_equal(listed(0), "a ");
 }
 
+/* Neither a success nor a refusal counts that was decided without a part of what there is. */
+static void test_memory_runs_out(void **state)
+{
+	struct request *request = as(ALICE);
+
+	request_begin(request);
+	assert_int_equal(request_outcome(request, 7), 7);
+	assert_int_equal(request_outcome(request, -EINVAL), -EINVAL);
+	assert_string_equal(request->fault.text, "");
+	memory_failed();
+	assert_int_equal(request_outcome(request, 7), -ENOMEM);
+	assert_int_equal(request->fault.code, ENOMEM);
+	fault_set(&request->fault, EINVAL, "this is no JSON");
+	assert_int_equal(request_outcome(request, -EINVAL), -ENOMEM);
+	assert_non_null(strstr(request->fault.text, "memory"));
+	request_waited(request);
+	assert_int_equal(request_outcome(request, 7), 7);
+	/* What is wrong with the machine has words. */
+	request->fault = (struct fault){ 0 };
+	assert_int_equal(request_outcome(request, -ENOSPC), -ENOSPC);
+	assert_non_null(strstr(request->fault.text, "no room"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,6 +619,7 @@ int main(void)
 		TREE_TEST(test_settled),
 		TREE_TEST(test_list_of_stacks),
 		TREE_TEST(test_names_from_outside),
+		TREE_TEST(test_memory_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
