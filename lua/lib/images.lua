@@ -13,11 +13,14 @@ local function is_whole(p)
 	return p.undo == on_disk.undo
 end
 
+-- Types of things that have read files, and the property that names these. What it says is of the files: it is looked at when they are put back.
+local FOLLOWERS = { service = "restart_on" }
+
 local function compared(p, desired)
 	local names = {}
 	for _, name in ipairs(provider.keys(desired)) do
 		local row = p.properties[name]
-		if row and name ~= p.key and name ~= "ensure" and row.compare ~= false then
+		if row and name ~= p.key and name ~= "ensure" and name ~= FOLLOWERS[p.type] and row.compare ~= false then
 			names[#names + 1] = name
 		end
 	end
@@ -302,6 +305,14 @@ local function keeper(entry)
 	end
 end
 
+-- Paths of this run that are as they were.
+local restored = {}
+
+local function note_restored(entry)
+	local path = entry.desired[entry.p.key]
+	restored[path] = type(path) == "string" and path:find("^/") ~= nil or nil
+end
+
 local function put_back_one(id, options)
 	local entry, message = entry_of(id, options.force)
 	if not entry then
@@ -315,10 +326,49 @@ local function put_back_one(id, options)
 	if changed and options.keep then
 		core.tell("image.done", { type = entry.type, name = entry.name, became = provider.brief(entry.p, now) })
 	end
+	if changed then
+		note_restored(entry)
+	end
 	if not ok and changed ~= nil then
 		return nil, message
 	end
 	return changed, changed == nil and now or nil, why
+end
+
+local function restored_of(paths)
+	for _, path in ipairs(paths or {}) do
+		if restored[path] then
+			return path
+		end
+	end
+end
+
+local function settle_one(p, row, property_name)
+	local desired = drift.guarded(provider.registered, p, row.name, row.properties)
+	local path = desired and restored_of(desired[property_name])
+	local actual = path and drift.read(p, desired)
+	for _, change in ipairs(actual and drift.changes(p, desired, actual) or {}) do
+		if change.property == property_name then
+			local ok, message = drift.guarded(p.apply, desired, actual, { change })
+			core.log(p.type .. "/" .. row.name .. (ok and " works with " .. path .. " as it was\n" or
+				" could not be made to work with " .. path .. " as it was: " .. tostring(message) .. "\n"))
+		end
+	end
+end
+
+-- After the last file was put back, and the stack: what has read it since reads it again.
+function images.settle()
+	for type_name, property_name in pairs(next(restored) and FOLLOWERS or {}) do
+		local p, count, answer = provider.find(type_name), 0, nil
+		repeat
+			answer = core.call("resource.list", { type = type_name, skip = count })
+			for _, row in ipairs(answer and answer.list or {}) do
+				count = count + 1
+				settle_one(p, row, property_name)
+			end
+		until not answer or not answer.more
+	end
+	restored = {}
 end
 
 -- Those of a run, the last one first: `of` a task, or from the image `first` back to `last`.

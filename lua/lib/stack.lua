@@ -41,6 +41,7 @@ function stack.undo_run(run, options)
 	if not answer then
 		return result.bad(text)
 	end
+	core.library("images").settle()
 	return result.good(answer.changes > 0, answer.changes > 0 and "the stack is as before run " .. run .. ", as v" .. answer.version
 		or "run " .. run .. " has changed nothing of the stack that is not as before", { version = answer.version })
 end

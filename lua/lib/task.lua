@@ -550,6 +550,9 @@ end
 -- The run's stack becomes what it was before the run: the number of the new version, or a sentence.
 function task.restore()
 	local answer, problem = core.call("run.restore", {})
+	if answer then
+		core.library("images").settle()
+	end
 	return answer and answer.version or problem
 end
 

@@ -30,6 +30,39 @@ END
 	[[ $(sloth cat /stacks/r/lock) == unlocked* ]]
 }
 
+@test "a service works with its file as it was, and drift is not found" {
+	mkdir s
+	printf 'old\n' >conf
+	cat >w.sloth <<END
+local root = "$PWD/s"
+task("conf"):command(function() return resource.file{ path = "$PWD/conf", content = values.text or "old\\n" } end)
+task("web"):depends_on("conf"):command(function()
+	return resource.service{ name = "web", command = "cp $PWD/conf $PWD/seen; exec sleep 1000", restart_on = { "$PWD/conf" }, root = root }
+end)
+task("last"):depends_on("web"):command(function()
+	while fs.read("$PWD/seen") ~= (values.text or "old\\n") do time.sleep("10ms") end
+	return not values.fails
+end)
+workflow.define("w"):tasks({ "conf", "web", "last" }):config({ on_failure = "rollback" })
+END
+	echo 'task("end"):command(function() return resource.service{ name = "web", ensure = "absent", root = "'"$PWD"'/s" } end)' >end.sloth
+	printf 'text: "new\\n"\nfails: true\n' >v.yaml
+	sloth run w.sloth
+	sloth stack drift detect w
+	run -1 sloth run w.sloth --values v.yaml
+	[ "$(sloth cat /runs/2/status)" = rolled_back ]
+	[[ $(sloth cat /runs/2/log) == *"service/web works with $PWD/conf as it was"* ]]
+	eventually eval '[ "$(cat seen)" = old ]'
+	sloth stack drift detect w
+	# And so by the undo of a whole run.
+	sed -i '/fails/d' v.yaml
+	sloth run w.sloth --values v.yaml
+	sloth stack undo w --run 3 --yes
+	eventually eval '[ "$(cat seen)" = old ]'
+	sloth stack drift detect w
+	sloth run end.sloth --stack w
+}
+
 @test "an undo that fails leaves the stack as it is, and is listed" {
 	cat >r.sloth <<'END'
 task("a"):command(function() state.set("k", "new") end):undo("echo undone")
