@@ -193,19 +193,50 @@ static int list_window(struct command *command, const struct execution_filter *f
 	return r;
 }
 
-int executions_list(struct command *command, const struct execution_filter *filter, json_t **ret_list)
+static bool is_full(const struct execution_filter *filter, const json_t *list)
+{
+	return filter->limit && (int64_t)json_array_size(list) >= filter->limit;
+}
+
+/* Who wants the newest few need not know how many there are: runs are numbered one after the other. */
+static int list_newest(struct command *command, const struct execution_filter *filter, json_t *list)
+{
+	CLEANUP(cleanup_free) char *latest = NULL;
+	struct fault fault = { 0 };
+	int64_t numbers[WINDOW], number;
+	size_t count = 0;
+
+	if (!filter->limit || filter->limit > WINDOW / 2 || !command_client(command))
+		return 0;
+	if (client_readlink(&command->client, "/runs/latest", &fault, &latest) < 0 ||
+		parse_int64(latest, &number) < 0)
+		return 0;
+	for (; count < WINDOW && number > 0; count++)
+		numbers[count] = number--;
+	return list_window(command, filter, numbers, count, list);
+}
+
+static int list_all(struct command *command, const struct execution_filter *filter, json_t *list)
 {
 	CLEANUP(cleanup_free) int64_t *numbers = NULL;
-	json_auto_t *list = json_array(), *histories = json_object();
-	size_t i, count = 0;
-	json_t *execution;
+	size_t count = 0;
 	int r = run_numbers(command, &numbers, &count);
 
-	for (i = 0; r == 0 && i < count; i += WINDOW) {
-		if (filter->limit && (int64_t)json_array_size(list) >= filter->limit)
-			break;
+	json_array_clear(list);
+	for (size_t i = 0; r == 0 && i < count && !is_full(filter, list); i += WINDOW)
 		r = list_window(command, filter, numbers + i, count - i < WINDOW ? count - i : WINDOW, list);
-	}
+	return r;
+}
+
+int executions_list(struct command *command, const struct execution_filter *filter, json_t **ret_list)
+{
+	json_auto_t *list = json_array(), *histories = json_object();
+	json_t *execution;
+	size_t i;
+	int r = list_newest(command, filter, list);
+
+	if (r == 0 && !is_full(filter, list))
+		r = list_all(command, filter, list);
 	if (r < 0)
 		return r;
 	json_array_foreach (list, i, execution)

@@ -78,7 +78,7 @@ int deps_stack_renamed(
 			r = follow(engine, caller, &dep, stack->name);
 		if (r < 0)
 			return r;
-		after = id;
+		after = dep.stack_id;
 	}
 	return r == -ENOENT ? bind_missing(engine, stack, fault) : r;
 }

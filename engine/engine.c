@@ -21,6 +21,7 @@
 #include "engine/collect.h"
 #include "engine/content.h"
 #include "engine/event-archive.h"
+#include "engine/figures.h"
 #include "engine/keyring.h"
 #include "engine/kv.h"
 #include "engine/deps-graph.h"
@@ -138,6 +139,7 @@ void engine_free(struct engine *engine)
 	if (engine->store)
 		store_turn_end(engine->store);
 	keyring_free(engine->keys);
+	figures_forget(engine);
 	collector_free(engine->collector);
 	database_close(engine);
 	content_coder_free(engine->contents);
@@ -171,6 +173,8 @@ void engine_note(struct engine *engine, enum subject subject, int64_t id, unsign
 	engine->patient = false;
 	if (subject == SUBJECT_STACK && (aspects & (ASPECT_META | ASPECT_DEPS | ASPECT_NAMES)))
 		engine->stacks_generation++;
+	if (aspects & (ASPECT_STATUS | ASPECT_NAMES))
+		engine->figure_counts.known = false;
 	for (size_t i = first; i < engine->change_count; i++)
 		if (engine->changes[i].subject == subject && engine->changes[i].id == id) {
 			engine->changes[i].aspects |= aspects;

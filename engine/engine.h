@@ -8,6 +8,7 @@
  * reply to a change leaves.
  */
 #include <ev.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -128,6 +129,14 @@ struct engine {
 	struct deps_graph *deps_graph; /* see deps-graph.h; NULL: not loaded */
 	struct deps_ranks *deps_ranks; /* see deps-rank.h; NULL: none */
 	int64_t stacks_generation;     /* rises when something that it is made of may have changed */
+
+	/* How many stacks and runs there are of each status; figures.c's. Forgotten with whatever changes
+	 * one. */
+	struct figure_counts {
+		bool known;
+		uint64_t undo_count;   /* the store's, when this was read */
+		json_t *stacks, *runs; /* objects: how many of each word; NULL: not counted yet */
+	} figure_counts;
 
 	unsigned failed_turns; /* turns whose commit failed, since the start */
 	int turn_error;	       /* -errno of the last turn that changed something; 0: it is on disk */

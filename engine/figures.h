@@ -14,4 +14,6 @@ struct figures {
 };
 
 int figures_get(struct engine *engine, struct figures *ret_figures);
+/* At the engine's end. */
+void figures_forget(struct engine *engine);
 void figures_done(struct figures *figures);

@@ -191,17 +191,37 @@ int task_output(struct engine *engine, int64_t id, struct buffer *ret_text)
 	return text_copy(query_begin(engine->store, SQL_TASK_OUTPUT, "i", id), ret_text);
 }
 
+/* Their ids, as int64_t. */
+static int unfinished_tasks(struct engine *engine, int64_t run_id, struct buffer *ret_ids)
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_TASK_UNFINISHED, "i", run_id);
+	int r;
+
+	while ((r = query_step(query)) > 0) {
+		int64_t id = query_int(query, 0);
+
+		r = buffer_append(ret_ids, (const char *)&id, sizeof(id));
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
 int task_finish_all(struct engine *engine, int64_t run_id, enum task_status status)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int64_t id = 0;
+	CLEANUP(buffer_done) struct buffer ids = { 0 };
 	int r = store_change_begin(engine->store, &change);
 
+	if (r == 0)
+		r = unfinished_tasks(engine, run_id, &ids);
 	/* One by one, because each leaves its try in order. */
-	while (r == 0) {
-		r = store_get_int(engine->store, &id, SQL_TASK_UNFINISHED, "ii", run_id, id);
-		if (r == 0)
-			r = task_set_status(engine, id, status, 0, NULL, NULL);
+	for (size_t at = 0; r == 0 && at < ids.size; at += sizeof(int64_t)) {
+		int64_t id;
+
+		memcpy(&id, ids.data + at, sizeof(id));
+		r = task_set_status(engine, id, status, 0, NULL, NULL);
 	}
-	return r != -ENOENT ? r : store_change_end(&change);
+	return r < 0 ? r : store_change_end(&change);
 }

@@ -51,11 +51,11 @@ static int stack_baseline(struct engine *engine, int64_t id)
 int version_baseline(struct engine *engine)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int64_t id;
+	int64_t id = 0;
 	int r = store_change_begin(engine->store, &change);
 
 	while (r == 0) {
-		r = store_get_int(engine->store, &id, SQL_STACK_UNVERSIONED, "");
+		r = store_get_int(engine->store, &id, SQL_STACK_UNVERSIONED, "i", id);
 		if (r == 0)
 			r = stack_baseline(engine, id);
 	}

@@ -14,7 +14,8 @@ struct slot {
 	int64_t changed_ms; /* when other bytes than before were seen; 0: never */
 	int64_t opened_ms;
 	uint32_t opens;
-	bool paged; /* an open of these bytes was cached */
+	bool paged;   /* an open of these bytes was cached */
+	bool spoiled; /* … and the kernel's pages are not what they were then */
 };
 
 struct content_table {
@@ -71,8 +72,9 @@ bool content_open(struct content_table *table, uint64_t number, const char *data
 	}
 	if (slot->changed_ms && now_ms - slot->changed_ms < CONTENT_REST_MS)
 		return false;
-	*ret_same = slot->paged;
+	*ret_same = slot->paged && !slot->spoiled;
 	slot->paged = true;
+	slot->spoiled = false;
 	slot->opened_ms = now_ms;
 	slot->opens++;
 	return true;
@@ -85,6 +87,14 @@ int64_t content_size_told(const struct content_table *table, uint64_t number, in
 	if (slot->number == number && slot->opens && now_ms - slot->opened_ms < CONTENT_READING_MS)
 		return slot->size;
 	return size;
+}
+
+void content_told(struct content_table *table, uint64_t number, int64_t size)
+{
+	struct slot *slot = slot_of(table, number);
+
+	if (slot->number == number && size < slot->size)
+		slot->spoiled = true;
 }
 
 void content_close(struct content_table *table, uint64_t number)

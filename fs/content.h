@@ -34,6 +34,10 @@ void content_table_free(struct content_table *table);
 bool content_open(struct content_table *table, uint64_t number, const char *data, size_t size, int64_t now_ms,
 	bool *ret_same);
 
+/* The kernel is told that the file is so large. When it shrinks, the kernel fills the last page that is left
+ * with zeros: should the content be again what it was, the pages are not. */
+void content_told(struct content_table *table, uint64_t number, int64_t size);
+
 /* For each open that was allowed. */
 void content_close(struct content_table *table, uint64_t number);
 

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Drafts: what was written into open documents and not committed yet, and what their writers see of it. */
+/* Drafts: what was written into open documents, committed or not, and what their writers see of it. What is
+ * shown of it when it is stored may have another size (a line break at its end), and what was refused is
+ * still the writer's. */
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
+#include "base/flaw.h"
 #include "base/text.h"
 #include "fs/handle.h"
 
-void handle_mark_dirty(struct tree *tree, struct handle *handle)
+void draft_begin(struct tree *tree, struct handle *handle)
 {
-	if (!handle->dirty)
+	if (!handle->drafted)
 		TAILQ_INSERT_TAIL(&tree->drafts, handle, drafts);
-	handle->dirty = true;
+	handle->drafted = true;
 }
 
-void handle_mark_clean(struct tree *tree, struct handle *handle)
+void draft_end(struct tree *tree, struct handle *handle)
 {
-	if (handle->dirty)
+	if (handle->drafted)
 		TAILQ_REMOVE(&tree->drafts, handle, drafts);
-	handle->dirty = false;
+	handle->drafted = handle->dirty = false;
 }
 
 static bool same_object(struct node a, struct node b)
@@ -43,6 +48,8 @@ void draft_attr(struct tree *tree, struct view *view, const struct handle *handl
 {
 	const struct handle *draft, *own = NULL;
 
+	if (flaw("draft-size"))
+		return;
 	TAILQ_FOREACH (draft, &tree->drafts, drafts) {
 		struct node node = draft->node;
 
@@ -50,7 +57,7 @@ void draft_attr(struct tree *tree, struct view *view, const struct handle *handl
 			node = node_resolve(tree, node_number(node));
 		if (!same_object(node, view->node))
 			continue;
-		attr->fleeting = true;
+		attr->fleeting = attr->drafted = true;
 		if (handle ? draft == handle : draft->opener == view->caller->pid)
 			own = draft;
 	}
@@ -80,4 +87,61 @@ int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr)
 		.removed = true,
 	};
 	return 0;
+}
+
+int draft_too_large(struct tree *tree, struct request *request)
+{
+	return fault_set(&request->fault, EFBIG,
+		"nothing was changed: larger than max_document_size allows (%lld bytes; see config.yaml)",
+		(long long)tree->engine->config.max_document_size);
+}
+
+static int draft_commit(struct tree *tree, struct request *request, struct handle *handle)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct view view;
+	int r, r2;
+
+	/* Somebody else's close may have made a document of the scratch file that was opened here. */
+	handle->node = node_resolve(tree, node_number(handle->node));
+	handle->entry = node_entry(handle->node);
+	view = tree_view(tree, request, handle->node);
+	/* Whatever comes of it: the same bytes closed again are not tried again. */
+	handle->dirty = false;
+	/* A part of what was meant is not stored. */
+	if (handle->broken == -EFBIG)
+		return draft_too_large(tree, request);
+	if (handle->broken)
+		return fault_set(&request->fault, -handle->broken, "nothing was changed: %s",
+			strerror(-handle->broken));
+	r = handle_storage_quota(&view, handle);
+	if (r == 0)
+		r = store_change_begin(tree->engine->store, &change);
+	if (r < 0)
+		return r;
+	request->handle = handle;
+	r = handle->entry->commit(&view, buffer_text(&handle->content), handle->content.size);
+	if (r < 0 && r != LATER) {
+		/* A workflow that is refused leaves a run that says so: that much is kept. */
+		if (!request->started_run)
+			return r;
+	}
+	r2 = store_change_end(&change);
+	return r == 0 ? r2 : r;
+}
+
+/* Every close of a copy of the descriptor comes here, also that of a child process, to which nobody listens:
+ * so what was refused is refused at the next one, too, as long as nothing else is written. */
+int tree_flush(struct tree *tree, struct request *request, struct handle *handle)
+{
+	int r;
+
+	if (!handle->dirty)
+		return handle->refused < 0 ? fault_set(&request->fault, -handle->refused,
+						     "nothing was changed: what was written was refused when "
+						     "a copy of its descriptor was closed")
+					   : 0;
+	r = draft_commit(tree, request, handle);
+	handle->refused = r < 0 && r != LATER ? r : 0;
+	return r;
 }

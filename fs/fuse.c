@@ -191,7 +191,7 @@ static void fill_entry(struct mount_context *context, const struct attr *attr, s
 	*entry = (struct fuse_entry_param){
 		.ino = attr->number,
 		.generation = 1,
-		.attr_timeout = attr->fleeting && attr->renamable && !attr->postponed
+		.attr_timeout = attr->fleeting && attr->renamable && !attr->postponed && !attr->drafted
 					? ONE_USE
 					: attr_timeout(context, attr),
 		.entry_timeout = attr->renamable || attr->postponed ? 0 : CACHED_FOR,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/flaw.h"
 #include "base/text.h"
 #include "engine/lock.h"
 #include "engine/quota.h"
@@ -123,6 +124,19 @@ static int tell_and_fix(struct tree *tree, struct request *request, struct handl
 	return r < 0 ? r : store_change_end(&change);
 }
 
+/* For the control of torture-soak: nobody will ever look at it again. */
+static void lose_memory(void)
+{
+	static void *last;
+	void *lost = malloc(256 << 10);
+
+	if (!lost)
+		return;
+	memset(lost, 1, 256 << 10);
+	memcpy(lost, &last, sizeof(last));
+	last = lost;
+}
+
 int handle_open(
 	struct tree *tree, struct request *request, struct node node, int flags, struct handle **ret_handle)
 {
@@ -134,6 +148,8 @@ int handle_open(
 	handle = calloc(1, sizeof(*handle));
 	if (!handle)
 		return -ENOMEM;
+	if (flaw("leak"))
+		lose_memory();
 	handle->engine = tree->engine;
 	handle->node = node;
 	handle->entry = node_entry(node);
@@ -148,8 +164,10 @@ int handle_open(
 		return r;
 	handle_count(handle);
 	TAILQ_INSERT_TAIL(&tree->handles, handle, handles);
-	if ((flags & O_TRUNC) && handle_writes(handle) && is_temporary(tree, node))
-		handle_mark_dirty(tree, handle);
+	if ((flags & O_TRUNC) && handle_writes(handle) && handle->entry->kind == KIND_DOCUMENT) {
+		draft_begin(tree, handle);
+		handle->dirty = is_temporary(tree, node);
+	}
 	*ret_handle = TAKE(handle);
 	return 0;
 }
@@ -267,13 +285,6 @@ static ssize_t write_control(struct tree *tree, struct request *request, struct 
 	return (ssize_t)size;
 }
 
-static int too_large(struct tree *tree, struct request *request)
-{
-	return fault_set(&request->fault, EFBIG,
-		"nothing was changed: larger than max_document_size allows (%lld bytes; see config.yaml)",
-		(long long)tree->engine->config.max_document_size);
-}
-
 ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
 	const char *data, size_t size)
 {
@@ -295,14 +306,15 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 		return -EINVAL;
 	r = 0;
 	if (offset > limit || (int64_t)size > limit - offset)
-		r = too_large(tree, request);
+		r = draft_too_large(tree, request);
 	else if ((size_t)offset + size > handle->content.size)
 		r = quota_check(tree->engine, handle->uid, QUOTA_OPEN_SIZE,
 			offset + (int64_t)size - (int64_t)handle->content.size, &request->fault);
 	if (r == 0)
 		r = buffer_store(&handle->content, (size_t)offset, data, size);
 	handle_count(handle);
-	handle_mark_dirty(tree, handle);
+	draft_begin(tree, handle);
+	handle->dirty = true;
 	if (r < 0)
 		handle->broken = r;
 	return r < 0 ? r : (ssize_t)size;
@@ -356,46 +368,13 @@ int tree_truncate(
 	if (r < 0)
 		return r;
 	handle_count(handle);
-	handle_mark_dirty(tree, handle);
+	draft_begin(tree, handle);
+	handle->dirty = true;
 	if (!own)
 		return 0;
-	return tree_flush(tree, request, handle);
-}
-
-int tree_flush(struct tree *tree, struct request *request, struct handle *handle)
-{
-	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	struct view view;
-	int r, r2;
-
-	if (!handle->dirty)
-		return 0;
-	/* Somebody else's close may have made a document of the scratch file that was opened here. */
-	handle->node = node_resolve(tree, node_number(handle->node));
-	handle->entry = node_entry(handle->node);
-	view = tree_view(tree, request, handle->node);
-	/* Whatever comes of it: the same bytes closed again are not tried again. */
-	handle_mark_clean(tree, handle);
-	/* A part of what was meant is not stored. */
-	if (handle->broken == -EFBIG)
-		return too_large(tree, request);
-	if (handle->broken)
-		return fault_set(&request->fault, -handle->broken, "nothing was changed: %s",
-			strerror(-handle->broken));
-	r = handle_storage_quota(&view, handle);
-	if (r == 0)
-		r = store_change_begin(tree->engine->store, &change);
-	if (r < 0)
-		return r;
-	request->handle = handle;
-	r = handle->entry->commit(&view, buffer_text(&handle->content), handle->content.size);
-	if (r < 0 && r != LATER) {
-		/* A workflow that is refused leaves a run that says so: that much is kept. */
-		if (!request->started_run)
-			return r;
-	}
-	r2 = store_change_end(&change);
-	return r == 0 ? r2 : r;
+	r = tree_flush(tree, request, handle);
+	draft_end(tree, handle);
+	return r;
 }
 
 /* Who waits for a lock of a file that is closed, or for its content, waits in vain: a lock that is granted
@@ -433,7 +412,7 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	handle_unlock(tree, handle);
 	if (handle->cached)
 		content_close(tree->contents, node_number(handle->node));
-	handle_mark_clean(tree, handle);
+	draft_end(tree, handle);
 	TAILQ_REMOVE(&tree->handles, handle, handles);
 	handle_free(handle);
 }
@@ -481,7 +460,8 @@ bool handle_cached(const struct handle *handle)
 
 void handle_discard(struct tree *tree, struct handle *handle)
 {
-	handle_mark_clean(tree, handle);
+	draft_end(tree, handle);
+	handle->refused = 0;
 	buffer_done(&handle->content);
 }
 

@@ -6,7 +6,7 @@
 
 struct handle {
 	TAILQ_ENTRY(handle) handles;
-	TAILQ_ENTRY(handle) drafts; /* in it while `dirty` */
+	TAILQ_ENTRY(handle) drafts; /* in it while `drafted` */
 	struct node node;
 	const struct entry *entry;
 	struct engine *engine;
@@ -20,13 +20,15 @@ struct handle {
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */
 	bool same;	    /* … and has it already from an open before */
 	bool secret;	    /* … which it never may: see struct entry, opened */
+	bool drafted;	    /* `content` is what the writer sees, and not what is stored */
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
 	struct stream_mark mark;
 	int64_t read_end; /* stream: where the last read ended; poll(2) is about what comes after */
 	/* What it asked session locks for, at some time. */
 	struct lock_target *targets;
 	size_t target_count;
-	int broken; /* -errno of a write to the draft that failed: a part of it is not committed */
+	int refused; /* -errno of the last commit; 0: it was stored, or there was none */
+	int broken;  /* -errno of a write to the draft that failed: a part of it is not committed */
 	struct buffer content;
 	/* Control: `content` is what the commands gave back that were written since it was last read; it is
 	 * read from where the last write ended. */
@@ -37,11 +39,13 @@ struct handle {
 enum { CONTROL_MAX = 64 << 10 }; /* bytes of a command */
 
 /* draft.c */
-void handle_mark_dirty(struct tree *tree, struct handle *handle);
-void handle_mark_clean(struct tree *tree, struct handle *handle);
+void draft_begin(struct tree *tree, struct handle *handle);
+void draft_end(struct tree *tree, struct handle *handle);
 /* Corrects the attributes of a file that is being written. `handle`: the open file that is asked about; NULL:
  * the kernel doesn't say. */
 void draft_attr(struct tree *tree, struct view *view, const struct handle *handle, struct attr *attr);
+/* -EFBIG, with the sentence. */
+int draft_too_large(struct tree *tree, struct request *request);
 /* A file that was removed is there for whoever has it open: -ESTALE. */
 int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr);
 

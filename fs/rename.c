@@ -31,7 +31,7 @@ static int settle_drafts(struct tree *tree, struct scratch *scratch)
 	int r = 0;
 
 	TAILQ_FOREACH (handle, &tree->drafts, drafts) {
-		if (handle->node.table != TABLE_SCRATCH || handle->node.id != scratch->id)
+		if (handle->node.table != TABLE_SCRATCH || handle->node.id != scratch->id || !handle->dirty)
 			continue;
 		r = buffer_truncate(&scratch->content, 0);
 		if (r == 0)
@@ -46,13 +46,11 @@ static int settle_drafts(struct tree *tree, struct scratch *scratch)
 /* What the rename has committed is not committed again when its file is closed. */
 static void drafts_done(struct tree *tree, int64_t scratch_id)
 {
-	struct handle *handle, *next;
+	struct handle *handle;
 
-	for (handle = TAILQ_FIRST(&tree->drafts); handle; handle = next) {
-		next = TAILQ_NEXT(handle, drafts);
+	TAILQ_FOREACH (handle, &tree->drafts, drafts)
 		if (handle->node.table == TABLE_SCRATCH && handle->node.id == scratch_id)
-			handle_mark_clean(tree, handle);
-	}
+			handle->dirty = false;
 }
 
 /* The scratch file has become the document. */

@@ -315,9 +315,11 @@ int tree_lookup(
 		return r;
 	view = tree_view(tree, request, node);
 	r = tree_attr(tree, &view, ret_attr);
-	if (r == 0)
-		draft_attr(tree, &view, NULL, ret_attr);
-	return r == -ESTALE ? -ENOENT : r;
+	if (r < 0)
+		return r == -ESTALE ? -ENOENT : r;
+	draft_attr(tree, &view, NULL, ret_attr);
+	content_told(tree->contents, ret_attr->number, ret_attr->size);
+	return 0;
 }
 
 int tree_walk_parent(struct tree *tree, struct request *request, const char *path, uint64_t *ret_parent,
@@ -391,6 +393,7 @@ int tree_getattr(struct tree *tree, struct request *request, uint64_t number, st
 	if (r < 0)
 		return r;
 	ret_attr->number = number;
+	content_told(tree->contents, number, ret_attr->size);
 	return 0;
 }
 

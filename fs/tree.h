@@ -20,6 +20,7 @@ struct attr {
 	int64_t size;
 	int64_t mtime_ms;
 	bool fleeting;	/* attributes must not be cached */
+	bool drafted;	/* somebody is writing it: its writer sees another size */
 	bool removed;	/* it has no name any more, but is open */
 	bool renamable; /* the name must not be cached: editors rename this about */
 	bool postponed; /* the door's: told late, so that nothing of it may be cached */
@@ -70,7 +71,7 @@ struct tree {
 	struct errors *errors;
 	struct content_table *contents;
 	TAILQ_HEAD(, handle) handles;
-	TAILQ_HEAD(, handle) drafts; /* those of them that were written to since the last commit */
+	TAILQ_HEAD(, handle) drafts; /* those of them that were written to */
 	struct request_list waits;   /* requests that said LATER */
 	ev_timer refusing;	     /* of those, what is beyond a quota */
 	TAILQ_HEAD(, watch) watches;

@@ -73,3 +73,6 @@ CREATE INDEX namespaces_of_user ON namespaces (uid);
 CREATE INDEX named_locks_of_user ON named_locks (uid);
 CREATE INDEX saved_workflows_of_user ON saved_workflows (uid);
 CREATE INDEX secrets_of_user ON secrets (uid);
+CREATE INDEX runs_of_stack_file ON runs (stack_id, file, id);
+CREATE INDEX runs_timed ON runs (stack_id, id) WHERE status = 'success';
+CREATE INDEX items_of_content ON items (content_id);

@@ -246,6 +246,8 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_of_stack ON runs (stack_id, id);
 CREATE INDEX runs_of_file ON runs (file, id);
+CREATE INDEX runs_of_stack_file ON runs (stack_id, file, id);
+CREATE INDEX runs_timed ON runs (stack_id, id) WHERE status = 'success';
 CREATE INDEX runs_by_status ON runs (status, id);
 
 -- The documents of a run; one that was never written has no row.
@@ -445,6 +447,7 @@ CREATE TABLE items (
 	UNIQUE (stack_id, kind, name, from_version)
 );
 CREATE INDEX items_begun ON items (stack_id, from_version);
+CREATE INDEX items_of_content ON items (content_id);
 CREATE INDEX items_ended ON items (stack_id, to_version) WHERE to_version > 0;
 
 -- Versions that are kept on purpose.

@@ -148,7 +148,7 @@ const char *const statements_of_runs[SQL_COUNT] = {
 	[SQL_TASK_EACH] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 ORDER BY position, id",
 	[SQL_TASK_UNFINISHED] =
 		"SELECT id FROM tasks WHERE run_id = $1 "
-		"AND status IN ('pending', 'ready', 'running', 'retry_wait') AND id > $2 ORDER BY id LIMIT 1",
+		"AND status IN ('pending', 'ready', 'running', 'retry_wait') ORDER BY id",
 	[SQL_TASK_SET_STATUS] =
 		"UPDATE tasks SET status = $2, tries = $3, started_ms = $4, finished_ms = $5, "
 		"updated_ms = $6, error = COALESCE($7, error), output = COALESCE($8, output) WHERE id = $1",

@@ -291,7 +291,7 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_DEPS_DROP_MISSING] = "DELETE FROM deps WHERE stack_id = $1 AND on_name = $2 AND on_id = 0",
 	[SQL_DEPS_NEXT_MISSING] =
 		"SELECT id FROM deps WHERE on_id = 0 AND on_name = $1 AND id > $2 ORDER BY id LIMIT 1",
-	[SQL_DEPS_NEXT_ON] = "SELECT id FROM deps WHERE on_id = $1 AND id > $2 ORDER BY id LIMIT 1",
+	[SQL_DEPS_NEXT_ON] = "SELECT id FROM deps WHERE on_id = $1 AND stack_id > $2 ORDER BY stack_id LIMIT 1",
 
 	[SQL_DEPS_ALL_STACKS] =
 		"SELECT stacks.id, stacks.name, stacks.uid, stacks.gid, stacks.mode, stacks.run_ms, "
@@ -377,7 +377,7 @@ static const char *const others[SQL_COUNT] = {
 	[SQL_CONTENT_REFS] = "SELECT refs FROM contents WHERE id = $1",
 	[SQL_CONTENT_DELETE] = "DELETE FROM contents WHERE id = $1 RETURNING base_id",
 
-	[SQL_STACK_UNVERSIONED] = "SELECT id FROM stacks WHERE last_version = 0 ORDER BY id LIMIT 1",
+	[SQL_STACK_UNVERSIONED] = "SELECT id FROM stacks WHERE last_version = 0 AND id > $1 ORDER BY id LIMIT 1",
 	[SQL_STACK_TEXT_EACH] = "SELECT which, content FROM stack_texts WHERE stack_id = $1 ORDER BY which",
 	[SQL_STACK_REMOVE_TEXT] = "DELETE FROM stack_texts WHERE stack_id = $1 AND which = $2",
 	[SQL_VERSION_NEXT] = "UPDATE stacks SET last_version = last_version + 1 WHERE id = $1",

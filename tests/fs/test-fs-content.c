@@ -74,6 +74,27 @@ static void test_the_size_is_the_readers(void **state)
 	assert_int_equal(content_size_told(table, 8, 5, 2), 5);
 }
 
+/* When the file shrinks the kernel puts zeros behind its end. */
+static void test_pages_are_no_good_after_a_smaller_size(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	assert_true(content_open(table, 7, "three", 5, 1, &same));
+	content_close(table, 7);
+	content_told(table, 7, 5);
+	assert_true(content_open(table, 7, "three", 5, 1, &same));
+	assert_true(same);
+	content_close(table, 7);
+	content_told(table, 7, 4);
+	assert_true(content_open(table, 7, "three", 5, 1, &same));
+	assert_false(same);
+	assert_true(content_open(table, 7, "three", 5, 1, &same));
+	assert_true(same);
+	content_close(table, 7);
+	content_close(table, 7);
+}
+
 static void test_large_content_is_never_cached(void **state)
 {
 	struct content_table *table = *state;
@@ -119,6 +140,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_content_is_not_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_changes_is_not_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_size_is_the_readers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages_are_no_good_after_a_smaller_size, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_content_is_never_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_collisions_are_safe, setup, teardown),
 	};

@@ -582,6 +582,18 @@ def bytes_that_are_no_text(tree, place):
     place.remove(path)
 
 
+def content_that_comes_back(tree, place):
+    """fsx: long, short, and long again: the kernel's pages of the first are not those of the third"""
+    path = place / "x"
+    for size in (5, 30, 3000):
+        for _ in range(3):
+            write(path, b"b: 22\n" * size)
+            assert read(path) == b"b: 22\n" * size, read(path)
+            as_user(0, write, path, b"a\n")
+            os.stat(path)
+    place.remove(path)
+
+
 def one_moment(tree, place):
     """fsx: who has a file open sees it as it was when he opened it, whatever becomes of it"""
     for size in (40, 3000):
@@ -632,7 +644,7 @@ ROWS = (
     ("rename/00", rename_00, ("stacks", "temporary")), ("rename/23", rename_replaces, FREE), ("rename/20", rename_onto_folder, ("stacks",)),
     ("rename/13 rename/14 rename/15 rename/18 rename/19", rename_kinds, ("stacks",)), ("chmod/00 truncate/00 ctime", ctime_after, ALL),
     ("utimensat/00 utimensat/01", utimensat_00, ALL), ("*/10 EFAULT", faults, ("state",)), ("fsx: own draft", own_draft, FILES),
-    ("fsx: bytes", bytes_that_are_no_text, ("state", "outputs")), ("fsx: one moment", one_moment, FILES), ("fcntl(2)", locks, FILES),
+    ("fsx: bytes", bytes_that_are_no_text, ("state", "outputs")), ("fsx: content that comes back", content_that_comes_back, FILES), ("fsx: one moment", one_moment, FILES), ("fcntl(2)", locks, FILES),
 )
 
 
