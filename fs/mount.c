@@ -190,6 +190,7 @@ static int clear_stale(struct mount_context *context, const char *directory, str
 			directory, directory);
 	log_warning("%s was left by a daemon that died: detaching it", directory);
 	FAILPOINT("mount.detach");
+	mountinfo_break_off(directory);
 	return mountinfo_detach(directory);
 }
 

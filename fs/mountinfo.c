@@ -104,6 +104,12 @@ bool mountinfo_alive(const char *directory)
 	return pid > 0 && wait_a_second(pid) == 0;
 }
 
+void mountinfo_break_off(const char *directory)
+{
+	umount2(directory,
+		MNT_FORCE | UMOUNT_NOFOLLOW); /* fails, as somebody is in it, but does that before */
+}
+
 int mountinfo_detach(const char *directory)
 {
 	char *const argv[] = { (char *)"fusermount3", (char *)"-u", (char *)"-q", (char *)"-z", (char *)"--",

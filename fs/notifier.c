@@ -5,12 +5,15 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 struct name {
 	STAILQ_ENTRY(name) names;
@@ -27,11 +30,26 @@ struct notifier {
 	bool stop;
 };
 
+/* A daemon that is killed while this thread waits in the kernel can't end before the mount does: who holds
+ * the folder's lock waits for an answer that never comes. All that it then still has is the connection to the
+ * mount, which the next daemon breaks off: the lock of the database, the sockets and all else are closed. */
+static void keep_only_session(const struct notifier *notifier)
+{
+	unsigned fd = (unsigned)fuse_session_fd(notifier->session);
+
+	if (unshare(CLONE_FILES) < 0)
+		return;
+	if (fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, fd - 1, 0);
+	close_range(fd + 1, UINT_MAX, 0);
+}
+
 static void *notifier_run(void *userdata)
 {
 	struct notifier *notifier = userdata;
 	struct name *name;
 
+	keep_only_session(notifier);
 	pthread_mutex_lock(&notifier->mutex);
 	for (;;) {
 		name = STAILQ_FIRST(&notifier->names);

@@ -297,3 +297,26 @@ ends_by_its_limit()
 	mkdir home
 	start_daemon
 }
+
+@test "a daemon that is killed while it tells the kernel of a name, and can't end: the next one takes over" {
+	need_root
+	script first.sloth true
+	cp first.sloth "$M/runs/"
+	[ "$(cat "$M/runs/first/wait")" = success ]
+	# Who renames has the folder's lock until the workflow is loaded, and this one takes its time.
+	echo 'local begun = os.clock() while os.clock() - begun < 60 do end' >slow.sloth
+	cp slow.sloth "$M/runs/slow.tmp"
+	mv "$M/runs/slow.tmp" "$M/runs/slow.sloth" 3>&- &
+	mover=$!
+	eventually sloth cat runs/2/status
+	PYTHONPATH=$SLOTH_SOURCE/tests/torture python3 -c 'import doors, os, pathlib
+class Daemon: home = pathlib.Path(os.environ["SLOTH_HOME"])
+doors.Socket(Daemon).rmdir("runs/1")'
+	eventually grep -q fuse_reverse_inval /proc/"$daemon"/task/*/wchan
+	kill -KILL "$daemon"
+	daemon=''
+	start_daemon
+	[ -s "$M/version" ]
+	not wait "$mover"
+	[ ! -e "$M/runs/1" ]
+}
