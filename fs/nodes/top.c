@@ -110,16 +110,30 @@ static int config_show_node(struct view *view, FILE *out)
 
 /* stacks/, runs/, state/: the daemon's, and the group's where there is one; chmod and chgrp on them are kept.
  */
-static int folder_object(struct view *view, struct object *ret_object)
+static int object_of_folder(struct view *view, const char *name, struct object *ret_object)
 {
 	struct folder folder;
-	int r = folder_get(view->engine, node_entry(view->node)->name, &folder);
+	int r = folder_get(view->engine, name, &folder);
 
 	if (r < 0)
 		return r;
 	*ret_object = (struct object){ folder.uid, folder.gid, folder.mode,
 		folder.updated_ms ? folder.updated_ms : view->tree->started_ms };
 	return 0;
+}
+
+static int folder_object(struct view *view, struct object *ret_object)
+{
+	return object_of_folder(view, node_entry(view->node)->name, ret_object);
+}
+
+/* Who may not look into the folder may not read the list of what is in it: nobody without r and x. */
+static int stacks_json_object(struct view *view, struct object *ret_object)
+{
+	int r = object_of_folder(view, "stacks", ret_object);
+
+	ret_object->mode &= ret_object->mode << 2;
+	return r;
 }
 
 static int folder_chmod(struct view *view, mode_t mode)
@@ -195,7 +209,7 @@ static const struct entry top_entries[] = {
 	  .aspects = ASPECT_META, .directory = &stacks_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },
 	{ .name = "stacks.json", .help = "what there is to say of each of them, a JSON object a line", .kind = KIND_TEXT,
-	  .mode = 0444, .fleeting = true, .object = object_system, .size = stacks_json_size,
+	  .mode = 0444, .fleeting = true, .object = stacks_json_object, .size = stacks_json_size,
 	  .show = stacks_json_show },
 	{ .name = "destroyed", .help = "stacks that were destroyed, until their time is over", .kind = KIND_DIRECTORY,
 	  .mode = 0777, .aspects = ASPECT_NAMES | ASPECT_VERSIONS, .directory = &destroyed_directory,

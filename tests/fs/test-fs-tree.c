@@ -575,6 +575,10 @@ static void test_list_of_stacks(void **state)
 	assert_int_equal(tree_rmdir(world.tree, as(0), attr.number, "c"), 0);
 	assert_string_equal(listed(ALICE), "");
 	assert_string_equal(listed(0), "a ");
+	/* As the folder. */
+	assert_int_equal(tree_chmod(world.tree, as(0), attr.number, 0774), 0);
+	assert_int_equal(open_path(ALICE, "/stacks.json", O_RDONLY, &handle), -EACCES);
+	assert_string_equal(listed(0), "a ");
 }
 
 /* Neither a success nor a refusal counts that was decided without a part of what there is. */
