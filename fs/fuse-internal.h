@@ -34,6 +34,7 @@ struct op {
 	struct mount *mount;
 	fuse_req_t req;
 	void (*answer)(struct op *op, ssize_t result); /* how a success is told */
+	void (*undo)(struct op *op); /* what is to be done when it fails after all; NULL: nothing */
 	struct turn_reply reply;
 	ssize_t result;
 	/* The nodes that a success tells of, and nothing else: see tree_is_settled(). 0: none, or more. */

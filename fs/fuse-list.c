@@ -80,6 +80,14 @@ static void answer_opendir(struct op *op, ssize_t result)
 	op->data = NULL;
 }
 
+/* The turn was not stored, or memory ran out: the kernel will not know of it. */
+static void undo_opendir(struct op *op)
+{
+	if (op->data)
+		listing_free(op->mount, (struct listing *)op->data);
+	op->data = NULL;
+}
+
 void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct op *op = op_new(req, answer_opendir);
@@ -103,6 +111,7 @@ void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		listing_free(op->mount, listing);
 	else
 		op->data = (char *)listing;
+	op->undo = undo_opendir;
 	op_finish(op, r);
 }
 

@@ -90,6 +90,8 @@ static void op_send(struct turn_reply *reply, int error)
 		request_undone(&op->request, error);
 		note_failure(op, error);
 	}
+	if (result < 0 && op->undo)
+		op->undo(op);
 	if (result < 0) {
 		if (op->handle && op->fi.fh == 0)
 			tree_release(op->request.tree, &op->request,
