@@ -281,9 +281,11 @@ int tree_rmdir(struct tree *tree, struct request *request, uint64_t parent, cons
 	if (!entry->remove)
 		return fault_set(&request->fault, EPERM, "%s belongs to the tree: it can't be removed", name);
 	r = remove_entry(tree, &view, entry);
-	if (r == 0)
-		names_tell_gone(tree, parent, name);
-	return r;
+	if (r < 0)
+		return r;
+	scratch_leave(tree->scratch, view.node, directory_table(entry->directory));
+	names_tell_gone(tree, parent, name);
+	return 0;
 }
 
 int tree_unlink(struct tree *tree, struct request *request, uint64_t parent, const char *name)

@@ -130,6 +130,20 @@ void scratch_remove(struct scratch_table *table, struct scratch *scratch)
 	scratch_free(scratch);
 }
 
+void scratch_leave(struct scratch_table *table, struct node folder, uint8_t entries)
+{
+	struct scratch *scratch, *next;
+
+	for (scratch = TAILQ_FIRST(&table->files); scratch; scratch = next) {
+		struct node place = node_of(scratch->folder);
+
+		next = TAILQ_NEXT(scratch, files);
+		if (scratch->folder == node_number(folder) ||
+			(place.id == folder.id && place.table == entries))
+			scratch_remove(table, scratch);
+	}
+}
+
 void scratch_forward(struct scratch_table *table, struct scratch *scratch, uint64_t number)
 {
 	struct scratch *oldest;

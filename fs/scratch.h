@@ -45,6 +45,9 @@ struct scratch *scratch_next(struct scratch_table *table, uint64_t folder, const
 /* The owner is its maker. -EDQUOT when the user has made `limit` of them already, -ENOMEM. */
 int scratch_create(struct scratch_table *table, uint64_t folder, const char *name, const struct object *owner,
 	int64_t limit, struct scratch **ret_scratch);
+/* A folder is gone, and with it what is in it, and in the folders of the table of its entries: nobody could
+ * see its scratch files any more, and they would count for ever. */
+void scratch_leave(struct scratch_table *table, struct node folder, uint8_t entries);
 void scratch_remove(struct scratch_table *table, struct scratch *scratch);
 /* Keeps the inode's meaning for those who still have it. */
 void scratch_forward(struct scratch_table *table, struct scratch *scratch, uint64_t number);

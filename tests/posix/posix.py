@@ -277,6 +277,16 @@ def rmdir_06(tree, place):
     os.rmdir(tree / "state" / "full")
 
 
+def rmdir_takes_along(tree, place):
+    """A file that nobody wrote to goes with its folder, and doesn't count any more."""
+    for _ in range(300):
+        path = place.make("x")
+        below = f"{path}/outputs.d" if place.what == "a stack" else path
+        for name in (f"{path}/a.tmp", f"{below}/b") if place.what == "a stack" else (f"{below}/b",):
+            o_creat(name)
+        place.remove(path)
+
+
 def rmdir_12(tree, place):
     path = place.make("x")
     fails(errno.EINVAL, os.rmdir, path + "/.")
@@ -635,7 +645,7 @@ ROWS = (
     ("*/01", component_no_folder, ALL), ("*/02", name_length, ALL), ("*/03", path_length, ALL), ("*/04", not_there, ALL),
     ("*/05", search_denied, ("state", "stacks", "namespaces")), ("*/06 open/07 open/08", write_denied, ("state", "stacks", "namespaces")),
     ("mkdir/00", mkdir_00, FOLDERS), ("mkdir/10", mkdir_10, FOLDERS), ("rmdir/00", rmdir_00, FOLDERS), ("rmdir/01", rmdir_01, FILES),
-    ("rmdir/06", rmdir_06, ("namespaces",)), ("rmdir/12", rmdir_12, FOLDERS), ("rmdir/13", rmdir_13, ("stacks",)),
+    ("rmdir/06", rmdir_06, ("namespaces",)), ("rmdir/00 temporary files", rmdir_takes_along, FOLDERS), ("rmdir/12", rmdir_12, FOLDERS), ("rmdir/13", rmdir_13, ("stacks",)),
     ("unlink/11 rmdir/11 rename/09", sticky, FOLDERS), ("unlink/00", unlink_00, FILES), ("unlink/08", unlink_08, FOLDERS),
     ("unlink/14", unlink_14, FILES), ("open/00", open_00, FILES), ("open/06", open_06, FREE), ("open/13 truncate/09", open_13, ("stacks",)),
     ("open/16 symlink/08", open_16, ("stacks",)), ("open/22", open_22, FILES), ("truncate/00 ftruncate/00", truncate_00, FILES),
