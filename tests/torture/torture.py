@@ -105,7 +105,12 @@ class Daemon:
         """As a crash ends it: nothing is written, and the mount is dead, which is taken away."""
         if self.process:
             self.process.kill()
-            self.process.wait()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                # One that was just telling the kernel of a name (fs/notifier.c) ends when its mount is broken off.
+                subprocess.run(["umount", "-f", str(self.tree)], stderr=subprocess.DEVNULL, check=False)
+                self.process.wait()
             self.process = None
         self.detach()
 
