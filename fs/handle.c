@@ -128,11 +128,11 @@ static int tell_and_fix(struct tree *tree, struct request *request, struct handl
 static void lose_memory(void)
 {
 	static void *last;
-	void *lost = malloc(256 << 10);
+	void *lost = malloc(128 << 10);
 
 	if (!lost)
 		return;
-	memset(lost, 1, 256 << 10);
+	memset(lost, 1, 128 << 10);
 	memcpy(lost, &last, sizeof(last));
 	last = lost;
 }
