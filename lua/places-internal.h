@@ -19,6 +19,7 @@ enum {
 struct folder {
 	LIST_ENTRY(folder) folders, numbers;
 	int wd; /* -1: the kernel does not any more */
+	uint32_t mask; /* what it tells of */
 	uint64_t number;
 	bool whole; /* for all names */
 	bool held;  /* a place is about to enter it again */

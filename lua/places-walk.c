@@ -12,7 +12,7 @@
 #include "lua/anchor.h"
 #include "lua/places-internal.h"
 
-enum { WALKS_MAX = 3 };
+enum { WALKS_MAX = 5 };
 
 /* Folders. */
 
@@ -65,7 +65,7 @@ static struct folder *folder_new(struct places *places, int wd)
 struct walker {
 	struct places *places;
 	struct place *place;
-	bool fresh;    /* a folder was not watched before: what happened until then is not known */
+	bool fresh;    /* a folder was not watched so before: what happened until then is not known */
 	bool changed;  /* the way is another one */
 	int error;     /* -errno: of what could not be watched */
 	char path[64]; /* of the descriptor */
@@ -91,14 +91,16 @@ static struct folder *folder_watch(struct walker *walker, int fd, uint32_t mask)
 		return NULL;
 	}
 	folder = folder_find(places, wd);
-	if (folder)
-		return folder;
-	walker->fresh = true;
-	folder = folder_new(places, wd);
 	if (!folder) {
-		inotify_rm_watch(places->fd, wd);
-		walker_fault(walker, -ENOMEM);
+		folder = folder_new(places, wd);
+		if (!folder) {
+			inotify_rm_watch(places->fd, wd);
+			walker_fault(walker, -ENOMEM);
+			return NULL;
+		}
 	}
+	walker->fresh |= (mask & ~folder->mask) != 0;
+	folder->mask |= mask;
 	return folder;
 }
 
@@ -228,8 +230,8 @@ static void place_walk(struct walker *walker)
 		place->why = why_not(walker, &fault);
 }
 
-/* Twice, where a folder was not watched before: between the opening and the watching it may have been moved.
- */
+/* Again, where a folder was not watched so before: between the opening and the watching it may have been
+ * moved, or what was missing in it may have come. */
 bool place_resolve(struct places *places, struct place *place)
 {
 	struct walker walker = { .places = places, .place = place };
@@ -237,6 +239,7 @@ bool place_resolve(struct places *places, struct place *place)
 
 	for (int i = 0; i < WALKS_MAX && (!i || walker.fresh); i++)
 		place_walk(&walker);
+	places->unsure |= walker.fresh;
 	LIST_FOREACH (spot, &place->spots, of_place)
 		places->callbacks->settled(spot);
 	return walker.changed;

@@ -85,6 +85,14 @@ static struct place *place_get(struct places *places, const char *path)
 	return place;
 }
 
+static void rest(struct places *places)
+{
+	if (ev_is_active(&places->rest))
+		return;
+	ev_timer_set(&places->rest, REST, 0);
+	ev_timer_start(places->loop, &places->rest);
+}
+
 /* Spots. */
 
 struct spot *spot_new(struct places *places, const char *path, void *userdata)
@@ -105,6 +113,8 @@ struct spot *spot_new(struct places *places, const char *path, void *userdata)
 	spot->userdata = userdata;
 	LIST_INSERT_HEAD(&spot->place->spots, spot, of_place);
 	LIST_INSERT_HEAD(&places->names[row_of_name(spot->place, spot->name)], spot, names);
+	if (places->unsure)
+		rest(places);
 	return spot;
 }
 
@@ -126,14 +136,6 @@ void spot_free(struct places *places, struct spot *spot)
 const char *spot_why(const struct spot *spot)
 {
 	return spot->place->why;
-}
-
-static void rest(struct places *places)
-{
-	if (ev_is_active(&places->rest))
-		return;
-	ev_timer_set(&places->rest, REST, 0);
-	ev_timer_start(places->loop, &places->rest);
 }
 
 void spot_again(struct places *places, struct spot *spot)
@@ -278,6 +280,10 @@ static void rest_over(struct ev_loop *loop, ev_timer *timer, int revents)
 		ev_io_start(loop, &places->readable);
 	}
 	resolve_stale(places);
+	if (places->unsure) {
+		places->unsure = false;
+		places_again(places);
+	}
 	places->callbacks->turn(places->userdata);
 }
 

@@ -53,6 +53,7 @@ struct places {
 	int fd;	   /* -1: none could be had, for the reason `error` */
 	int error; /* errno */
 	ev_io readable;
+	bool unsure;	       /* a way changed faster than it could be walked */
 	ev_timer rest;	       /* between two readings: a busy folder costs so much and no more */
 	int mounts, mountinfo; /* an epoll descriptor, readable when file systems come or go; -1 */
 	ev_io mounted;

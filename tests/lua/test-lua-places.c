@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names in the file system: what happens to them, and on the way to them, is heard of. */
-#include "lua/places.h"
+#include "lua/places-internal.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,12 +9,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+
+/* In place of libc's: something happens just before the kernel is asked. */
+static void (*meanwhile)(uint32_t mask);
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	if (meanwhile)
+		meanwhile(mask);
+	return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
+}
 
 struct fixture {
 	struct ev_loop *loop;
@@ -196,6 +208,35 @@ static void test_overflow(void **state)
 	spot_free(&fixture->places, spot);
 }
 
+/* A folder that was not there when it was looked for, and is when its coming would be told. The folder above
+ * was watched already, for itself. */
+static void comes_in_between(uint32_t mask)
+{
+	if (!(mask & IN_CREATE))
+		return;
+	meanwhile = NULL;
+	assert_int_equal(mkdir("a/late", 0755), 0);
+	write_file("a/late/f", "");
+}
+
+static void test_in_between(void **state)
+{
+	struct fixture *fixture = *state;
+	struct spot *other, *spot;
+
+	shell("mkdir -p a/here");
+	other = spot_at(fixture, "a/here/f");
+	meanwhile = comes_in_between;
+	spot = spot_at(fixture, "a/late/f");
+	assert_null(meanwhile);
+	assert_non_null(spot->place->folder);
+	fixture->touched = 0;
+	write_file("a/late/f", "more");
+	hear(fixture);
+	spot_free(&fixture->places, spot);
+	spot_free(&fixture->places, other);
+}
+
 /* What was watched is given back. */
 static void test_nothing_left(void **state)
 {
@@ -219,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mutations, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_left, setup, teardown),
 	};
 
