@@ -102,6 +102,7 @@ static int walk_step(struct walk *walk, const char *component)
 		fd = openat(walk->fd, component, FOLDER);
 	}
 	if (fd >= 0) {
+		walk_tell(walk, ANCHOR_NAME, walk->fd, component);
 		walk_tell(walk, ANCHOR_FOLDER, fd, component);
 		return walk_to(walk, fd);
 	}

@@ -14,9 +14,10 @@
  * are made. The descriptor (O_PATH) is the caller's; or -errno with the sentence. */
 int anchor_open(const char *path, bool make, char ret_name[NAME_MAX + 1], struct fault *fault);
 
-/* What the way to a folder is made of: a folder that was entered (`fd` is it); a link `name` in the folder
- * `fd`; a `name` that is not there, or is neither folder nor link: there the way ends. */
-enum anchor_step { ANCHOR_FOLDER, ANCHOR_LINK, ANCHOR_MISSING };
+/* What the way to a folder is made of: a folder that was entered (`fd` is it), and before it the `name` in
+ * the folder `fd` that it was found by; a link `name` in the folder `fd`; a `name` that is not there, or is
+ * neither folder nor link: there the way ends. */
+enum anchor_step { ANCHOR_FOLDER, ANCHOR_NAME, ANCHOR_LINK, ANCHOR_MISSING };
 /* Called for each step while the descriptor (O_PATH) is open. */
 typedef void (*anchor_visit)(void *userdata, enum anchor_step step, int fd, const char *name);
 

@@ -9,7 +9,9 @@
 enum {
 	/* The folder itself is another one, */
 	OF_SELF = IN_MOVE_SELF | IN_DELETE_SELF,
-	/* … a name in it is, */
+	/* … a folder in it goes: it says so itself only when nobody holds it any more, */
+	OF_GOING = OF_SELF | IN_DELETE | IN_MOVED_FROM,
+	/* … a name in it is another one, or comes, */
 	OF_NAMES = OF_SELF | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
 	/* … or what the name stands for has changed. */
 	OF_ALL = OF_NAMES | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB,
@@ -18,7 +20,7 @@ enum {
 /* A folder that the kernel watches. It lives as long as somebody wants it. */
 struct folder {
 	LIST_ENTRY(folder) folders, numbers;
-	int wd; /* -1: the kernel does not any more */
+	int wd;	       /* -1: the kernel does not any more */
 	uint32_t mask; /* what it tells of */
 	uint64_t number;
 	bool whole; /* for all names */

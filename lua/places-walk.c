@@ -141,12 +141,15 @@ static void add_step(struct walker *walker, struct folder *folder, const char *n
 
 static void visit(void *userdata, enum anchor_step kind, int fd, const char *name)
 {
+	static const uint32_t masks[] = { [ANCHOR_FOLDER] = OF_SELF,
+		[ANCHOR_NAME] = OF_GOING,
+		[ANCHOR_LINK] = OF_NAMES,
+		[ANCHOR_MISSING] = OF_NAMES };
 	struct walker *walker = userdata;
-	bool self = kind == ANCHOR_FOLDER;
-	struct folder *folder = folder_watch(walker, fd, self ? OF_SELF : OF_NAMES);
+	struct folder *folder = folder_watch(walker, fd, masks[kind]);
 
 	if (folder)
-		add_step(walker, folder, self ? NULL : name);
+		add_step(walker, folder, kind == ANCHOR_FOLDER ? NULL : name);
 }
 
 /* Places. */

@@ -3,7 +3,8 @@
 /*
  * Names in the file system that somebody wants to hear of: each change of what stands there, and of the way
  * to it. Watched is the folder (inotify(7)): what is renamed over a file ends a watch of its own. On the way,
- * each folder says when it is moved or removed, and where a link or nothing stands, its folder says when that
+ * each folder says when it is moved or removed, and the one above it, too, which knows it first (somebody may
+ * be at work in a folder that was removed), and where a link or nothing stands, its folder says when that
  * becomes another. So a name is also heard of that comes into being later, with folders that are not there
  * yet.
  *

@@ -237,6 +237,28 @@ static void test_in_between(void **state)
 	spot_free(&fixture->places, other);
 }
 
+/* The kernel tells of the end of a folder when nobody holds it any more. */
+static void test_held_folder(void **state)
+{
+	struct fixture *fixture = *state;
+	CLEANUP(cleanup_fd) int fd = -1;
+	struct spot *spot;
+
+	shell("mkdir -p a/b");
+	spot = spot_at(fixture, "a/b/f");
+	fd = open("a/b", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	fixture->touched = 0;
+	shell("rm -r a/b");
+	hear(fixture);
+	shell("mkdir a/b");
+	hear(fixture);
+	fixture->touched = 0;
+	write_file("a/b/f", "");
+	hear(fixture);
+	spot_free(&fixture->places, spot);
+}
+
 /* What was watched is given back. */
 static void test_nothing_left(void **state)
 {
@@ -261,6 +283,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_between, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_left, setup, teardown),
 	};
 
