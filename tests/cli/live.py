@@ -271,8 +271,8 @@ def follows_its_size():
         for _ in range(2):
             before = session.screen.text()
             session.until(lambda screen: screen.text() != before and "/12 tasks" in screen.text())
-        text = session.screen.text()
-        assert text.count("/12 tasks") == 1, (columns, rows, text)
+        # What was read may end in the middle of a drawing.
+        session.until(lambda screen: screen.text().count("/12 tasks") == 1)
     touch("go")
     assert session.end() == 0
     assert "".join(clean(session.screen).split("\n")).count("✓ task-with-a-rather-long-name-3 ") == 1
