@@ -309,8 +309,11 @@ end
 local restored = {}
 
 local function note_restored(entry)
-	local path = entry.desired[entry.p.key]
-	restored[path] = type(path) == "string" and path:find("^/") ~= nil or nil
+	-- What is a part of a file has another name than that.
+	local path = entry.desired.path or entry.desired[entry.p.key]
+	if type(path) == "string" and path:find("^/") then
+		restored[path] = true
+	end
 end
 
 local function put_back_one(id, options)

@@ -35,7 +35,10 @@ END
 	printf 'old\n' >conf
 	cat >w.sloth <<END
 local root = "$PWD/s"
-task("conf"):command(function() return resource.file{ path = "$PWD/conf", content = values.text or "old\\n" } end)
+task("conf"):command(function()
+	if values.line then return resource.line{ name = "more", path = "$PWD/conf", line = values.line } end
+	return resource.file{ path = "$PWD/conf", content = values.text or "old\\n" }
+end)
 task("web"):depends_on("conf"):command(function()
 	return resource.service{ name = "web", command = "cp $PWD/conf $PWD/seen; exec sleep 1000", restart_on = { "$PWD/conf" }, root = root }
 end)
@@ -58,6 +61,12 @@ END
 	sed -i '/fails/d' v.yaml
 	sloth run w.sloth --values v.yaml
 	sloth stack undo w --run 3 --yes
+	eventually eval '[ "$(cat seen)" = old ]'
+	sloth stack drift detect w
+	# What was changed is a part of the file.
+	printf 'text: "old\\nmore\\n"\nline: more\nfails: true\n' >v.yaml
+	run -1 sloth run w.sloth --values v.yaml
+	[ "$(sloth cat /runs/5/status)" = rolled_back ]
 	eventually eval '[ "$(cat seen)" = old ]'
 	sloth stack drift detect w
 	sloth run end.sloth --stack w
