@@ -78,6 +78,7 @@ static const struct {
 	{ "FILE", ":files" },
 	{ "DIR", ":folders" },
 	{ "COMMAND", ":commands" },
+	{ "USER", ":users" },
 };
 
 static bool begins(const char *title, const char *group)

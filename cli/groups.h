@@ -81,6 +81,9 @@ extern const struct option metrics_options[]; /* metrics.c */
 extern const struct verb metrics_verbs[];
 int metrics_run(struct command *command);
 
+extern const struct option quota_options[]; /* quota.c */
+int quota_run(struct command *command);
+
 extern const struct option mount_options[]; /* mount.c */
 int mount_run(struct command *command);
 int umount_run(struct command *command);

@@ -46,6 +46,8 @@ static const struct verb verbs[] = {
 	{ "audit", .help = "Verify the trail of events", .verbs = audit_verbs },
 	{ "metrics", .help = "Numbers for Prometheus: the daemon's, and those of workflows",
 		.options = metrics_options, .run = metrics_run, .verbs = metrics_verbs },
+	{ "quota", .help = "Show what users have, and what they may have", .options = quota_options,
+		.run = quota_run },
 	{ "mount", .operands = "[DIR]", .help = "Show the tree as a folder, /sloth if none is named",
 		.options = mount_options, .run = mount_run },
 	{ "umount", .alias = "unmount", .operands = "DIR", .help = "Take the folder away again",

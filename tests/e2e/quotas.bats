@@ -49,6 +49,31 @@ he_has()
 	[ "${found:-0 $3}" = "$2 $3" ] || { echo "he has $1: $found"; return 1; }
 }
 
+@test "sloth quota: one's own; of others for root; a row each, and as JSON" {
+	local sloth=$SLOTH_BUILD/cli/sloth
+	chmod 1777 "$M/stacks"
+	as $other mkdir "$M/stacks/a"
+	run as $other "$sloth" quota
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} =~ ^USER\ +QUOTA\ +USED\ +LIMIT\ +USE%$ ]]
+	[[ $output =~ daemon\ +stacks\ +1\ +2\ +50% ]]
+	[[ $output =~ daemon\ +storage\ +[0-9]+\ (bytes|KB)\ +2048\ KB\ +[0-9]+% ]]
+	[ "${#lines[@]}" -eq "$(($(wc -l <"$M/quota") + 1 - $(grep -vc ^daemon "$M/quota" || :)))" ]
+	[[ $(as $other "$sloth" quota -u $other --json) == *'"user": "daemon"'* ]]
+	run -12 as $other "$sloth" quota --user root
+	[[ $output == *'nothing of root is shown to you'* ]]
+	run -4 "$sloth" quota --user no-such-user
+	[[ $output == *'there is no user "no-such-user"'* ]]
+	run "$sloth" quota
+	[[ $output =~ daemon\ +stacks\ +1\ +2\ +50% && $output != *secrets* ]]
+	run "$sloth" quota --user daemon
+	[[ $output =~ daemon\ +secrets\ +0\ +[0-9]+\ +0% && $output != *root* ]]
+	[ "$("$sloth" quota --user 54321)" = "54321 has nothing." ]
+	[ "$("$sloth" quota --user 54321 --json | tr -d ' \n')" = '{"users":[]}' ]
+	[[ $("$sloth" complete -- quota --us) == --user* ]]
+	[ "$("$sloth" complete -- quota --user '')" = :users ]
+}
+
 @test "stacks and keys: EDQUOT, and again when some are gone" {
 	chmod 1777 "$M/stacks" "$M/state"
 	as $other mkdir "$M/stacks/a" "$M/stacks/b" "$M/state/n"
