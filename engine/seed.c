@@ -1,106 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* The process that spawners come from. One packet an order (SOCK_SEQPACKET), one an answer. */
+/* The daemon's side of the process that spawners come from. */
 #include "engine/seed.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/failpoint.h"
-#include "engine/spawner-serve.h"
+#include "engine/seed-serve.h"
 
-enum { SEED_FD = 3 };
-
-struct seed_order {
-	char program[PATH_SIZE];
-};
+enum { GREETING_MS = 1000 };
 
 union control {
 	char space[CMSG_SPACE(sizeof(int))];
 	struct cmsghdr align;
 };
 
-/* In the child. Without the program nothing can be run; whoever tries is told so. */
-static void become_spawner(const char *program, int fd)
+int seed_greet(int fd, struct seed *ret_seed)
 {
-	char *const argv[] = { (char *)"sloth-runner", (char *)"--spawner", NULL };
-	char language[64];
-	/* Runners are forks of it, and /proc shows their users with what environment it was started. */
-	char *environment[] = { NULL, NULL, NULL }, **next = environment;
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+	pid_t pid;
+	int n;
 
-	if (dup2(fd, SEED_FD) < 0)
-		_exit(1);
-	close_range(SEED_FD + 1, ~0U, 0);
-	snprintf(language, sizeof(language), "LANG=%s", getenv("LANG") ? getenv("LANG") : "");
-	if (getenv("LANG"))
-		*next++ = language;
-#ifdef SLOTH_TORTURE
-	*next = failpoint_variable();
-#endif
-	execve(program, argv, environment);
-	spawner_serve(NULL, NULL);
-}
-
-/* As fork(2), but the child is the daemon's, which waits for it. */
-static pid_t make_spawner(const struct seed_order *order, int fd)
-{
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
-
-	if (pid == 0)
-		become_spawner(order->program, fd);
-	return pid < 0 ? -errno : pid;
-}
-
-static void serve_order(void)
-{
-	static struct seed_order order;
-	union control control;
-	struct iovec part = { &order, sizeof(order) };
-	struct msghdr message = { .msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
-	ssize_t n = recvmsg(SEED_FD, &message, MSG_CMSG_CLOEXEC);
-	CLEANUP(cleanup_fd) int fd = -1;
-	struct cmsghdr *header;
-	pid_t answer = -EPROTO;
-
-	if (n <= 0)
-		_exit(0); /* the daemon is gone */
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	order.program[sizeof(order.program) - 1] = '\0';
-	if (fd >= 0)
-		answer = make_spawner(&order, fd);
-	if (send(SEED_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
-		_exit(0);
-}
-
-static void serve(int fd)
-{
-	sigset_t none;
-
-	if (dup2(fd, SEED_FD) < 0)
-		_exit(1);
-	close_range(SEED_FD + 1, ~0U, 0);
-	prctl(PR_SET_NAME, "sloth-seed");
-	/* The daemon's end is what ends it, not a terminal's ^C. */
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (;;)
-		serve_order();
+	do
+		n = poll(&polled, 1, GREETING_MS);
+	while (n < 0 && errno == EINTR);
+	if (n != 1 || recv(fd, &pid, sizeof(pid), MSG_DONTWAIT) != sizeof(pid)) {
+		close(fd);
+		return -ENOTCONN;
+	}
+	*ret_seed = (struct seed){ .fd = fd, .pid = pid };
+	return 0;
 }
 
 int seed_start(struct seed *ret_seed)
@@ -112,14 +48,13 @@ int seed_start(struct seed *ret_seed)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		serve(fds[1]);
+		seed_serve(fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);
 		return -errno;
 	}
-	*ret_seed = (struct seed){ .fd = fds[0], .pid = pid };
-	return 0;
+	return seed_greet(fds[0], ret_seed);
 }
 
 int seed_adopt(const char *text, struct seed *ret_seed)
@@ -132,11 +67,16 @@ int seed_adopt(const char *text, struct seed *ret_seed)
 	return 0;
 }
 
-int seed_hand_on(struct seed *seed, char *ret_text, size_t size)
+bool seed_lives(const struct seed *seed)
 {
 	char nothing;
 
-	if (recv(seed->fd, &nothing, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+	return seed->fd >= 0 && recv(seed->fd, &nothing, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+}
+
+int seed_hand_on(struct seed *seed, char *ret_text, size_t size)
+{
+	if (!seed_lives(seed))
 		return -ENOTCONN;
 	snprintf(ret_text, size, "%d:%d", seed->fd, (int)seed->pid);
 	return fcntl(seed->fd, F_SETFD, 0) < 0 ? -errno : 0;

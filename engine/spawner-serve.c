@@ -23,6 +23,7 @@
 
 #include "base/cleanup.h"
 #include "base/failpoint.h"
+#include "engine/seed-serve.h"
 
 enum { SERVED_FD = 3, GID_NOBODY = 65534 };
 
@@ -235,6 +236,11 @@ static void serve_request(int fd)
 	if (wanted.verb == REMOVE) {
 		FAILPOINT("spawner.remove");
 		serve_remove(&wanted);
+		return;
+	}
+	if (wanted.verb == SEED) {
+		if (passed >= 0 && fork_sibling() == 0)
+			seed_serve(passed);
 		return;
 	}
 	answer = (struct spawn_answer){ .run_id = wanted.run_id, .pid = serve_spawn(&wanted, passed) };

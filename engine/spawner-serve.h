@@ -20,7 +20,8 @@ enum { GROUPS_MAX = 4096, PATH_SIZE = 4096 };
 /* Where a process that watches has a group of fanotify(7) that root has made; or nothing. */
 enum { SPAWN_GROUP_FD = 4 };
 
-enum spawner_verb { SPAWN, REMOVE };
+/* SEED: the passed descriptor is that of a new seed (seed.h); there is no answer but its greeting. */
+enum spawner_verb { SPAWN, REMOVE, SEED };
 
 /* One packet (SOCK_SEQPACKET), of groups only as many as there are. */
 struct spawn_request {

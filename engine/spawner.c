@@ -180,3 +180,23 @@ int spawner_remove(struct spawner *spawner, const char *work, uid_t uid, gid_t g
 	r = fill_paths(wanted, "", work, "", "");
 	return r < 0 ? r : send_wanted(spawner, wanted, -1);
 }
+
+int spawner_renew_seed(struct spawner *spawner, struct seed *seed)
+{
+	CLEANUP(cleanup_free) struct spawn_request *wanted = calloc(1, sizeof(*wanted));
+	int fds[2], r;
+
+	if (!wanted)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	seed_done(seed);
+	wanted->verb = SEED;
+	r = send_wanted(spawner, wanted, fds[1]);
+	close(fds[1]);
+	if (r < 0) {
+		close(fds[0]);
+		return r;
+	}
+	return seed_greet(fds[0], seed);
+}

@@ -50,5 +50,8 @@ void spawner_attach(struct spawner *spawner, struct ev_loop *loop, const struct 
 void spawner_free(struct spawner *spawner);
 
 int spawner_spawn(struct spawner *spawner, const struct spawn *spawn);
+/* A new one, forked from the spawner, in the place of a seed that is gone. Blocks for a second at most.
+ * -ENOTCONN, -EPIPE: the spawner is gone, too. */
+int spawner_renew_seed(struct spawner *spawner, struct seed *seed);
 /* Removes a run's folder, as its user. */
 int spawner_remove(struct spawner *spawner, const char *work, uid_t uid, gid_t gid);

@@ -55,6 +55,7 @@ struct daemon {
 	struct mount_context mounts;
 	struct door *door;
 	ev_signal on_term, on_int, on_hup;
+	ev_io on_seed;
 	bool again;   /* end, and begin as a new program: see restart() */
 	bool stopped; /* end, whatever else: somebody said so */
 	ev_timer idle, ending;
@@ -191,6 +192,43 @@ static void spawner_died(void *userdata)
 	start_anew(daemon);
 }
 
+/* Whoever starts anew when the spawner is gone needs it. */
+static void renew_seed(struct daemon *daemon)
+{
+	int r = seed_lives(&daemon->seed) ? 0 : spawner_renew_seed(daemon->spawner, &daemon->seed);
+
+	if (r < 0)
+		log_error("the process that spawners come from is gone, and there is no other one: %s",
+			strerror(-r));
+}
+
+static void watch_seed(struct daemon *daemon)
+{
+	if (daemon->seed.fd < 0)
+		return;
+	ev_io_set(&daemon->on_seed, daemon->seed.fd, EV_READ);
+	ev_io_start(daemon->loop, &daemon->on_seed);
+	ev_unref(daemon->loop);
+}
+
+static void unwatch_seed(struct daemon *daemon)
+{
+	if (!ev_is_active(&daemon->on_seed))
+		return;
+	ev_ref(daemon->loop);
+	ev_io_stop(daemon->loop, &daemon->on_seed);
+}
+
+static void seed_died(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct daemon *daemon = io->data;
+
+	log_warning("the process that spawners come from was killed: the spawner makes another one");
+	unwatch_seed(daemon);
+	renew_seed(daemon);
+	watch_seed(daemon);
+}
+
 static void keep_mount(void *userdata, const char *directory)
 {
 	struct daemon *daemon = userdata;
@@ -212,10 +250,14 @@ static int restart(struct daemon *daemon)
 	const char *argv[10 + 2 * MOUNTS_MAX] = { "slothd" };
 	char seed[32];
 	size_t n = 1;
+	int r;
 
-	if (seed_hand_on(&daemon->seed, seed, sizeof(seed)) < 0) {
-		/* Somebody has ended it. What we are by now, no run may be: a service manager, or the next
-		 * command, has to start the next daemon. */
+	renew_seed(daemon);
+	r = seed_hand_on(&daemon->seed, seed, sizeof(seed));
+	spawner_free(daemon->spawner);
+	if (r < 0) {
+		/* Somebody has ended it and the spawner at once. What we are by now, no run may be: a service
+		 * manager, or the next command, has to start the next daemon. */
 		log_error("can't start anew: the process that spawners come from is gone");
 		forget_mounts(daemon);
 		return 1;
@@ -345,7 +387,7 @@ static int start(struct daemon *daemon, struct fault *fault)
 	return r < 0 ? r : mount_all(daemon, fault);
 }
 
-/* The mirror of start(). */
+/* The mirror of start(); the spawner is left. */
 static void stop(struct daemon *daemon)
 {
 	FAILPOINT("stop.begin");
@@ -363,7 +405,6 @@ static void stop(struct daemon *daemon)
 	FAILPOINT("stop.runners");
 	engine_free(daemon->engine);
 	FAILPOINT("stop.engine");
-	spawner_free(daemon->spawner);
 }
 
 /* Neither a core dump nor another process of the user's shows the keys in our memory. The spawner has been
@@ -418,6 +459,7 @@ static int give_up(struct daemon *daemon, int error, struct fault *fault)
 	snprintf(line, sizeof(line), "%s\n", fault->text);
 	tell_ready(daemon, line);
 	stop(daemon);
+	spawner_free(daemon->spawner);
 	return fault_exit_status(fault->code);
 }
 
@@ -440,6 +482,9 @@ static int run(struct daemon *daemon)
 	ev_signal_start(daemon->loop, &daemon->on_hup);
 	hold_signals(SIG_UNBLOCK);
 	runners_on_death(daemon->runners, spawner_died, daemon);
+	ev_init(&daemon->on_seed, seed_died);
+	daemon->on_seed.data = daemon;
+	watch_seed(daemon);
 	start_idle_timer(daemon);
 	log_info("slothd %s: %s, %s", SLOTH_VERSION, daemon->place.home, daemon->place.socket);
 	FAILPOINT("start.ready");
@@ -447,6 +492,7 @@ static int run(struct daemon *daemon)
 	ev_run(daemon->loop, 0);
 	if (daemon->stopped)
 		daemon->again = false;
+	unwatch_seed(daemon);
 	if (daemon->again) {
 		daemon->mount_count = 0;
 		mount_each(&daemon->mounts, keep_mount, daemon);
@@ -454,6 +500,7 @@ static int run(struct daemon *daemon)
 	stop(daemon);
 	if (daemon->again)
 		return restart(daemon);
+	spawner_free(daemon->spawner);
 	seed_done(&daemon->seed);
 	return 0;
 }

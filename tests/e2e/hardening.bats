@@ -65,11 +65,32 @@ hardened()
 	sloth umount "$T/more"
 }
 
-@test "where spawners come from is gone: the daemon ends rather than to start runs with less than their users have" {
+@test "where spawners come from is killed: the spawner makes another one, and runs are as ever after starting anew" {
 	need_root
-	pkill -KILL -P "$daemon" -x sloth-seed
+	for _ in 1 2 3; do
+		pkill -KILL -P "$daemon" -x sloth-seed
+		kill -HUP "$daemon"
+		eventually file_has "$M/health" ok
+		runs_are_free
+	done
+	seed=$(pgrep -P "$daemon" -x sloth-seed)
+	kill -KILL "$seed"
+	eventually grep -q 'was killed: the spawner makes another one' slothd.log
+	eventually pgrep -P "$daemon" -x sloth-seed
+	pkill -KILL -P "$daemon" -x sloth-spawner
+	eventually grep -q 'without the spawner' slothd.log
+	eventually file_has "$M/health" ok
+	hardened
 	runs_are_free
-	kill -HUP "$daemon"
+	# Nothing is left of those that died.
+	[ -z "$(ps --ppid "$daemon" -o stat= | grep Z)" ]
+}
+
+@test "it and the spawner are killed at once: the daemon ends rather than to start runs with less than their users have" {
+	need_root
+	kill -STOP "$daemon"
+	pkill -KILL -P "$daemon" -x 'sloth-seed|sloth-spawner'
+	kill -CONT "$daemon"
 	wait "$daemon" || status=$?
 	daemon=''
 	[ "$status" -eq 1 ]

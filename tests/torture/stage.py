@@ -447,7 +447,9 @@ class Stage(Scenes):
         if hit:
             self.kills[point] += 1
         elif [error for error in self.trouble if not isinstance(error, Played)]:
-            raise Finding(f"nobody was killed, and it failed: {self.trouble}")
+            status = self.daemon.process.poll() if self.daemon.process else "not there"
+            raise Finding(f"nobody was killed, and it failed: {self.trouble}; the daemon is {status}\n"
+                          f"{self.daemon.log.read_text(errors='replace')[-4000:]}")
         self.settle(scene, died)
         return hit
 
