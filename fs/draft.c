@@ -10,6 +10,7 @@
 #include "base/flaw.h"
 #include "base/text.h"
 #include "fs/handle.h"
+#include "fs/scratch.h"
 
 void draft_begin(struct tree *tree, struct handle *handle)
 {
@@ -23,6 +24,25 @@ void draft_end(struct tree *tree, struct handle *handle)
 	if (handle->drafted)
 		TAILQ_REMOVE(&tree->drafts, handle, drafts);
 	handle->drafted = handle->dirty = false;
+}
+
+void tree_touch(struct tree *tree, const struct request *request, uint64_t number)
+{
+	struct node node = node_resolve(tree, number);
+	const struct scratch *scratch =
+		node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, node.id) : NULL;
+	struct handle *handle;
+
+	if (!scratch || !scratch->maker || scratch->maker->slow ||
+		!caller_owns(&request->caller, scratch->uid))
+		return;
+	TAILQ_FOREACH (handle, &tree->handles, handles)
+		if (handle->node.table == TABLE_SCRATCH && handle->node.id == node.id &&
+			handle_writes(handle) && !handle->refused) {
+			draft_begin(tree, handle);
+			handle->dirty = true;
+			return;
+		}
 }
 
 static bool same_object(struct node a, struct node b)

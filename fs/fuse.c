@@ -269,7 +269,9 @@ static void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 			set & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1);
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
 		r = tree_truncate(tree, &op->request, ino, handle_of(fi), st->st_size);
-	/* Times are what they are: touch(1) and cp -p may set them, and nothing comes of it. */
+	/* Times are what they are: touch(1) and cp -p may set them. */
+	if (r == 0 && (set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)))
+		tree_touch(tree, &op->request, ino);
 	if (r == 0)
 		r = tree_getattr(tree, &op->request, ino, handle_of(fi), &op->attr);
 	op_finish(op, r);

@@ -377,6 +377,23 @@ int tree_truncate(
 	return r;
 }
 
+/* A document that nobody has given a content: no editor's file, which its name would show, and which somebody
+ * may remove. */
+static void drop_unmade(struct tree *tree, struct handle *handle)
+{
+	struct scratch *scratch =
+		handle->node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, handle->node.id) : NULL;
+	const struct entry *folder = scratch ? node_entry(node_of(scratch->folder)) : NULL;
+	const struct handle *other;
+
+	if (!scratch || scratch->forward || !scratch->maker || (folder && folder->directory->scratch))
+		return;
+	TAILQ_FOREACH (other, &tree->handles, handles)
+		if (other != handle && other->node.table == TABLE_SCRATCH && other->node.id == scratch->id)
+			return;
+	scratch_remove(tree->scratch, scratch);
+}
+
 /* Who waits for a lock of a file that is closed, or for its content, waits in vain: a lock that is granted
  * then would be nobody's. What was written is another matter: that goes on. */
 static void end_waits(struct handle *handle, struct tree *tree)
@@ -413,6 +430,7 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	if (handle->cached)
 		content_close(tree->contents, node_number(handle->node));
 	draft_end(tree, handle);
+	drop_unmade(tree, handle);
 	TAILQ_REMOVE(&tree->handles, handle, handles);
 	handle_free(handle);
 }

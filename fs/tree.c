@@ -290,7 +290,8 @@ int tree_find_child(struct tree *tree, struct view *folder, const struct entry *
 		*ret_node = node;
 		return 0;
 	}
-	scratch = directory->scratch ? scratch_find(tree->scratch, node_number(folder->node), name) : NULL;
+	/* Also a document that is being made where no temporary files are: O_EXCL has one winner. */
+	scratch = scratch_find(tree->scratch, node_number(folder->node), name);
 	if (!scratch)
 		return -ENOENT;
 	*ret_node = (struct node){ .id = scratch->id, .table = TABLE_SCRATCH };

@@ -65,8 +65,8 @@ enum { LOOKED_UP = 64 };
 struct tree {
 	struct engine *engine;
 	struct stack_list *stack_list; /* nodes/stack-list.c's */
-	struct runners *runners; /* may be NULL: nothing can be run (tests of the tree alone) */
-	struct upkeep *upkeep;	 /* may be NULL, too */
+	struct runners *runners;       /* may be NULL: nothing can be run (tests of the tree alone) */
+	struct upkeep *upkeep;	       /* may be NULL, too */
 	struct scratch_table *scratch;
 	struct errors *errors;
 	struct content_table *contents;
@@ -158,6 +158,9 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 	char *data, size_t size);
 ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
 	const char *data, size_t size);
+/* The times of a file are set. They are what they are; but a document that is being made will be there when
+ * it is closed, without a content if it got none: touch(1). */
+void tree_touch(struct tree *tree, const struct request *request, uint64_t number);
 /* Commits what was written since the last commit; nothing else. LATER for workflows. */
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle);
 /* Drops the handle, a draft that was not flushed, and its session lock. */

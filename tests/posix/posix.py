@@ -11,6 +11,7 @@ import os
 import pathlib
 import pwd
 import stat
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(os.environ["SLOTH_SOURCE"]) / "tests" / "torture"))
@@ -635,6 +636,42 @@ def locks(tree, place):
     place.remove(path)
 
 
+def open_new(tree, place):
+    """open/00, access: who makes a file finds it by its name before it has a content, and with O_EXCL one alone makes it"""
+    path = place / "x"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    assert exists(path) and os.access(path, os.R_OK | os.W_OK) and read(path) == b""
+    os.chmod(path, 0o400)
+    fails(errno.EEXIST, as_user, 0, os.open, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    os.write(fd, place.content)
+    os.close(fd)
+    assert read(path) == place.content
+    place.remove(path)
+
+
+def open_and_nothing(tree, place):
+    """open/00: a file that is made and closed without a write is none, and no temporary file of anybody's either"""
+    for number in range(300):  # more than max_scratch_files
+        o_creat(place / f"x{number}")
+    while any(exists(place / f"x{number}") for number in range(300)):
+        pass
+    place.remove(place.make("x"))
+
+
+def touch_new(tree, place):
+    """utimensat/00: touch makes a file, without a content"""
+    path = place / "x"
+    subprocess.run(["touch", path], check=True)
+    assert exists(path) and read(path) in (b"", place.ends or b"\n"), read(path)
+    fd = os.open(place / "y", os.O_WRONLY | os.O_CREAT)
+    os.utime(place / "y")
+    os.write(fd, place.content)
+    os.close(fd)
+    assert read(place / "y") == place.content
+    place.remove(path)
+    place.remove(place / "y")
+
+
 FILES = ("state", "outputs", "temporary")
 FOLDERS = ("stacks", "namespaces")
 ALL = FILES + FOLDERS
@@ -655,6 +692,7 @@ ROWS = (
     ("rename/13 rename/14 rename/15 rename/18 rename/19", rename_kinds, ("stacks",)), ("chmod/00 truncate/00 ctime", ctime_after, ALL),
     ("utimensat/00 utimensat/01", utimensat_00, ALL), ("*/10 EFAULT", faults, ("state",)), ("fsx: own draft", own_draft, FILES),
     ("fsx: bytes", bytes_that_are_no_text, ("state", "outputs")), ("fsx: content that comes back", content_that_comes_back, FILES), ("fsx: one moment", one_moment, FILES), ("fcntl(2)", locks, FILES),
+    ("open/00 new", open_new, FILES), ("open/00 nothing", open_and_nothing, ("state", "outputs")), ("utimensat/00 touch", touch_new, FILES),
 )
 
 
