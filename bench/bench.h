@@ -30,6 +30,7 @@ void case_load(const struct bench *bench);
 void case_tasks(const struct bench *bench);
 void case_start(const struct bench *bench);
 void case_deps(const struct bench *bench);
+void case_scale(const struct bench *bench);
 void case_list(const struct bench *bench);
 void case_drift(const struct bench *bench);
 void case_watch(const struct bench *bench);

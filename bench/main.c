@@ -42,6 +42,7 @@ static const struct row rows[] = {
 	{ .name = "start", .run = case_start, .rounds = 5 },
 	{ .name = "deps", .run = case_deps, .rounds = 5 },
 	{ .name = "list", .run = case_list, .rounds = 5 },
+	{ .name = "scale", .run = case_scale, .rounds = 5 },
 	{ .name = "drift", .run = case_drift, .rounds = 3 },
 	{ .name = "watch", .run = case_watch, .rounds = 1 },
 };

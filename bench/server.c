@@ -24,7 +24,7 @@ static struct server {
 } servers[SERVERS_MAX];
 static unsigned server_count;
 
-static pid_t spawn(const char *const argv[], const char *output)
+pid_t process_start_to(const char *const argv[], const char *output)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
@@ -44,7 +44,7 @@ static pid_t spawn(const char *const argv[], const char *output)
 
 pid_t process_start(const char *const argv[])
 {
-	return spawn(argv, "/dev/null");
+	return process_start_to(argv, "/dev/null");
 }
 
 void process_wait(pid_t pid)
@@ -92,7 +92,7 @@ static const char *server_start(const struct bench *bench, const char *const arg
 	if (server_count == SERVERS_MAX)
 		die("too many servers");
 	server->mount = mount;
-	server->pid = spawn(argv, log);
+	server->pid = process_start_to(argv, log);
 	server_count++;
 	wait_for_mount(bench, server, log);
 	free(log);
@@ -108,15 +108,23 @@ static char *make_folder(const struct bench *bench, const char *name)
 	return path;
 }
 
-const char *server_sloth(const struct bench *bench)
+const char *server_sloth_at(const struct bench *bench, const char *home, const char *name)
 {
-	char *home = make_folder(bench, "home"), *mount = make_folder(bench, "sloth");
+	char *mount = make_folder(bench, name);
 	const char *argv[] = { bench->slothd, "--mount", mount, NULL };
 
 	if (setenv("SLOTH_HOME", home, 1) < 0)
 		die("out of memory");
-	free(home);
 	return server_start(bench, argv, mount);
+}
+
+const char *server_sloth(const struct bench *bench)
+{
+	char *home = make_folder(bench, "home");
+	const char *mount = server_sloth_at(bench, home, "sloth");
+
+	free(home);
+	return mount;
 }
 
 const char *server_hello(const struct bench *bench, const char *kind, const char *path, const char *content)
