@@ -100,7 +100,7 @@ int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr)
 		.kind = handle->entry->kind,
 		.mode = S_IFREG | (handle->entry->mode & 0600),
 		.uid = handle->uid,
-		.gid = (gid_t)-1,
+		.gid = handle->gid, /* one that is none makes the kernel refuse each later change */
 		.size = (int64_t)handle->content.size,
 		.mtime_ms = time_now_ms(),
 		.fleeting = true,

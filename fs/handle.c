@@ -157,6 +157,7 @@ int handle_open(
 	handle->door = request->door;
 	handle->opener = request->caller.pid;
 	handle->uid = request->caller.uid;
+	handle->gid = request->caller.gid;
 	quota_use(tree->engine, handle->uid, QUOTA_OPEN_FILES, 1);
 	handle->serial = ++tree->last_handle;
 	r = tell_and_fix(tree, request, handle);

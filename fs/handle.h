@@ -15,6 +15,7 @@ struct handle {
 	const void *door; /* through which it was opened */
 	pid_t opener;
 	uid_t uid;	    /* the opener's */
+	gid_t gid;
 	size_t counted;	    /* bytes of `content` that his quota knows of */
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */

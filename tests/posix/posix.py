@@ -672,6 +672,21 @@ def touch_new(tree, place):
     place.remove(place / "y")
 
 
+def change_removed(tree, place):
+    """ftruncate/00 unlink/14: a file that was removed is changed by who has it open as often as he likes"""
+    fd = os.open(place.make("x"), os.O_RDWR)
+    place.remove(place / "x")
+    for size in (3, 1, 0, 0):
+        os.ftruncate(fd, size)
+        same(os.fstat(fd).st_size, size)
+    same(os.fstat(fd).st_gid, os.getegid())
+    os.write(fd, b"x")
+    try:
+        os.close(fd)
+    except OSError as error:  # it is told that it is stored nowhere
+        same(error.errno, errno.ESTALE)
+
+
 FILES = ("state", "outputs", "temporary")
 FOLDERS = ("stacks", "namespaces")
 ALL = FILES + FOLDERS
@@ -692,7 +707,7 @@ ROWS = (
     ("rename/13 rename/14 rename/15 rename/18 rename/19", rename_kinds, ("stacks",)), ("chmod/00 truncate/00 ctime", ctime_after, ALL),
     ("utimensat/00 utimensat/01", utimensat_00, ALL), ("*/10 EFAULT", faults, ("state",)), ("fsx: own draft", own_draft, FILES),
     ("fsx: bytes", bytes_that_are_no_text, ("state", "outputs")), ("fsx: content that comes back", content_that_comes_back, FILES), ("fsx: one moment", one_moment, FILES), ("fcntl(2)", locks, FILES),
-    ("open/00 new", open_new, FILES), ("open/00 nothing", open_and_nothing, ("state", "outputs")), ("utimensat/00 touch", touch_new, FILES),
+    ("open/00 new", open_new, FILES), ("ftruncate/00 removed", change_removed, FILES), ("open/00 nothing", open_and_nothing, ("state", "outputs")), ("utimensat/00 touch", touch_new, FILES),
 )
 
 
