@@ -68,7 +68,7 @@ static void load_once(void *data)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		die("socketpair failed");
 	load->pid = 0;
-	if (spawner_spawn(load->spawner, &(struct spawn){ .run_id = 1,
+	if (spawner_spawn(load->spawner, &(struct spawn){ .ticket = 1,
 						 .uid = geteuid(),
 						 .gid = getegid(),
 						 .program = load->program,

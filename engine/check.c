@@ -171,7 +171,7 @@ static int start_process(struct check *check)
 	ev_set_cb(&check->deadline, deadline_over);
 	ev_timer_set(&check->deadline, CHECK_SECONDS, 0);
 	ev_timer_start(runners->engine->loop, &check->deadline);
-	return spawner_spawn(runners->spawner, &(struct spawn){ .run_id = check->id,
+	return spawner_spawn(runners->spawner, &(struct spawn){ .ticket = check->id,
 						       .uid = check->caller.uid,
 						       .gid = check->caller.gid,
 						       .groups = check->caller.groups,

@@ -215,7 +215,7 @@ static int start_process(struct detection *detection)
 		return r;
 	ev_set_cb(&detection->deadline, deadline_over);
 	timer_set(detection, DETECT_SECONDS);
-	return spawner_spawn(runners->spawner, &(struct spawn){ .run_id = detection->id,
+	return spawner_spawn(runners->spawner, &(struct spawn){ .ticket = detection->id,
 						       .uid = detection->uid,
 						       .gid = SPAWN_LOGIN,
 						       .program = runners->program,

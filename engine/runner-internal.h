@@ -40,6 +40,7 @@ struct runner {
 	TAILQ_ENTRY(runner) runners;
 	struct runners *of;
 	int64_t run_id;
+	int64_t ticket; /* by which the spawner tells of its process; 0: it was asked for none */
 	enum runner_state state;
 	struct caller submitter;
 	struct conn conn;
@@ -108,8 +109,9 @@ struct runners {
 	TAILQ_HEAD(, check) checks;	    /* check.c's */
 	TAILQ_HEAD(, detection) detections; /* detect.c's */
 	struct watches *watches;
-	json_t *removed;    /* ids of runs that were deleted in this turn: their artifacts go after it */
-	int64_t last_check; /* below 0 */
+	json_t *removed;     /* ids of runs that were deleted in this turn: their artifacts go after it */
+	int64_t last_check;  /* below 0 */
+	int64_t last_ticket; /* above */
 	char base[CGROUP_PATH_SIZE]; /* where groups are made; "": nowhere */
 	bool base_known;
 	SLIST_HEAD(, group) groups; /* of runs that are over, with somebody in them */

@@ -135,6 +135,7 @@ static int start_process(struct runner *runner)
 	conn_pause(&runner->conn);
 	runner->connected = true;
 	runner->state = RUNNER_LOADING;
+	runner->ticket = ++runners->last_ticket;
 	runner_deadline(runner, LOADING_SECONDS);
 	r = send_workflow(runner, &run, secret, work);
 	if (r < 0)
@@ -142,7 +143,7 @@ static int start_process(struct runner *runner)
 	/* It may load the workflow while this turn is being committed: that changes nothing. */
 	conn_flush(&runner->conn);
 	FAILPOINT("submit.spawn");
-	return spawner_spawn(runners->spawner, &(struct spawn){ .run_id = run.id,
+	return spawner_spawn(runners->spawner, &(struct spawn){ .ticket = runner->ticket,
 						       .uid = runner->submitter.uid,
 						       .gid = runner->submitter.gid,
 						       .groups = runner->submitter.groups,
@@ -200,19 +201,30 @@ void runner_start_queued(struct runners *runners)
 	}
 }
 
-static void process_started(void *userdata, int64_t run_id, pid_t pid)
+/* Not by the run's number, which is given again when a turn fails. */
+static struct runner *find_ticket(struct runners *runners, int64_t ticket)
+{
+	struct runner *runner;
+
+	TAILQ_FOREACH (runner, &runners->list, runners)
+		if (runner->ticket == ticket)
+			return runner;
+	return NULL;
+}
+
+static void process_started(void *userdata, int64_t ticket, pid_t pid)
 {
 	struct runners *runners = userdata;
-	struct runner *runner = runner_find(runners, run_id);
+	struct runner *runner = find_ticket(runners, ticket);
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct engine *engine = runners->engine;
 	bool patient = engine->patient || !store_turn_dirty(engine->store);
 	struct run run;
 
-	if (run_id < 0) {
-		checks_started(runners, run_id, pid);
-		detections_started(runners, run_id, pid);
-		watches_started(runners->watches, run_id, pid);
+	if (ticket < 0) {
+		checks_started(runners, ticket, pid);
+		detections_started(runners, ticket, pid);
+		watches_started(runners->watches, ticket, pid);
 	}
 	if (!runner)
 		return;
@@ -224,11 +236,11 @@ static void process_started(void *userdata, int64_t run_id, pid_t pid)
 	runner->child = true;
 	runner_watch(runner, pid);
 	conn_resume(&runner->conn);
-	if (store_change_begin(engine->store, &change) < 0 || run_get(engine, run_id, &run) < 0 ||
-		run_set_process(engine, run_id, pid, run.secret, run.cgroup) < 0)
+	if (store_change_begin(engine->store, &change) < 0 || run_get(engine, runner->run_id, &run) < 0 ||
+		run_set_process(engine, run.id, pid, run.secret, run.cgroup) < 0)
 		return;
 	if (runner->own_lock)
-		lock_set_run_pid(engine, run.stack_id, run_id, pid);
+		lock_set_run_pid(engine, run.stack_id, run.id, pid);
 	/* The next commit has it, which what the process says will bring: until then it does nothing that a
 	 * crash would have to know of. */
 	if (store_change_end(&change) == 0)

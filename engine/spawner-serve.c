@@ -143,12 +143,15 @@ static int make_work(const struct spawn_request *wanted)
 {
 	struct stat st;
 
-	/* One that is there already, of a run whose number was given twice because its first owner was never
-	 * stored, must be the same user's. */
+	/* One that is there already is that of a run that was never stored, so that its number was given
+	 * again. Nothing of it was done yet. */
 	if (mkdir(wanted->work, 0700) < 0) {
 		if (errno != EEXIST || lstat(wanted->work, &st) < 0)
 			return -errno;
-		return S_ISDIR(st.st_mode) && st.st_uid == wanted->uid ? 0 : -EEXIST;
+		if (S_ISDIR(st.st_mode) && st.st_uid == wanted->uid)
+			return 0;
+		if (rmdir(wanted->work) < 0 || mkdir(wanted->work, 0700) < 0)
+			return -errno;
 	}
 	if (geteuid() == 0 && lchown(wanted->work, wanted->uid, wanted->gid) < 0)
 		return -errno;
@@ -243,7 +246,7 @@ static void serve_request(int fd)
 			seed_serve(passed);
 		return;
 	}
-	answer = (struct spawn_answer){ .run_id = wanted.run_id, .pid = serve_spawn(&wanted, passed) };
+	answer = (struct spawn_answer){ .ticket = wanted.ticket, .pid = serve_spawn(&wanted, passed) };
 	FAILPOINT("spawner.started");
 	if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 		_exit(0);

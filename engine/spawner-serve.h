@@ -29,7 +29,7 @@ struct spawn_request {
 #define SPAWN_LOGIN ((gid_t)-1)
 
 	enum spawner_verb verb;
-	int64_t run_id;
+	int64_t ticket;
 	uid_t uid;
 	gid_t gid;
 	bool watches;
@@ -39,7 +39,7 @@ struct spawn_request {
 };
 
 struct spawn_answer {
-	int64_t run_id; /* 0: this tells of an end */
+	int64_t ticket; /* 0: this tells of an end */
 	pid_t pid;
 	int status;
 };

@@ -74,8 +74,8 @@ static void spawner_readable(struct ev_loop *loop, ev_io *io, int revents)
 	ssize_t n;
 
 	while ((n = recv(spawner->fd, &answer, sizeof(answer), MSG_DONTWAIT)) == sizeof(answer)) {
-		if (answer.run_id)
-			spawner->callbacks->started(spawner->userdata, answer.run_id, answer.pid);
+		if (answer.ticket)
+			spawner->callbacks->started(spawner->userdata, answer.ticket, answer.pid);
 		else
 			spawner->callbacks->exited(spawner->userdata, answer.pid, answer.status);
 	}
@@ -156,7 +156,7 @@ int spawner_spawn(struct spawner *spawner, const struct spawn *spawn)
 	if (spawn->group_count > GROUPS_MAX)
 		return -E2BIG;
 	wanted->verb = SPAWN;
-	wanted->run_id = spawn->run_id;
+	wanted->ticket = spawn->ticket;
 	wanted->uid = spawn->uid;
 	wanted->gid = spawn->gid;
 	wanted->watches = spawn->watches;

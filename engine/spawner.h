@@ -17,7 +17,7 @@ struct spawner;
 
 /* What to start. `uid`, `gid` and `groups` are the runner's from its first instruction on. */
 struct spawn {
-	int64_t run_id;
+	int64_t ticket; /* not 0: comes back with the answer */
 	uid_t uid;
 	gid_t gid; /* SPAWN_LOGIN: it and the groups are those that the user database says */
 	const gid_t *groups;
@@ -32,7 +32,7 @@ struct spawn {
 
 struct spawner_callbacks {
 	/* pid > 0, or -errno when it could not be started. */
-	void (*started)(void *userdata, int64_t run_id, pid_t pid);
+	void (*started)(void *userdata, int64_t ticket, pid_t pid);
 	/* A runner of this spawner ended; `status` as of wait(2). */
 	void (*exited)(void *userdata, pid_t pid, int status);
 	/* The spawner itself is gone: nothing can be started any more. */

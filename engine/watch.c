@@ -158,7 +158,7 @@ static int process_start(struct watcher *watcher)
 	r = send_order(watcher, work);
 	FAILPOINT("watch.spawn");
 	return r < 0 ? r
-		     : spawner_spawn(runners->spawner, &(struct spawn){ .run_id = watcher->id,
+		     : spawner_spawn(runners->spawner, &(struct spawn){ .ticket = watcher->id,
 							       .uid = watcher->uid,
 							       .gid = SPAWN_LOGIN,
 							       .program = runners->program,

@@ -38,15 +38,11 @@ static void op_fetch_groups(struct caller *caller)
 
 static void op_done(struct request *request, ssize_t result);
 
-struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
+static void op_init(struct op *op, fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	struct op *op = calloc(1, sizeof(*op));
 
-	if (!op) {
-		fuse_reply_err(req, ENOMEM);
-		return NULL;
-	}
+	*op = (struct op){ 0 };
 	op->mount = fuse_req_userdata(req);
 	op->req = req;
 	op->answer = answer;
@@ -61,6 +57,16 @@ struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
 		.umask = ctx->umask,
 		.fetch_groups = op_fetch_groups,
 	};
+}
+
+struct op *op_new(fuse_req_t req, void (*answer)(struct op *op, ssize_t result))
+{
+	struct op *op = malloc(sizeof(*op));
+
+	if (op)
+		op_init(op, req, answer);
+	else
+		fuse_reply_err(req, ENOMEM);
 	return op;
 }
 
@@ -445,14 +451,15 @@ static void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 	ll_flush(req, ino, fi);
 }
 
+/* Without memory, too: it gives some back, and the kernel says so once. Nobody waits for the answer. */
 static void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct op *op = op_new(req, answer_nothing);
+	struct op op;
 
-	if (!op)
-		return;
-	tree_release(op_tree(req), &op->request, handle_of(fi));
-	op_finish(op, 0);
+	op_init(&op, req, answer_nothing);
+	tree_release(op_tree(req), &op.request, handle_of(fi));
+	caller_done(&op.request.caller);
+	fuse_reply_err(req, 0);
 }
 
 static void ll_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int operation)

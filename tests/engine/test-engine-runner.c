@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "engine/lock.h"
 #include "engine/runner-internal.h"
+#include "engine/spawner.h"
 
 /* The daemon's end of a conversation, without a process at the other one. */
 struct talk {
@@ -95,6 +96,25 @@ static void test_pong_puts_nothing_off(void **state)
 	talk.runner->asked = true;
 	say(&talk, "\"op\":\"pong\"}");
 	assert_true(ev_timer_remaining(f->loop, &talk.runner->deadline) > 1);
+	talk_end(&talk, &runners);
+}
+
+/* A turn fails, its run was never there, and the next one has its number: what the spawner says of the first
+ * process, which it has just started, is not of the second run's. */
+static void test_number_given_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct runners runners;
+	struct talk talk = talk_begin(f, &runners, RUN_QUEUED);
+
+	talk.runner->ticket = talk.runner->run_id + 1;
+	runner_spawner_callbacks.started(&runners, talk.runner->run_id, getpid());
+	assert_int_equal(talk.runner->pid, 0);
+	assert_false(talk.runner->child);
+	runner_spawner_callbacks.started(&runners, talk.runner->ticket, getpid());
+	assert_int_equal(talk.runner->pid, getpid());
+	talk.runner->child = false; /* of ours, who shall live */
+	talk.runner->pid = 0;
 	talk_end(&talk, &runners);
 }
 
@@ -266,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_pong_puts_nothing_off),
+		TEST(test_number_given_twice),
 		TEST(test_nothing_after_the_end),
 		TEST(test_answers_are_bounded),
 		TEST(test_stalled_while_loading),

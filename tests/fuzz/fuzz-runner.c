@@ -66,7 +66,7 @@ int spawner_spawn(struct spawner *spawner, const struct spawn *spawn)
 	if (spawner->count == PROCESSES)
 		return -EAGAIN;
 	spawner->count++;
-	*process = (struct process){ .id = spawn->run_id, .fd = fcntl(spawn->fd, F_DUPFD_CLOEXEC, 0) };
+	*process = (struct process){ .id = spawn->ticket, .fd = fcntl(spawn->fd, F_DUPFD_CLOEXEC, 0) };
 	must(process->fd >= 0);
 	fcntl(process->fd, F_SETFL, O_NONBLOCK);
 	return 0;

@@ -18,7 +18,7 @@
 static char model[64]; /* the home that others are copies of */
 void (*home_furnish)(struct home *home);
 
-static void engine_begin(struct home *home)
+void home_begin(struct home *home)
 {
 	struct fault fault = { 0 };
 
@@ -63,10 +63,13 @@ static void stack(struct home *home, uid_t uid, const char *path, mode_t mode)
 	caller_done(&request.caller);
 }
 
-/* /dev/shm: a commit waits for no disk there. */
+/* /dev/shm: a commit waits for no disk there. Whoever kills us names another place, and clears it away. */
 static void folder_new(char ret_path[64])
 {
-	snprintf(ret_path, 64, "%s/sloth-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	const char *given = getenv("SLOTH_FUZZ_HOMES");
+	const char *where = given ? given : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
+	must(snprintf(ret_path, 64, "%s/sloth-fuzz-XXXXXX", where) < 64);
 	must(mkdtemp(ret_path));
 }
 
@@ -75,7 +78,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static void remove_folder(const char *path)
+void home_remove(const char *path)
 {
 	must(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
@@ -113,7 +116,7 @@ static int copy_one(const char *path, const struct stat *st, int type, struct FT
 
 static void model_remove(void)
 {
-	remove_folder(model);
+	home_remove(model);
 }
 
 static void model_make(void)
@@ -128,7 +131,7 @@ static void model_make(void)
 	folder_new(model);
 	atexit(model_remove);
 	strcpy(home.path, model);
-	engine_begin(&home);
+	home_begin(&home);
 	must(tree_walk(home.tree, &request, "/stacks", &stacks) == 0);
 	request.tree = home.tree;
 	must(tree_chmod(home.tree, &request, stacks.number, 01777) == 0);
@@ -170,7 +173,7 @@ void home_copy(struct home *home)
 void home_new(struct home *home)
 {
 	home_copy(home);
-	engine_begin(home);
+	home_begin(home);
 }
 
 void home_free(struct home *home)
@@ -179,7 +182,7 @@ void home_free(struct home *home)
 		tree_free(home->tree);
 	if (home->engine)
 		engine_free(home->engine);
-	remove_folder(home->path);
+	home_remove(home->path);
 }
 
 void home_check(struct home *home)

@@ -24,6 +24,8 @@ extern void (*home_furnish)(struct home *home);
 void home_prepare(void);
 /* Its files alone: no engine yet. */
 void home_copy(struct home *home);
+void home_begin(struct home *home); /* and with one */
 void home_free(struct home *home);
+void home_remove(const char *path); /* of one whose process could not */
 /* Nothing is damaged, and no row's other half is gone. */
 void home_check(struct home *home);

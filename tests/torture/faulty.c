@@ -80,6 +80,7 @@ struct one_case {
 static struct shared {
 	char finding[FINDING_MAX];
 	char reference[REFERENCE_MAX];
+	char home[64]; /* of the case that goes on */
 	uint64_t ways[FAULTS_WAYS];
 	size_t site_count;
 	struct site sites[SITES_MAX];
@@ -126,7 +127,9 @@ static void play_begin(struct play *play)
 {
 	*play = (struct play){ 0 };
 	ev_loop_fork(ev_default_loop(EVFLAG_NOENV));
-	home_new(&play->home);
+	home_copy(&play->home);
+	snprintf(shared->home, sizeof(shared->home), "%s", play->home.path);
+	home_begin(&play->home);
 }
 
 static void play_end(struct play *play)
@@ -134,6 +137,7 @@ static void play_end(struct play *play)
 	caller_done(&play->request.caller);
 	buffer_done(&play->text);
 	home_free(&play->home);
+	shared->home[0] = '\0';
 }
 
 /* As a new daemon would find it. */
@@ -290,6 +294,9 @@ static int in_child(void (*work)(const void *argument), const void *argument)
 		_exit(0);
 	}
 	must(waitpid(pid, &status, 0) == pid);
+	if (*shared->home) /* it could not do so itself */
+		home_remove(shared->home);
+	shared->home[0] = '\0';
 	if (status == 0)
 		return 0;
 	if (pread(err, text, sizeof(text) - 1, 0) > 0 || !shared->finding[0])

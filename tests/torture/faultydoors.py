@@ -85,6 +85,11 @@ def there(folder, name):
     return lambda door: name in door.list(folder)
 
 
+def saved(folder, name, text):
+    """A file whose making failed may be there, empty, as everywhere."""
+    return lambda door: name in door.list(folder) and text in door.read(f"{folder}/{name}")
+
+
 def gone(path):
     return lambda door: door.unlink(path)
 
@@ -132,7 +137,7 @@ OPERATIONS = {
     "describe": Operation(written("stacks/prod/description", "the real thing\n"), contains("stacks/prod/description", "real"),
                           written("stacks/prod/description", "none\n")),
     "secret": Operation(written("secrets/token", "hunter2"), there("secrets", "token"), gone("secrets/token")),
-    "save-workflow": Operation(written("workflows/b.sloth", workflow("true")), there("workflows", "b.sloth"), gone("workflows/b.sloth")),
+    "save-workflow": Operation(written("workflows/b.sloth", workflow("true")), saved("workflows", "b.sloth", "task"), gone("workflows/b.sloth")),
     "run": Operation(written("stacks/prod/runs/c.sloth", workflow("true")), run_done, forget_run),
     "read": Operation(lambda door: door.read("stacks/prod/export.json"), lambda door: True),
     "list": Operation(lambda door: door.list("stacks"), lambda door: True),
