@@ -101,6 +101,13 @@ const char *lock_object_label(const struct lock_object *object, char ret_text[LO
 	return ret_text;
 }
 
+const char *lock_object_lock(const struct lock_object *object, char ret_text[LOCK_LABEL_MAX])
+{
+	snprintf(ret_text, LOCK_LABEL_MAX, "%s %s", object->target.stack_id ? "the lock of stack" : "lock",
+		object->name);
+	return ret_text;
+}
+
 const char *lock_object_file(const struct lock_object *object, char ret_text[LOCK_LABEL_MAX])
 {
 	snprintf(ret_text, LOCK_LABEL_MAX, "%s%s", object->target.stack_id ? "lock" : "locks/",

@@ -56,9 +56,9 @@ static int token_check(
 		if (token == 0 || rows->rows[i].token == token)
 			return 0;
 	return fault_set(fault, ESTALE,
-		"the lock of %s with token %" PRId64 " is gone (%s; the newest token is "
+		"%s with token %" PRId64 " is gone (%s; the newest token is "
 		"%" PRId64 ")",
-		lock_object_label(object, label), token,
+		lock_object_lock(object, label), token,
 		rows->count ? "somebody else has it now" : "it is not locked", object->token);
 }
 
@@ -217,9 +217,8 @@ static int force_check(
 	char owner[128], label[LOCK_LABEL_MAX], file[LOCK_LABEL_MAX];
 
 	if (caller && !caller_owns(caller, object->uid))
-		return fault_set(fault, EPERM, "the lock of %s can be forced only by its owner %s and root",
-			lock_object_label(object, label),
-			caller_user_name(object->uid, owner, sizeof(owner)));
+		return fault_set(fault, EPERM, "%s can be forced only by its owner %s and root",
+			lock_object_lock(object, label), caller_user_name(object->uid, owner, sizeof(owner)));
 	if (!*reason)
 		return fault_set(fault, EINVAL,
 			"forcing a lock needs a reason: echo 'force reason=\"…\"' > %s",
@@ -260,8 +259,8 @@ static int end_losers(struct engine *engine, struct caller *caller, const struct
 
 	if (!engine->end_run)
 		return 0;
-	snprintf(text, sizeof(text), "%s took the lock of %s away: %s",
-		caller ? caller_login(caller->uid) : "slothd", lock_object_label(object, label), reason);
+	snprintf(text, sizeof(text), "%s took %s away: %s", caller ? caller_login(caller->uid) : "slothd",
+		lock_object_lock(object, label), reason);
 	return run_each_unfinished(engine, end_loser, &(struct losing){ engine, rows, text });
 }
 

@@ -18,7 +18,7 @@ struct lock_object {
 	int64_t token; /* the last that was granted */
 };
 
-enum { LOCK_LABEL_MAX = NAME_SIZE + 16 };
+enum { LOCK_LABEL_MAX = NAME_SIZE + 24 };
 
 /* -ENOENT with a sentence. */
 int lock_object_get(struct engine *engine, struct lock_target target, struct fault *fault,
@@ -28,6 +28,8 @@ int lock_object_for(struct engine *engine, struct caller *caller, struct lock_ta
 	struct fault *fault, struct lock_object *ret_object);
 /* "stack prod", "lock db". */
 const char *lock_object_label(const struct lock_object *object, char ret_text[LOCK_LABEL_MAX]);
+/* "the lock of stack prod", "lock db". */
+const char *lock_object_lock(const struct lock_object *object, char ret_text[LOCK_LABEL_MAX]);
 /* "lock" or "locks/db": what to write to, for a person who stands in the stack or in the tree. */
 const char *lock_object_file(const struct lock_object *object, char ret_text[LOCK_LABEL_MAX]);
 /* The next fencing token. In a change. */

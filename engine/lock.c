@@ -289,8 +289,8 @@ int lock_try(struct engine *engine, struct caller *caller, const struct lock_dra
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r < 0)
-		return fault_default(fault, -r, "the lock of %s cannot be stored: %s",
-			findings ? lock_object_label(&findings[0].object, label) : "it", strerror(-r));
+		return fault_default(fault, -r, "%s cannot be stored: %s",
+			findings ? lock_object_lock(&findings[0].object, label) : "the lock", strerror(-r));
 	*ret_token = first_token;
 	return 0;
 }

@@ -15,6 +15,8 @@ struct emitter {
 
 int object_system(struct view *view, struct object *ret_object);
 int object_stack(struct view *view, struct object *ret_object);
+/* The same, open for writing to whoever may read: for what asks again what each command needs. */
+int object_stack_ctl(struct view *view, struct object *ret_object);
 int object_output(struct view *view, struct object *ret_object);
 int object_run(struct view *view, struct object *ret_object);
 int object_task(struct view *view, struct object *ret_object);

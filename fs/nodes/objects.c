@@ -77,6 +77,15 @@ int object_stack(struct view *view, struct object *ret_object)
 	return 0;
 }
 
+int object_stack_ctl(struct view *view, struct object *ret_object)
+{
+	int r = object_stack(view, ret_object);
+
+	if (r == 0)
+		ret_object->mode |= (ret_object->mode & 0444) >> 1;
+	return r;
+}
+
 int object_output(struct view *view, struct object *ret_object)
 {
 	struct view stack_view = *view;

@@ -260,7 +260,7 @@ static const struct entry stack_entries[] = {
 	  .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_STATE, .directory = &stack_state_directory,
 	  .object = object_stack },
 	{ .name = "state.ctl", .help = "commands for the keys: incr, cas, list", .kind = KIND_CONTROL, .mode = 0666,
-	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack, .show = state_ctl_show, .write = state_ctl_write },
+	  .subject = SUBJECT_STACK, .aspects = ASPECT_META, .object = object_stack_ctl, .show = state_ctl_show, .write = state_ctl_write },
 	{ .name = "snapshots", .help = "its versions, and which are kept on purpose", .kind = KIND_DIRECTORY,
 	  .mode = 0777, .subject = SUBJECT_STACK, .aspects = ASPECT_META | ASPECT_VERSIONS,
 	  .directory = &snapshots_directory, .object = object_versions },

@@ -333,7 +333,7 @@ static int take_options(struct command *command, const struct verb *verb)
 		command->view->id ? "" : "NAMESPACE/", verb->usage);
 }
 
-/* What the file's mode says is asked again: who may only write to it gets answers, too. */
+/* The file's mode lets all in who may do anything at all (object_stack_ctl()). */
 static int may_use_stack(struct command *command, int want)
 {
 	struct view *view = command->view;
@@ -342,6 +342,8 @@ static int may_use_stack(struct command *command, int want)
 
 	if (r == 0 && (want & MAY_READ) && stack_access(view->caller, &stack, MAY_READ) < 0)
 		return fault_set(view->fault, EACCES, "you may not read the stack %s", stack.name);
+	if (r == 0 && (want & MAY_WRITE) && stack_access(view->caller, &stack, MAY_WRITE) < 0)
+		return fault_set(view->fault, EACCES, "you may not change the stack %s", stack.name);
 	if (r == 0 && (want & MAY_WRITE))
 		r = key_may_change(view, command->scope);
 	return r;

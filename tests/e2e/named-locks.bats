@@ -73,7 +73,8 @@ load lib
 	refused 'resource busy' as $other bash -c "echo x > '$M/locks/mine'"
 	refused 'not permitted' as $other bash -c "echo unlock > '$M/locks/mine'"
 	refused 'not permitted' as $other rm "$M/locks/mine"
-	refused 'not permitted' as $other bash -c "echo 'force reason=x' > '$M/locks/mine'"
+	refused 'not permitted' as $other bash -c "echo 'force reason=x' > '$M/locks/mine'; cat '$M/error' >&2; exit 1"
+	[[ $output == *'lock mine can be forced only by its owner '* ]]
 	refused 'not permitted' as $other chmod 777 "$M/locks/mine"
 	as $nobody bash -c "echo unlock > '$M/locks/mine'"
 	as $other bash -c "echo 'my turn' > '$M/locks/mine'"

@@ -46,6 +46,22 @@ setup_stacks()
 	[ "$(cat "$M/stacks/mine/lock")" = unlocked ]
 }
 
+@test "state.ctl of a stack asks what each command needs" {
+	mkdir "$M/stacks/s"
+	echo red >"$M/stacks/s/state/color"
+	chmod 755 "$M/stacks/s"
+	[ "$(as $other "$SLOTH_BUILD/cli/sloth" state get color --stack s)" = red ]
+	[[ $(as $other "$SLOTH_BUILD/cli/sloth" state list --stack s) == *red* ]]
+	for line in 'set color blue' 'cas color red blue' 'delete color' clear; do
+		refused 'Permission denied' as $other bash -c "/bin/echo $line >'$M/stacks/s/state.ctl'"
+	done
+	chmod 733 "$M/stacks/s"
+	as $other bash -c "/bin/echo set color blue >'$M/stacks/s/state.ctl'"
+	refused 'Permission denied' as $other bash -c "/bin/echo show color >'$M/stacks/s/state.ctl'"
+	refused 'Permission denied' as $other bash -c "/bin/echo incr color >'$M/stacks/s/state.ctl'"
+	file_has "$M/stacks/s/state/color" blue
+}
+
 @test "only the owner renames, removes, and changes the mode" {
 	setup_stacks
 	as $nobody mkdir -m 777 "$M/stacks/mine"
