@@ -13,7 +13,7 @@
 #include "cli/stack.h"
 
 /* Questions under way at a time. */
-enum { WINDOW = 64, RESOURCE_NAME_SIZE = 1025 };
+enum { WINDOW = 64, LIMIT_FEW = 1000, RESOURCE_NAME_SIZE = 1025 };
 
 static const struct {
 	const char *run, *status;
@@ -198,22 +198,29 @@ static bool is_full(const struct execution_filter *filter, const json_t *list)
 	return filter->limit && (int64_t)json_array_size(list) >= filter->limit;
 }
 
-/* Who wants the newest few need not know how many there are: runs are numbered one after the other. */
+/* Who wants the newest few need not know how many there are: runs are numbered one after the other. When most
+ * of those numbers are gone, or are not what is asked for, all that there are do better. */
 static int list_newest(struct command *command, const struct execution_filter *filter, json_t *list)
 {
 	CLEANUP(cleanup_free) char *latest = NULL;
 	struct fault fault = { 0 };
-	int64_t numbers[WINDOW], number;
-	size_t count = 0;
+	int64_t numbers[WINDOW], number, last;
+	int r = 0;
 
-	if (!filter->limit || filter->limit > WINDOW / 2 || !command_client(command))
+	if (!filter->limit || filter->limit > LIMIT_FEW || !command_client(command))
 		return 0;
 	if (client_readlink(&command->client, "/runs/latest", &fault, &latest) < 0 ||
 		parse_int64(latest, &number) < 0)
 		return 0;
-	for (; count < WINDOW && number > 0; count++)
-		numbers[count] = number--;
-	return list_window(command, filter, numbers, count, list);
+	last = number - WINDOW - 2 * filter->limit;
+	while (r == 0 && number > 0 && number > last && !is_full(filter, list)) {
+		size_t count = 0;
+
+		for (; count < WINDOW && number > 0; count++)
+			numbers[count] = number--;
+		r = list_window(command, filter, numbers, count, list);
+	}
+	return r;
 }
 
 static int list_all(struct command *command, const struct execution_filter *filter, json_t *list)

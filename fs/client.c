@@ -255,9 +255,23 @@ int client_stat(struct client *client, const char *path, struct fault *fault, js
 int client_list(
 	struct client *client, const char *path, bool attributes, struct fault *fault, json_t **ret_entries)
 {
-	json_t *fields = json_pack("{sssb}", "path", path, "attr", attributes);
+	json_auto_t *entries = json_array();
+	json_int_t listing = 0;
+	int r;
 
-	return call_for(client, "list", fields, "entries", fault, ret_entries);
+	do {
+		CLEANUP(answer_done) struct answer answer = { 0 };
+		json_t *fields = json_pack("{sssbsI}", "path", path, "attr", attributes, "listing", listing);
+
+		r = client_call(client, "list", fields, NULL, 0, fault, &answer);
+		if (r < 0)
+			return r;
+		if (json_array_extend(entries, json_object_get(answer.head, "entries")) < 0)
+			return fault_set(fault, EPROTO, "the daemon's answer to \"list\" has no \"entries\"");
+		listing = json_integer_value(json_object_get(answer.head, "listing"));
+	} while (listing);
+	*ret_entries = json_incref(entries);
+	return 0;
 }
 
 int client_readlink(struct client *client, const char *path, struct fault *fault, char **ret_target)

@@ -41,8 +41,9 @@ struct client {
 	struct caller caller;
 	TAILQ_HEAD(, open_file) files;
 	TAILQ_HEAD(op_list, op) ops;
+	struct listing *listing; /* begun and not finished, NULL: none */
 	size_t file_count, op_count;
-	int64_t last_file;
+	int64_t last_file, last_listing;
 	bool gone;    /* disconnected; freed when its last operation is answered */
 	bool closing; /* … but not while client_closed() still works on it */
 };
@@ -79,6 +80,10 @@ struct operation {
 
 /* socket-plan.c */
 ssize_t do_plan(struct op *op, const struct frame *frame);
+
+/* socket-list.c */
+ssize_t do_list(struct op *op, const struct frame *frame);
+void listing_end(struct client *client);
 
 /* The last row has no name. */
 extern const struct operation path_operations[], file_operations[];

@@ -16,48 +16,6 @@ static ssize_t do_stat(struct op *op, const struct frame *frame)
 	return r;
 }
 
-static int list_one(void *userdata, const char *name, uint64_t child, enum kind kind)
-{
-	json_t *entry =
-		json_pack("{s:s, s:s, s:I}", "name", name, "type", kind_name(kind), "ino", (json_int_t)child);
-
-	return json_array_append_new(userdata, entry) == 0 ? 0 : -ENOMEM;
-}
-
-/* After the listing, not in its midst: the same statements may be wanted. Of a folder that one may read and
- * not pass there are names only, as in ls(1). */
-static void list_attributes(struct op *op, const struct attr *folder, json_t *entries)
-{
-	json_t *entry;
-	size_t i;
-
-	if (caller_access(&op->request.caller, folder->uid, folder->gid, folder->mode, MAY_EXECUTE) < 0)
-		return;
-	json_array_foreach (entries, i, entry) {
-		uint64_t child = (uint64_t)json_integer_value(json_object_get(entry, "ino"));
-		struct attr attr;
-
-		if (tree_getattr(op->request.tree, &op->request, child, NULL, &attr) == 0)
-			json_object_set_new(entry, "attr", attr_json(&attr));
-	}
-}
-
-static ssize_t do_list(struct op *op, const struct frame *frame)
-{
-	json_t *entries = json_array();
-	struct attr attr;
-	int r = op_node(op, &attr);
-
-	if (r == 0 && attr.kind != KIND_DIRECTORY)
-		r = -ENOTDIR;
-	if (r == 0)
-		r = tree_list(op->request.tree, &op->request, attr.number, list_one, entries);
-	if (r == 0 && json_is_true(json_object_get(op->head, "attr")))
-		list_attributes(op, &attr, entries);
-	json_object_set_new(op->answer, "entries", entries);
-	return r;
-}
-
 static ssize_t do_readlink(struct op *op, const struct frame *frame)
 {
 	struct attr attr;

@@ -199,6 +199,7 @@ void client_leave(struct client *client, struct op *last)
 		tree_release(tree, &request, file->handle);
 		free(file);
 	}
+	listing_end(client);
 	client->closing = false;
 	if (TAILQ_EMPTY(&client->ops))
 		client_free(client);

@@ -146,3 +146,9 @@ load common
 	[ "$(sloth state unlock db)" = "✓ Unlocked 'db'" ]
 	run -4 sloth state unlock db
 }
+
+@test "a folder of thousands is listed as a whole" {
+	seq -f 'set default/k%05g x' 1 5000 | sloth write /state.ctl
+	[ "$(sloth ls /state/default)" = "$(seq -f 'k%05g' 1 5000)" ]
+	[ "$(sloth ls -l /state/default | wc -l)" -eq 5000 ]
+}
