@@ -681,10 +681,11 @@ def change_removed(tree, place):
         same(os.fstat(fd).st_size, size)
     same(os.fstat(fd).st_gid, os.getegid())
     os.write(fd, b"x")
-    try:
+    if place.what == "a temporary file":
+        os.fsync(fd)
         os.close(fd)
-    except OSError as error:  # it is told that it is stored nowhere
-        same(error.errno, errno.ESTALE)
+    else:  # it is told that what was meant to be kept is stored nowhere
+        fails(errno.ESTALE, os.close, fd)
 
 
 FILES = ("state", "outputs", "temporary")
