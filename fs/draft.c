@@ -150,6 +150,13 @@ static int draft_commit(struct tree *tree, struct request *request, struct handl
 	return r == 0 ? r2 : r;
 }
 
+/* A commit that took a while is over. */
+static void committed(struct request *request, ssize_t result)
+{
+	if (request->handle)
+		request->handle->refused = result < 0 ? (int)result : 0;
+}
+
 /* Every close of a copy of the descriptor comes here, also that of a child process, to which nobody listens:
  * so what was refused is refused at the next one, too, as long as nothing else is written. */
 int tree_flush(struct tree *tree, struct request *request, struct handle *handle)
@@ -163,5 +170,7 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 					   : 0;
 	r = draft_commit(tree, request, handle);
 	handle->refused = r < 0 && r != LATER ? r : 0;
+	if (r == LATER)
+		request->after = committed;
 	return r;
 }

@@ -162,9 +162,7 @@ static int rename_settled(struct tree *tree, struct request *request, struct scr
 		r = names_may_replace(tree, request, folder, target);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (hidden)
-		scratch_unhide(tree->scratch, node_number(target));
-	if (r == -ENOENT) {
+	if (r == -ENOENT && !hidden) {
 		r = names_may_create(request, folder_entry->directory, new_name);
 		return r < 0 ? r : move_scratch(tree, request, scratch, folder, folder_entry, new_name);
 	}
@@ -177,7 +175,10 @@ static int rename_settled(struct tree *tree, struct request *request, struct scr
 	switch (node_entry(target)->kind) {
 	case KIND_DOCUMENT:
 	case KIND_CONTROL:
-		return replace_document(tree, request, scratch, target);
+		r = replace_document(tree, request, scratch, target);
+		if (hidden && (r == 0 || r == LATER))
+			scratch_unhide(tree->scratch, node_number(target));
+		return r;
 	case KIND_DIRECTORY:
 		return -EISDIR;
 	default:

@@ -179,3 +179,34 @@ load lib
 	rm "$M"/stacks/prod/.tmp*
 	touch "$M/stacks/prod/.tmp256"
 }
+
+@test "a document that was removed stays away when nothing good is renamed onto it" {
+	mkdir "$M/stacks/prod"
+	echo 'a: 1' >"$M/stacks/prod/values.yaml"
+	rm "$M/stacks/prod/values.yaml"
+	printf '\ta: [' >"$M/stacks/prod/x.tmp"
+	refused '' mv "$M/stacks/prod/x.tmp" "$M/stacks/prod/values.yaml"
+	[ ! -e "$M/stacks/prod/values.yaml" ]
+	[ -e "$M/stacks/prod/x.tmp" ]
+	echo 'a: 2' >"$M/stacks/prod/x.tmp"
+	mv "$M/stacks/prod/x.tmp" "$M/stacks/prod/values.yaml"
+	[ "$(cat "$M/stacks/prod/values.yaml")" = 'a: 2' ]
+}
+
+@test "a workflow that is refused is refused at each close of its descriptor" {
+	python3 - "$M/runs/bad.sloth" <<-'END'
+		import errno, os, sys
+		fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+		os.write(fd, b"task(")
+		for close in (lambda: os.close(os.dup(fd)), lambda: os.fsync(fd), lambda: os.close(fd)):
+		    try:
+		        close()
+		    except OSError as error:
+		        assert error.errno == errno.EINVAL, error
+		    else:
+		        raise SystemExit("it was taken")
+	END
+	says 'was refused'
+	[ "$(cat "$M/runs/bad/status")" = failed ]
+	[ "$(ls -d "$M"/runs/[0-9]* | wc -l)" -eq 1 ]
+}
