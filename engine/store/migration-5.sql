@@ -76,3 +76,4 @@ CREATE INDEX secrets_of_user ON secrets (uid);
 CREATE INDEX runs_of_stack_file ON runs (stack_id, file, id);
 CREATE INDEX runs_timed ON runs (stack_id, id) WHERE status = 'success';
 CREATE INDEX items_of_content ON items (content_id);
+CREATE INDEX workflow_files_of_run ON workflow_files (run_id);

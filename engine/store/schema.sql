@@ -390,6 +390,7 @@ CREATE TABLE workflow_files (
 	updated_ms BIGINT NOT NULL,     -- when
 	UNIQUE (stack_id, name)
 );
+CREATE INDEX workflow_files_of_run ON workflow_files (run_id);
 
 -- Words that people put on stacks. One that no stack bears is gone.
 CREATE TABLE tags (

@@ -42,7 +42,6 @@ static const struct {
 	{ SQL_STACK_UNVERSIONED, "a database from before versions is opened" },
 	{ SQL_TAG_WORDS, "all tags are listed" },
 	{ SQL_VERSION_DROPPED, "an index of those alone" },
-	{ SQL_WORKFLOW_DELETE_RUN, "a run is deleted" },
 };
 
 static bool is_small(const char *table)
