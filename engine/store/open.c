@@ -164,8 +164,7 @@ static void wal_grow(const char *path)
 	fdatasync(fd);
 }
 
-/* An SQLite result. */
-static int query_prepare(struct store *store, enum statement statement)
+int query_prepare(struct store *store, enum statement statement)
 {
 	struct query *query = &store->queries[statement];
 	int result, count;
@@ -187,15 +186,19 @@ static int query_prepare(struct store *store, enum statement statement)
 	return SQLITE_OK;
 }
 
-static int statements_prepare(struct store *store, const char *path, struct fault *fault)
+/* What a turn begins and ends with must not fail for want of memory; all others are prepared when they are
+ * first wanted. Most never are, and all of them would be 2 MB and half of the time that a daemon takes to
+ * start. */
+static int turns_prepare(struct store *store, const char *path, struct fault *fault)
 {
-	for (enum statement i = 0; i < SQL_COUNT; i++) {
-		int result = query_prepare(store, i);
+	static const enum statement turns[] = { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_CHANGE_BEGIN,
+		SQL_CHANGE_END, SQL_CHANGE_UNDO };
+
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+		int result = query_prepare(store, turns[i]);
 
 		if (result != SQLITE_OK)
-			return fault_set(fault, -sqlite_error(store->db, result),
-				"%s: the database does not have the shape that its version promises: %s",
-				path, sqlite3_errmsg(store->db));
+			return database_fault(store->db, result, path, fault);
 	}
 	return 0;
 }
@@ -220,7 +223,7 @@ int store_open_schema(const char *path, const struct schema *schema, store_befor
 	if (r == 0)
 		r = store_migrate(store->db, path, schema, before, fault);
 	if (r == 0)
-		r = statements_prepare(store, path, fault);
+		r = turns_prepare(store, path, fault);
 	if (r < 0)
 		return r;
 	FAILPOINT("open.prepared");
@@ -241,7 +244,8 @@ int store_open_guarded(
 	return store_open_schema(path, &store_schema, before, fault, ret_store);
 }
 
-/* A statement that an older schema has no place for is left out: see query_vbegin(). */
+/* All statements are prepared: who only reads wants to know at once whether the database has the shape that
+ * its version promises. One that an older schema has no place for is left out: see query_vbegin(). */
 int store_open_read(const char *path, struct fault *fault, struct store **ret_store)
 {
 	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));

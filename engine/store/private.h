@@ -64,5 +64,8 @@ int store_migrate(sqlite3 *db, const char *path, const struct schema *schema, st
 /* Which schema a database of ours has. SQLITE_OK or another result: SQLITE_NOTADB when it is not ours. */
 int store_schema_version(sqlite3 *db, int64_t *ret_version);
 
+/* An SQLite result. */
+int query_prepare(struct store *store, enum statement statement);
+
 /* The errno (negative) of an SQLite result on this connection. */
 int sqlite_error(sqlite3 *db, int result);

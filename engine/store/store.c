@@ -200,16 +200,29 @@ static int query_bind(struct query *query, int place, char type, va_list *ap)
 	}
 }
 
+/* Prepares a statement that was not wanted until now. -ENOTSUP: an older schema has no place for it, see
+ * store_open_read(). */
+static int query_first(struct store *store, enum statement statement)
+{
+	int result;
+
+	if (store->schema_version && store->schema_version < store_schema.version)
+		return -ENOTSUP;
+	result = query_prepare(store, statement);
+	return result == SQLITE_OK ? 0 : sqlite_error(store->db, result);
+}
+
 static struct query *query_vbegin(
 	struct store *store, enum statement statement, const char *types, va_list *ap)
 {
 	struct query *query = &store->queries[statement];
 
 	assert(!query->open);
-	if (!query->stmt) { /* an older schema has no place for it, see store_open_read() */
+	if (!query->stmt) {
 		query->open = true;
-		query->error = -ENOTSUP;
-		return query;
+		query->error = query_first(store, statement);
+		if (query->error)
+			return query;
 	}
 	/* Outside of a change a write would be a transaction of its own, and not go with the turn. */
 	assert(store->depth > 0 || sqlite3_stmt_readonly(query->stmt));
