@@ -13,11 +13,13 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "engine/rota.h"
 #include "engine/runner-internal.h"
 #include "engine/spawner.h"
 
 enum {
-	CHECKS_MAX = 4,		  /* processes at once */
+	CHECKS_MAX = 4,		  /* processes at once, */
+	USER_MAX = 3,		  /* … of one user */
 	CHECK_SECONDS = 15,	  /* that one may take, from its start */
 	CHECK_LOADING_MS = 12000, /* of it: for the workflow's text */
 	ROOM_LEAST = 64 << 10,	  /* bytes; what a process needs to begin */
@@ -163,6 +165,7 @@ static int start_process(struct check *check)
 	theirs = fds[1];
 	conn_init(&check->conn, runners->engine->loop, fds[0], &conn_callbacks, check);
 	conn_bound(&check->conn, CONN_ROOM);
+	conn_share(&check->conn, runners->engine->fair, check->caller.uid);
 	check->running = true;
 	r = send_order(check);
 	if (r < 0)
@@ -192,24 +195,49 @@ static void could_not_start(struct check *check, int error)
 	check_free(check);
 }
 
-static void start_waiting(struct runners *runners)
+static struct check *next_waiting(struct runners *runners)
 {
-	struct check *check, *next;
-	size_t running = 0;
+	struct check *check, *next = NULL;
+	struct rota rota = { 0 };
 
 	TAILQ_FOREACH (check, &runners->checks, checks)
-		running += check->running;
-	for (check = TAILQ_FIRST(&runners->checks); check && running < CHECKS_MAX; check = next) {
-		int r;
-
-		next = TAILQ_NEXT(check, checks);
 		if (check->running)
+			rota_add(&rota, check->caller.uid);
+	TAILQ_FOREACH (check, &runners->checks, checks)
+		if (!check->running && rota.count < CHECKS_MAX &&
+			rota_has(&rota, check->caller.uid) < USER_MAX &&
+			(!next || rota_has(&rota, check->caller.uid) < rota_has(&rota, next->caller.uid)))
+			next = check;
+	return next;
+}
+
+/* All that is his goes behind what is others'. */
+static void user_served(struct runners *runners, uid_t uid)
+{
+	TAILQ_HEAD(, check) his = TAILQ_HEAD_INITIALIZER(his);
+	struct check *check, *next;
+
+	for (check = TAILQ_FIRST(&runners->checks); check; check = next) {
+		next = TAILQ_NEXT(check, checks);
+		if (check->caller.uid != uid || check->running)
 			continue;
-		r = start_process(check);
+		TAILQ_REMOVE(&runners->checks, check, checks);
+		TAILQ_INSERT_TAIL(&his, check, checks);
+	}
+	TAILQ_CONCAT(&runners->checks, &his, checks);
+}
+
+static void start_waiting(struct runners *runners)
+{
+	struct check *check;
+
+	while ((check = next_waiting(runners))) {
+		int r = start_process(check);
+
 		if (r < 0)
 			could_not_start(check, r);
 		else
-			running++;
+			user_served(runners, check->caller.uid);
 	}
 }
 

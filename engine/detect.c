@@ -13,12 +13,13 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "engine/detect-internal.h"
+#include "engine/rota.h"
 #include "engine/spawner.h"
 
 enum {
 	RUNNING_MAX = 8,      /* processes at once, */
 	OWNER_MAX = 2,	      /* … of one owner */
-	WAITING_MAX = 1000,   /* that wait for their turn */
+	WAITING_MAX = 1000,   /* that wait for their turn, of one who asks */
 	DETECT_SECONDS = 600, /* that one may take, from its start */
 	END_SECONDS = 5,      /* … and then it has to end */
 };
@@ -209,6 +210,7 @@ static int start_process(struct detection *detection)
 	theirs = fds[1];
 	conn_init(&detection->conn, runners->engine->loop, fds[0], &conn_callbacks, detection);
 	conn_bound(&detection->conn, CONN_ROOM);
+	conn_share(&detection->conn, runners->engine->fair, detection->caller.uid);
 	detection->running = true;
 	r = send_order(detection, work);
 	if (r < 0)
@@ -259,27 +261,41 @@ static bool start(struct detection *detection)
 	return false;
 }
 
-static size_t count_running(const struct runners *runners, const uid_t *uid)
-{
-	const struct detection *detection;
-	size_t count = 0;
-
-	TAILQ_FOREACH (detection, &runners->detections, detections)
-		count += detection->running && (!uid || detection->uid == *uid);
-	return count;
-}
-
+/* Whoever is refused is told so at once. */
 static struct detection *next_waiting(struct runners *runners)
 {
-	struct detection *detection;
+	struct detection *detection, *next = NULL;
+	struct rota rota = { 0 };
 
 	TAILQ_FOREACH (detection, &runners->detections, detections)
-		if (!detection->running && !detection->over &&
-			(detection->fault.code ||
-				(count_running(runners, NULL) < RUNNING_MAX &&
-					count_running(runners, &detection->uid) < OWNER_MAX)))
+		if (detection->running)
+			rota_add(&rota, detection->uid);
+	TAILQ_FOREACH (detection, &runners->detections, detections) {
+		if (detection->running || detection->over)
+			continue;
+		if (detection->fault.code)
 			return detection;
-	return NULL;
+		if (rota.count < RUNNING_MAX && rota_has(&rota, detection->uid) < OWNER_MAX &&
+			(!next || rota_has(&rota, detection->uid) < rota_has(&rota, next->uid)))
+			next = detection;
+	}
+	return next;
+}
+
+/* All that is this owner's goes behind what is others'. */
+static void owner_served(struct runners *runners, uid_t uid)
+{
+	TAILQ_HEAD(, detection) his = TAILQ_HEAD_INITIALIZER(his);
+	struct detection *detection, *next;
+
+	for (detection = TAILQ_FIRST(&runners->detections); detection; detection = next) {
+		next = TAILQ_NEXT(detection, detections);
+		if (detection->uid != uid || detection->running)
+			continue;
+		TAILQ_REMOVE(&runners->detections, detection, detections);
+		TAILQ_INSERT_TAIL(&his, detection, detections);
+	}
+	TAILQ_CONCAT(&runners->detections, &his, detections);
 }
 
 /* Whoever is told may begin another one: from the first again each time. */
@@ -289,7 +305,10 @@ static void start_waiting(struct runners *runners)
 
 	while ((detection = next_waiting(runners))) {
 		if (!detection->fault.code) {
-			start(detection);
+			uid_t uid = detection->uid;
+
+			if (start(detection))
+				owner_served(runners, uid);
 			continue;
 		}
 		tell(detection, &detection->fault);
@@ -319,8 +338,8 @@ static int may_detect(struct detection *detection, const char *resource, size_t 
 	if (r == 0 && resource)
 		r = drift_find_resource(engine, stack.id, resource, fault, &detection->resource_id);
 	if (r == 0 && waiting >= WAITING_MAX)
-		r = fault_set(fault, EAGAIN, "%d wait already for drift to be looked for: try again later",
-			WAITING_MAX);
+		r = fault_set(fault, EAGAIN,
+			"you wait for drift to be looked for %d times already: try again later", WAITING_MAX);
 	return r;
 }
 
@@ -354,13 +373,14 @@ static struct detection *detection_new(struct runners *runners, int64_t stack_id
 	return detection;
 }
 
-static size_t count_waiting(const struct runners *runners)
+/* That this user asked for. */
+static size_t count_waiting(const struct runners *runners, uid_t uid)
 {
 	const struct detection *detection;
 	size_t count = 0;
 
 	TAILQ_FOREACH (detection, &runners->detections, detections)
-		count += !detection->running;
+		count += !detection->running && detection->caller.uid == uid;
 	return count;
 }
 
@@ -369,7 +389,7 @@ int drift_detect(struct runners *runners, struct caller *caller, int64_t stack_i
 	void *userdata)
 {
 	CLEANUP(cleanup_free) struct waiter *waiter = calloc(1, sizeof(*waiter));
-	size_t waiting = count_waiting(runners);
+	size_t waiting = count_waiting(runners, caller->uid);
 	struct detection *detection = waiter ? detection_new(runners, stack_id) : NULL, *same = NULL;
 	int r = detection ? caller_copy(caller, &detection->caller) : -ENOMEM;
 

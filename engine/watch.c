@@ -153,6 +153,7 @@ static int process_start(struct watcher *watcher)
 	theirs = fds[1];
 	conn_init(&watcher->conn, runners->engine->loop, fds[0], &conn_callbacks, watcher);
 	conn_bound(&watcher->conn, CONN_ROOM);
+	conn_share(&watcher->conn, runners->engine->fair, watcher->uid);
 	watcher->running = true;
 	watcher->since = ev_now(runners->engine->loop);
 	r = send_order(watcher, work);

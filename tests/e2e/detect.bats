@@ -438,6 +438,37 @@ said()
 	eventually file_has "$M/stacks/mine/drift.json" '"in_sync": 1'
 }
 
+@test "owners with many stacks to look at leave a turn to the one who has one" {
+	need_root
+	chmod 1777 "$M/stacks"
+	mkdir -m 777 seen gates
+	for stack in 1-a 1-b 1-c 2-a 2-b 2-c 3-a 3-b 3-c 5-a 5-b 5-c 65534-a; do
+		echo "resource.define('slow', { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end,
+				read = function() exec.run('echo >$T/seen/$stack; cat $T/gates/$stack') return {} end })
+			task('a'):command(function()
+				assert(stack.register_resource({ type = 'slow', name = 'slow', properties = { name = 'slow' } }))
+			end)" >slow.sloth
+		mkfifo -m 666 "gates/$stack"
+		as "${stack%-*}" mkdir -m 755 "$M/stacks/of-$stack"
+		as "${stack%-*}" cp slow.sloth "$M/stacks/of-$stack/runs/"
+		finished "$M/stacks/of-$stack/runs/slow"
+	done
+	for stack in 1-a 1-b 1-c 2-a 2-b 2-c 3-a 3-b 3-c 5-a 5-b 5-c; do
+		as "${stack%-*}" bash -c "exec /bin/echo detect >'$M/stacks/of-$stack/drift'" 3>&- &
+	done
+	eventually eval '[ "$(ls seen | wc -l)" -eq 8 ]' # two of each
+	as 65534 bash -c "exec /bin/echo detect >'$M/stacks/of-65534-a/drift'" 3>&- &
+	eventually eval '[ "$(awk "/^nobody +waits/ { print \$3 }" "$M/quota")" = 1 ]'
+	first=$(ls seen | head -n 1)
+	echo >"gates/$first"
+	eventually eval '[ "$(ls seen | wc -l)" -eq 9 ]'
+	[ -e seen/65534-a ]
+	for stack in $(ls gates); do
+		[ "$stack" = "$first" ] || echo >"gates/$stack" 3>&- &
+	done
+	eventually eval '! grep -qv " 0 " <(awk "\$2 == \"waits\" { print \" \" \$3 \" \" }" "$M/quota")'
+}
+
 @test "a fix of one property leaves another that is ignored, and says that the first is mended" {
 	two_files
 	echo "ignore $T/one/mode" >"$M/stacks/prod/drift"

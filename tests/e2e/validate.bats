@@ -93,6 +93,29 @@ load lib
 	[ "$(cat report.* | grep -c '^passed: prod')" -eq 12 ]
 }
 
+@test "a user whose checks don't end leaves room for another's" {
+	need_root
+	chmod 1777 "$M/stacks"
+	mkdir "$M/stacks/stuck"
+	as "$other" mkdir "$M/stacks/prod"
+	printf 'if values.stuck then while true do end end\ntask("work"):command("true")\n' >stuck.sloth
+	cp stuck.sloth "$M/stacks/stuck/runs/"
+	as "$other" cp stuck.sloth "$M/stacks/prod/runs/"
+	[ "$(cat "$M/stacks/stuck/runs/latest/wait" "$M/stacks/prod/runs/latest/wait" | grep -c success)" = 2 ]
+	echo 'stuck: true' >"$M/stacks/stuck/values.yaml"
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		cat "$M/stacks/stuck/validate" >"report.$i" 3>&- &
+		readers+=" $!"
+	done
+	eventually eval '[ "$(awk "/^root +waits/ { print \$3 }" "$M/quota")" -ge 12 ]'
+	run as "$other" cat "$M/stacks/prod/validate"
+	[[ $output == *'passed: prod'* ]]
+	[ "$(cat report.* | grep -c 'still being loaded')" -lt 9 ]
+	# shellcheck disable=SC2086
+	kill $readers
+	eventually eval '[ -z "$(ls "$T/home/work" | grep check)" ]'
+}
+
 @test "the trail: verified by all, archived by root alone, followed across an archive" {
 	need_root
 	mkdir "$M/stacks/prod"
