@@ -463,8 +463,8 @@ said()
 	echo >"gates/$first"
 	eventually eval '[ "$(ls seen | wc -l)" -eq 9 ]'
 	[ -e seen/65534-a ]
-	for stack in $(ls gates); do
-		[ "$stack" = "$first" ] || echo >"gates/$stack" 3>&- &
+	for gate in gates/*; do
+		[ "$gate" = "gates/$first" ] || echo >"$gate" 3>&- &
 	done
 	eventually eval '! grep -qv " 0 " <(awk "\$2 == \"waits\" { print \" \" \$3 \" \" }" "$M/quota")'
 }
