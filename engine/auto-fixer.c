@@ -22,7 +22,7 @@ enum {
 	STACKS_AT_ONCE = 20,   /* in one callback; and between two of them: */
 	REASON_RESOURCES = 10, /* that the reason of a run names */
 };
-static const double pause_seconds = 0.02;
+static const double pause_seconds = 0.02, breath_seconds = 5; /* while there is no memory */
 
 struct auto_fixer {
 	struct runners *runners;
@@ -57,11 +57,11 @@ static const char *id_text(int64_t id, char ret_text[24])
 	return ret_text;
 }
 
-static void mark(struct auto_fixer *fixer, int64_t stack_id, int64_t due_ms)
+static int mark(struct auto_fixer *fixer, int64_t stack_id, int64_t due_ms)
 {
 	char id[24];
 
-	json_object_set_new(fixer->stacks, id_text(stack_id, id), json_integer((json_int_t)due_ms));
+	return json_object_set_new(fixer->stacks, id_text(stack_id, id), json_integer((json_int_t)due_ms));
 }
 
 void auto_fixer_note(struct auto_fixer *fixer, const struct change *change)
@@ -134,7 +134,7 @@ static int64_t look(struct auto_fixer *fixer, int64_t stack_id)
 {
 	CLEANUP(auto_fix_done) struct auto_fix fix = { 0 };
 	bool goes_on = false, blocked = false;
-	struct stack stack;
+	struct stack stack = { .id = stack_id };
 	int r = stack_get(fixer->engine, stack_id, &stack);
 
 	if (r == 0)
@@ -148,7 +148,7 @@ static int64_t look(struct auto_fixer *fixer, int64_t stack_id)
 		goes_on = true;
 	}
 	if (r < 0 && r != -ENOENT) {
-		log_error("stack %s: automatic fixes: %s", stack.name, strerror(-r));
+		log_error("stack %" PRId64 ": automatic fixes: %s", stack_id, strerror(-r));
 		return time_now_ms() + LONGEST_MS;
 	}
 	if (r < 0)
@@ -174,17 +174,20 @@ static int64_t next_stack(struct auto_fixer *fixer)
 static void look_around(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct auto_fixer *fixer = timer->data;
+	double pause = pause_seconds;
 	int64_t stack_id, again;
 	char id[24];
 
 	for (int i = 0; i < STACKS_AT_ONCE && (stack_id = next_stack(fixer)); i++) {
 		again = look(fixer, stack_id);
-		if (again)
-			mark(fixer, stack_id, again);
-		else
+		if (again && mark(fixer, stack_id, again) < 0) {
+			pause = breath_seconds;
+			break;
+		}
+		if (!again)
 			json_object_del(fixer->stacks, id_text(stack_id, id));
 	}
-	sleep_on(fixer, pause_seconds);
+	sleep_on(fixer, pause);
 }
 
 /* What a former daemon left. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "engine/adopt.h"
 #include "engine/check.h"
 #include "engine/config.h"
@@ -261,13 +262,17 @@ static void checked(void *userdata, const json_t *answer, const struct fault *fa
 {
 	struct coverage *coverage = userdata;
 	const json_t *seen = json_object_get(answer, "coverage");
+	uint64_t failures = memory_failures();
 	json_auto_t *report = json_is_object(seen) ? report_of(coverage, seen) : NULL;
 	struct fault nothing = { 0 };
 
 	coverage->check = NULL;
-	if (!report && answer)
+	if (failures != memory_failures()) {
+		json_decref(TAKE(report));
+		fault_set(&nothing, ENOMEM, "out of memory");
+	} else if (!report && answer)
 		fault_set(&nothing, EIO, "the process that was to look told nothing");
-	coverage->done(coverage->userdata, report, answer ? &nothing : fault);
+	coverage->done(coverage->userdata, report, answer || nothing.code ? &nothing : fault);
 	coverage_free(coverage);
 }
 

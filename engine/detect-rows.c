@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "engine/adopt.h"
 #include "engine/detect-given.h"
 #include "engine/detect-internal.h"
@@ -259,12 +260,15 @@ static json_t *asked_rows(struct detection *detection, const json_t *told)
 
 int detect_rows_take(struct detection *detection, const json_t *head, struct fault *fault)
 {
+	uint64_t failures = memory_failures();
 	json_auto_t *rows = asked_rows(detection, json_object_get(head, "resources"));
 	const char *text = json_string_value(json_object_get(head, "text"));
 	int r = 0;
 
 	if (text)
 		return fault_set(fault, EIO, "%s", text);
+	if (failures != memory_failures())
+		return fault_set(fault, ENOMEM, "out of memory");
 	if (json_array_size(rows))
 		r = drift_take(detection->of->engine, &detection->caller, detection->stack_id, rows);
 	if (r == -EINVAL)

@@ -172,7 +172,7 @@ int runner_begin(struct runner *runner)
 		return r;
 	runner->state = RUNNER_RUNNING;
 	/* Nothing begins before it is on disk that it does. */
-	return json_array_append_new(runner->after_commit, frame);
+	return json_array_append_new(runner->after_commit, frame) < 0 ? -ENOMEM : 0;
 }
 
 static int loaded_and_locked(struct runner *runner, json_t *head, struct fault *fault)
@@ -422,8 +422,12 @@ static const struct {
 	{ "finished", apply_finished },
 };
 
+/* What is undone was perhaps answered already, and other runs were begun by it: then the turn fails, and all
+ * go back to what is on disk. */
 static int apply_frame(struct runner *runner, json_t *head, const struct frame *frame)
 {
+	enum runner_state state = runner->state;
+	bool waits = runner->loaded != NULL;
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct engine *engine = runner->of->engine;
 	bool patient = engine->patient || !store_turn_dirty(engine->store);
@@ -439,6 +443,8 @@ static int apply_frame(struct runner *runner, json_t *head, const struct frame *
 			r = frame_rows[i].apply(runner, head, frame);
 		if (r == 0)
 			r = store_change_end(&change);
+		if (r < 0 && (runner->state != state || (waits && !runner->loaded)))
+			store_fail(engine->store, -r);
 		engine->patient = r == 0 && patient &&
 				  (frame_rows[i].patient || json_is_true(json_object_get(head, "late")));
 		return r;

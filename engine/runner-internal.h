@@ -42,6 +42,7 @@ struct runner {
 	int64_t run_id;
 	int64_t ticket; /* by which the spawner tells of its process; 0: it was asked for none */
 	enum runner_state state;
+	bool lost; /* its turn failed, and where it stands by what is on disk could not be read yet */
 	struct caller submitter;
 	struct conn conn;
 	bool connected;
@@ -116,8 +117,9 @@ struct runners {
 	bool base_known;
 	SLIST_HEAD(, group) groups; /* of runs that are over, with somebody in them */
 	ev_timer tidy;
-	double tidy_wait; /* seconds */
-	ev_prepare after; /* the turn's commit */
+	double tidy_wait;     /* seconds */
+	ev_timer begin_again; /* a run that may begin could not */
+	ev_prepare after;     /* the turn's commit */
 	unsigned failed_turns;
 	void (*died)(void *userdata);
 	void *userdata;
@@ -192,6 +194,7 @@ int runner_begin(struct runner *runner);
 
 /* runner-slot.c: begins what may begin. */
 void runner_start_waiting(struct runners *runners);
+void runners_slots_init(struct runners *runners);
 /* Says `start` once more to a process of a former daemon, which may have died with the word on its lips: one
  * that has begun does not listen. */
 void runner_start_again(struct runner *runner);

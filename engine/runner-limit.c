@@ -115,7 +115,6 @@ static void limit_over(struct ev_loop *loop, ev_timer *timer, int revents)
 
 void runner_limits_init(struct runner *runner)
 {
-	runner->limits = json_object();
 	ev_timer_init(&runner->limit, limit_over, 0, 0);
 	runner->limit.data = runner;
 }

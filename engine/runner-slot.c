@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "engine/runner-internal.h"
 
 /* Also one whose process has yet to come back. */
@@ -68,6 +69,39 @@ void runner_recall_slot(struct runner *runner, const struct run *run)
 										     : SLOT_OWN;
 }
 
+static void begin_again(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	runner_start_waiting(timer->data);
+}
+
+void runners_slots_init(struct runners *runners)
+{
+	ev_timer_init(&runners->begin_again, begin_again, STALL_SECONDS, 0);
+	runners->begin_again.data = runners;
+}
+
+/* Wholly or not at all; in the latter case again after a while: nothing else may ever come by. */
+static int begin_now(struct runner *runner)
+{
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct runners *runners = runner->of;
+	size_t frames = json_array_size(runner->after_commit);
+	int r = store_change_begin(runners->engine->store, &change);
+
+	if (r == 0)
+		r = runner_begin(runner);
+	if (r == 0)
+		r = store_change_end(&change);
+	if (r == 0)
+		return 0;
+	log_warning("run %lld: it can't begin: %s; trying again", (long long)runner->run_id, strerror(-r));
+	while (json_array_size(runner->after_commit) > frames)
+		json_array_remove(runner->after_commit, frames);
+	runner->state = RUNNER_WAITING;
+	ev_timer_start(runners->engine->loop, &runners->begin_again);
+	return r;
+}
+
 void runner_start_waiting(struct runners *runners)
 {
 	size_t limit = (size_t)runners->engine->config.max_concurrent_executions;
@@ -76,7 +110,6 @@ void runner_start_waiting(struct runners *runners)
 	struct runner *runner;
 
 	TAILQ_FOREACH (runner, &runners->list, runners) {
-		CLEANUP(store_change_cancel) struct store_change change = { 0 };
 		enum slot slot;
 
 		if (!is_ready(runner) || !runner->connected || runner->stack_id == full)
@@ -89,10 +122,7 @@ void runner_start_waiting(struct runners *runners)
 			full = runner->stack_id;
 			continue;
 		}
-		if (!runner_is_valid(runner))
-			continue;
-		if (store_change_begin(runners->engine->store, &change) < 0 || runner_begin(runner) < 0 ||
-			store_change_end(&change) < 0)
+		if (!runner_is_valid(runner) || begin_now(runner) < 0)
 			continue;
 		runner->slot = slot;
 		used += slot == SLOT_OWN;

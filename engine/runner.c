@@ -99,9 +99,11 @@ int runner_new(struct runners *runners, struct runner **ret_runner)
 	runner->pidfd = runner->exit_status = -1;
 	runner->after_commit = json_array();
 	runner->outputs = json_object();
-	if (!runner->after_commit || !runner->outputs) {
+	runner->limits = json_object();
+	if (!runner->after_commit || !runner->outputs || !runner->limits) {
 		json_decref(runner->after_commit);
 		json_decref(runner->outputs);
+		json_decref(runner->limits);
 		free(runner);
 		return -ENOMEM;
 	}
@@ -250,11 +252,17 @@ static void ask_again(struct runner *runner)
 		runner_deadline(runner, LOADING_SECONDS);
 }
 
+static void step_back(struct runner *runner);
+
 void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct runner *runner = timer->data;
 	struct fault fault = { 0 };
 
+	if (runner->lost) {
+		step_back(runner);
+		return;
+	}
 	if (runner->gone) {
 		runner_dead(runner);
 		return;
@@ -417,6 +425,12 @@ static void step_back(struct runner *runner)
 		runner_free(runner);
 		return;
 	}
+	runner->lost = r < 0 && (runner->connected || runner->gone);
+	if (runner->lost) {
+		runner->last_seq = runner->turn_seq = runner->stored_seq;
+		runner->stalled = true;
+		runner_deadline(runner, STALL_SECONDS);
+	}
 	if (r < 0)
 		return;
 	runner->last_seq = runner->stored_seq = runner->turn_seq = run.last_seq;
@@ -503,7 +517,7 @@ static void turn_ended(struct ev_loop *loop, ev_prepare *prepare, int revents)
 			json_array_clear(runner->after_commit);
 			runner->answered = 0;
 			step_back(runner);
-		} else {
+		} else if (!runner->lost) {
 			go_on(runner);
 		}
 	}
@@ -514,15 +528,19 @@ int runners_new(
 {
 	struct runners *runners = calloc(1, sizeof(*runners));
 
-	if (!runners)
+	if (runners)
+		runners->removed = json_array();
+	if (!runners || !runners->removed) {
+		free(runners);
 		return -ENOMEM;
+	}
 	runners->engine = engine;
 	runners->spawner = spawner;
 	TAILQ_INIT(&runners->list);
 	TAILQ_INIT(&runners->checks);
 	TAILQ_INIT(&runners->detections);
 	runners_tidy_start(runners);
-	runners->removed = json_array();
+	runners_slots_init(runners);
 	snprintf(runners->socket, sizeof(runners->socket), "%s", socket);
 	snprintf(runners->work, sizeof(runners->work), "%.4000s/work", engine->home);
 	spawner_find_program(runners->program, sizeof(runners->program));
@@ -564,6 +582,7 @@ void runners_free(struct runners *runners)
 	detections_free(runners);
 	watches_free(runners->watches);
 	runners_tidy_end(runners);
+	ev_timer_stop(runners->engine->loop, &runners->begin_again);
 	json_decref(runners->removed);
 	ev_ref(runners->engine->loop);
 	ev_prepare_stop(runners->engine->loop, &runners->after);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "engine/detect-given.h"
 #include "engine/detect-internal.h"
@@ -83,8 +84,7 @@ static int add_resource(struct part *part, struct watched *stack, const struct r
 	}
 	if (!strcmp(resource->status, "pending") && resource->run_id &&
 		watched_has_run(stack, resource->run_id)) {
-		json_object_set(stack->held, text, by);
-		return 0;
+		return json_object_set(stack->held, text, by) < 0 ? -ENOMEM : 0;
 	}
 	row = detect_row_json(resource);
 	if (!row)
@@ -170,6 +170,7 @@ static bool has_work(const struct watcher *watcher)
 void watcher_pump(struct watcher *watcher)
 {
 	struct part part = { .watcher = watcher };
+	uint64_t failures = memory_failures();
 	struct watched *stack;
 	int r = 0;
 
@@ -179,6 +180,8 @@ void watcher_pump(struct watcher *watcher)
 	TAILQ_FOREACH (stack, &watcher->stacks, stacks)
 		if (r == 0)
 			r = add_stack(&part, stack);
+	if (r == 0 && failures != memory_failures())
+		r = -ENOMEM;
 	if (r == 0 && json_array_size(part.rows))
 		r = watcher_send(watcher,
 			json_pack("{s:s, s:O, s:b}", "op", "resources", "resources", part.rows, "last", 0));
@@ -291,6 +294,7 @@ static void sort_row(struct watcher *watcher, json_t *row, json_t *lists)
 
 int watcher_take_detected(struct watcher *watcher, const json_t *head)
 {
+	uint64_t failures = memory_failures();
 	json_auto_t *lists = json_object();
 	json_t *rows = json_object_get(head, "resources"), *row, *list;
 	const char *stack_id;
@@ -299,6 +303,8 @@ int watcher_take_detected(struct watcher *watcher, const json_t *head)
 
 	json_array_foreach (rows, i, row)
 		sort_row(watcher, row, lists);
+	if (failures != memory_failures())
+		return -ENOMEM;
 	json_object_foreach (lists, stack_id, list)
 		if (r == 0) {
 			r = drift_take(watcher->of->engine, NULL, strtoll(stack_id, NULL, 10), list);

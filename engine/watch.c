@@ -257,6 +257,12 @@ struct watches *watches_new(struct runners *runners)
 	TAILQ_INIT(&watches->watchers);
 	watches->stacks = json_object();
 	watches->resources = json_object();
+	if (!watches->stacks || !watches->resources) {
+		json_decref(watches->stacks);
+		json_decref(watches->resources);
+		free(watches);
+		return NULL;
+	}
 	watches->everything = true;
 	watches->failed_turns = runners->engine->failed_turns;
 	ev_timer_init(&watches->soon, watches_look_at_changes, 0, 0);

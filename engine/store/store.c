@@ -18,8 +18,12 @@ static int store_error(struct store *store, int result)
 {
 	int r = sqlite_error(store->db, result);
 
-	if (store->in_turn && !store->failed && sqlite3_get_autocommit(store->db))
-		store->failed = -r;
+	if (store->in_turn && !store->failed && sqlite3_get_autocommit(store->db)) {
+		if (store->changing)
+			store->failed = -r;
+		else
+			store->in_turn = false; /* it only read: nobody else has lost anything */
+	}
 	return r;
 }
 
@@ -40,9 +44,13 @@ static int turn_begin(struct store *store)
 {
 	int r;
 
-	if (store->in_turn && sqlite3_get_autocommit(store->db) && !store->failed)
-		store->failed =
-			EIO; /* given up where nobody saw it: what came now would be committed alone */
+	/* Given up where nobody saw it: what came now would be committed alone. */
+	if (store->in_turn && sqlite3_get_autocommit(store->db) && !store->failed) {
+		if (store->changing)
+			store->failed = EIO;
+		else
+			store->in_turn = false;
+	}
 	if (store->in_turn)
 		return -store->failed;
 	r = store_control(store, SQL_BEGIN);
@@ -118,7 +126,7 @@ void store_change_cancel(struct store_change *change)
 
 void store_fail(struct store *store, int error)
 {
-	if (store_turn_dirty(store) && !store->failed)
+	if (store->changing && !store->failed)
 		store->failed = error;
 }
 

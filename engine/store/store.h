@@ -57,7 +57,7 @@ static inline void store_closep(struct store **store)
  * end: what it stored may lack a part. */
 int store_change_begin(struct store *store, struct store_change *change);
 int store_change_end(struct store_change *change);
-/* The whole turn is given up: its end says -error, and undoes what it has changed. */
+/* The whole turn is given up, if there was a change in it: its end says -error, and undoes all. */
 void store_fail(struct store *store, int error);
 /* Undoes; nothing to do after store_change_end(). */
 void store_change_cancel(struct store_change *change);
