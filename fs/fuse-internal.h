@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* A mount point. Shared by mount.c (sessions), fuse.c (the kernel's requests)
- * fuse-list.c (those about folders) and fuse-xattr.c (extended attributes). */
+ * fuse-list.c (those about folders), fuse-answer.c (writing to it) and fuse-xattr.c (extended attributes). */
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 #include <stdlib.h>
@@ -20,6 +20,8 @@ struct mount {
 	char *directory;
 	TAILQ_HEAD(, listing) listings; /* of folders that are open */
 	TAILQ_HEAD(, arrival) arrivals; /* requests that wait for their turn */
+	TAILQ_HEAD(, unanswered) unanswered;
+	ev_timer again; /* they are tried again */
 };
 
 /* The bit of an inode in mount_context.told. */
@@ -66,6 +68,11 @@ void op_finish(struct op *op, ssize_t result);
 void fuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void fuse_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* fuse-answer.c: what is written to the kernel. The session is mounted when it is told to write like that. */
+void fuse_answers_prepare(struct mount *mount);
+int fuse_answers_init(struct mount *mount);
+void fuse_answers_done(struct mount *mount);
 
 /* fuse-xattr.c: extended attributes. */
 void fuse_setxattr(

@@ -85,6 +85,7 @@ static void mount_free(struct mount *mount)
 	fuse_session_unmount(mount->session);
 	fuse_session_destroy(mount->session);
 	fuse_free_listings(mount);
+	fuse_answers_done(mount);
 	free(mount->buffer.mem);
 	free(mount->directory);
 	free(mount);
@@ -213,6 +214,11 @@ static int start_session(struct mount *mount, const char *options, struct fault 
 		return fault_set(fault, errno ? errno : EIO,
 			"%s can't be mounted: %s (`sloth doctor` says what is missing)", mount->directory,
 			strerror(errno ? errno : EIO));
+	r = fuse_answers_init(mount);
+	if (r < 0) {
+		fuse_session_unmount(mount->session);
+		return r;
+	}
 	fd = fuse_session_fd(mount->session);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -243,6 +249,7 @@ int mount_open(struct mount_context *context, const char *directory, const char 
 	mount->context = context;
 	TAILQ_INIT(&mount->listings);
 	TAILQ_INIT(&mount->arrivals);
+	fuse_answers_prepare(mount);
 	mount->directory = strdup(directory);
 	if (!mount->directory) {
 		free(mount);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* The sanitizer's, where there is one; else the library's. */
@@ -43,6 +44,7 @@ static const char *const kind_names[] = {
 	[FAULTS_NAME] = "name",
 	[FAULTS_MAP] = "map",
 	[FAULTS_LOCK] = "lock",
+	[FAULTS_ANSWER] = "answer",
 };
 
 const char *faults_kind_name(enum fault_kind kind)
@@ -217,6 +219,12 @@ char *strndup(const char *text, size_t size)
 ssize_t write(int fd, const void *data, size_t size)
 {
 	return halves(FAULTS_WRITE, fd, &size) ? NEXT(write)(fd, data, size) : -1;
+}
+
+/* Only answers to the kernel are written like that. */
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	return fails(FAULTS_ANSWER) ? -1 : NEXT(writev)(fd, parts, count);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)

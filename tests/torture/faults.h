@@ -18,9 +18,10 @@ enum fault_kind {
 	FAULTS_SYNC,
 	FAULTS_TRUNCATE,
 	FAULTS_OPEN,
-	FAULTS_NAME, /* unlink, rename, mkdir … */
-	FAULTS_MAP,  /* mmap of a file */
-	FAULTS_LOCK, /* fcntl's locks */
+	FAULTS_NAME,   /* unlink, rename, mkdir … */
+	FAULTS_MAP,    /* mmap of a file */
+	FAULTS_LOCK,   /* fcntl's locks */
+	FAULTS_ANSWER, /* what is written to /dev/fuse */
 	FAULTS_KINDS,
 };
 

@@ -18,7 +18,7 @@ import time
 import doors
 import torture
 
-KINDS = ["alloc", "read", "write", "sync", "truncate", "open", "name", "map", "lock"]
+KINDS = ["alloc", "read", "write", "sync", "truncate", "open", "name", "map", "lock", "answer"]
 SHORT = -1
 # Name: what fails, how, and whether it stays so until the operation is over.
 TROUBLES = {
@@ -36,6 +36,8 @@ TROUBLES = {
     "open-emfile": ("open", errno.EMFILE, False),
     "name-eio": ("name", errno.EIO, False),
     "name-enospc": ("name", errno.ENOSPC, False),
+    "answer-enomem": ("answer", errno.ENOMEM, False),
+    "answer-lost": ("answer", errno.ENOMEM, True),
 }
 PATIENCE = 30  # seconds: a hang
 
@@ -43,7 +45,7 @@ PATIENCE = 30  # seconds: a hang
 class Plan:
     """struct fault_plan of faults.h, in a file that the daemon maps."""
 
-    FORM = "=6iq9q"
+    FORM = "=6iq10q"
 
     def __init__(self, path):
         with open(path, "w+b") as file:
@@ -52,7 +54,7 @@ class Plan:
 
     def arm(self, kind, error, nth, sticky):
         self.memory[0:4] = struct.pack("=i", 0)
-        self.memory[: struct.calcsize(self.FORM)] = struct.pack(self.FORM, 0, KINDS.index(kind), error, sticky, 0, 0, nth, *[0] * 9)
+        self.memory[: struct.calcsize(self.FORM)] = struct.pack(self.FORM, 0, KINDS.index(kind), error, sticky, 0, 0, nth, *[0] * len(KINDS))
         self.memory[0:4] = struct.pack("=i", 1)
 
     def disarm(self):
@@ -242,12 +244,13 @@ class Play:
         done = self.wait_until(operation, door, refusal is None and lost is None)
         if refusal is None and lost is None and not done:
             return "it was said to be done, and is not"
-        if refusal and done and operation.undo and not operation.outside:
+        # An answer that can't be written is an error to whoever waits for it, whatever it was.
+        if refusal and done and operation.undo and not operation.outside and kind != "answer":
             return f"it failed ({refusal}), and is done"
         if refusal and door_name == "socket" and not refusal.strerror:
             return "nobody said why"
         # libfuse has no memory for words.
-        if refusal and door_name == "mount" and kind != "alloc" and marker in door.read("error"):
+        if refusal and door_name == "mount" and kind not in ("alloc", "answer") and marker in door.read("error"):
             return f"{refusal}: the file error says nothing of it"
         if not done or not operation.undo:
             try:
@@ -260,13 +263,15 @@ class Play:
             operation.undo(door)
         return None
 
-    def one(self):
-        name, door_name = self.random.choice(list(OPERATIONS)), self.random.choice(list(self.doors))
+    def one(self, name=None, door_name=None, trouble=None):
+        """Of this, or at random."""
+        name = name or self.random.choice(list(OPERATIONS))
+        door_name = door_name or self.random.choice(list(self.doors))
         if (name, door_name) not in self.counts:
             with patience():
                 self.learn(name, door_name)
         counts = self.counts[name, door_name]
-        trouble = self.random.choice([row for row, (kind, _, _) in TROUBLES.items() if counts[kind]])
+        trouble = trouble or self.random.choice([row for row, (kind, _, _) in TROUBLES.items() if counts[kind]])
         nth = self.random.randint(1, counts[TROUBLES[trouble][0]])
         self.done += 1
         try:
@@ -317,6 +322,8 @@ def rounds(chosen, folder, count, seconds):
     play.begin()
     try:
         furnish(play.doors["mount"])
+        for name, trouble in (("make-stack", "answer-enomem"), ("set-values", "answer-lost")):
+            play.one(name, "mount", trouble)
         for _ in until(count, seconds):
             play.one()
             if len(play.found) > 12:
