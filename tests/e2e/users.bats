@@ -226,3 +226,108 @@ END
 	not grep -qE 'value|41|42' said
 	[ "$(cat "$M/state/box/number")" = 41 ]
 }
+
+# look PID: what somebody gets to see of a process, a word each.
+look()
+{
+	python3 -c '
+import ctypes, os, sys
+uid, pid = int(sys.argv[1]), int(sys.argv[2])
+os.setgroups([]), os.setgid(uid), os.setuid(uid)
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(what, function):
+    try:
+        function()
+        print(what, "done")
+    except OSError as error:
+        print(what, error.errno)
+def attach():
+    if libc.ptrace(16, pid, 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), "")
+    os.waitpid(pid, 0x40000000)
+    libc.ptrace(17, pid, 0, 0)
+tried("attach", attach)
+tried("memory", lambda: open(f"/proc/{pid}/mem", "rb").close())
+tried("environment", lambda: open(f"/proc/{pid}/environ", "rb").read())
+tried("descriptors", lambda: os.listdir(f"/proc/{pid}/fd"))
+tried("signal", lambda: os.kill(pid, 0))
+' "$1" "$2" 3>&-
+}
+
+@test "a run's processes are for their user to look into, and for nobody else" {
+	setup_stacks
+	mkdir -m 777 go
+	mkfifo -m 666 go/on
+	script held.sloth "echo \$\$ \$PPID >$T/go/ready; cat $T/go/on"
+	as $other cp held.sloth "$M/runs/"
+	eventually test -s go/ready
+	read -r task runner <go/ready
+	[ "$(<"/proc/$runner/comm")" = sloth-runner ]
+	sleep 1000 3>&- &
+	own=$!
+	for pid in $runner $task; do
+		[ "$(look $nobody $pid)" = "$(printf '%s\n' 'attach 1' 'memory 13' 'environment 13' 'descriptors 13' 'signal 1')" ]
+		# As any process of his: some systems let only parents attach.
+		[ "$(look $other $pid | grep -v attach)" = "$(printf '%s done\n' memory environment descriptors signal)" ]
+	done
+	look $other "$own" >strange
+	kill $own
+	for pid in $daemon $(pgrep -P $daemon); do
+		[ "$(look $other "$pid")" = "$(<strange)" ]
+		[ "$(look $nobody "$pid")" = "$(<strange)" ]
+	done
+	echo on >go/on
+	[ "$(as $other cat "$M/runs/latest/wait")" = success ]
+}
+
+@test "a setuid program in a task does what it does in its user's shell, and gets nothing of the daemon's" {
+	setup_stacks
+	cp "$(command -v id)" suid-id
+	cp "$(command -v ls)" suid-ls
+	chmod 4755 suid-id suid-ls
+	script suid.sloth "$T/suid-id -u; id -ru; $T/suid-ls /proc/self/fd | tr '\\n' ' '"
+	as $other cp suid.sloth "$M/runs/"
+	[ "$(as $other cat "$M/runs/latest/wait")" = success ]
+	[ "$(as $other cat "$M/runs/latest/tasks/work/log")" = "$(as $other "$T/suid-id" -u)"$'\n'"$other"$'\n0 1 2 3 ' ]
+}
+
+@test "groups: a run has those of who submitted it to its end, the next look for drift those that its owner has then" {
+	setup_stacks
+	cp /etc/group group
+	echo 'sloth-test:x:4242:daemon' >>group
+	cat >script <<-'END'
+		set -eux
+		mount --bind group /etc/group
+		export SLOTH_HOME=$T/inside
+		mkdir -m 755 inside tree
+		mkfifo ready
+		slothd --mount "$T/tree" --ready-fd 8 8>ready 3>&- </dev/null &
+		trap "kill $!; wait" EXIT
+		[ "$(cat ready)" = 1 ]
+		chmod 1777 tree/stacks tree/runs
+		me() { setpriv --reuid 1 --regid 1 --init-groups -- "$@"; }
+		mkdir -m 777 seen
+		mkfifo -m 666 seen/go
+		echo "resource.define('me', { key = 'name', properties = { name = { kind = 'text' } }, apply = function() return true end,
+				read = function() exec.run('id -G >$T/seen/look') return {} end })
+			task('a'):command(function()
+				assert(stack.register_resource({ type = 'me', name = 'me', properties = { name = 'me' } }))
+				exec.run('id -G >$T/seen/before; cat $T/seen/go; id -G >$T/seen/after')
+			end)" >me.sloth
+		me sloth run me.sloth --stack one &
+		run=$!
+		until [ -s seen/before ]; do kill -0 $run; read -rt 0.05 <> <(:) || :; done
+		cp /etc/group was
+		grep -v sloth-test was >/etc/group
+		echo on >seen/go
+		wait $run
+		cmp seen/before seen/after
+		[[ " $(cat seen/after) " == *' 4242 '* ]]
+		me sloth stack drift detect one || :
+		[[ " $(cat seen/look) " != *' 4242 '* ]]
+		cat was >/etc/group
+		me sloth stack drift detect one || :
+		[[ " $(cat seen/look) " == *' 4242 '* ]]
+	END
+	T=$T unshare -m --propagation private bash script 3>&-
+}
