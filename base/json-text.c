@@ -91,3 +91,66 @@ char *json_text_write(const char *text, size_t size, char *ret_text)
 	}
 	return ret_text;
 }
+
+/* What stands for itself between two escapes. Nothing below ' ' may. */
+static size_t literal_size(const char *text, size_t size)
+{
+	const char *end = memchr(text, '\\', size);
+
+	return end ? (size_t)(end - text) : size;
+}
+
+static char escaped(char c)
+{
+	static const char named[128] = { ['"'] = '"',
+		['\\'] = '\\',
+		['/'] = '/',
+		['n'] = '\n',
+		['r'] = '\r',
+		['t'] = '\t',
+		['b'] = '\b',
+		['f'] = '\f' };
+
+	return (unsigned char)c < 128 ? named[(unsigned char)c] : '\0';
+}
+
+static bool is_literal(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == '"')
+			return false;
+	return true;
+}
+
+static bool is_simple(const char *text, size_t size)
+{
+	while (size) {
+		size_t n = literal_size(text, size);
+
+		if (!is_literal(text, n) || (n < size && (n + 1 == size || !escaped(text[n + 1]))))
+			return false;
+		n += n < size ? 2 : 0;
+		text += n;
+		size -= n;
+	}
+	return true;
+}
+
+bool json_text_read(const char *json, size_t size, FILE *out)
+{
+	if (size < 2 || json[0] != '"' || json[size - 1] != '"' || !text_is_utf8(json, size) ||
+		!is_simple(json + 1, size - 2))
+		return false;
+	for (json++, size -= 2; size;) {
+		size_t n = literal_size(json, size);
+
+		fwrite_unlocked(json, 1, n, out);
+		if (n < size) {
+			putc_unlocked(escaped(json[n + 1]), out);
+			n += 2;
+		}
+		json += n;
+		size -= n;
+	}
+	return true;
+}

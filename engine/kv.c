@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/json-text.h"
 #include "engine/caller.h"
 #include "engine/clock.h"
 #include "engine/event.h"
@@ -253,6 +254,15 @@ int kv_get_id(
 {
 	return kv_one(query_begin(engine->store, SQL_KV_GET, "ii", id, clock_now_ms(engine)), ret_scope,
 		ret_kv, ret_value);
+}
+
+bool kv_write_text(struct engine *engine, int64_t id, FILE *out)
+{
+	CLEANUP(query_endp)
+	struct query *query = query_begin(engine->store, SQL_KV_GET, "ii", id, clock_now_ms(engine));
+	const char *value = query_step(query) > 0 ? query_text(query, 4) : "";
+
+	return json_text_read(value, strlen(value), out);
 }
 
 int kv_each(struct engine *engine, struct kv_scope scope,

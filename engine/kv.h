@@ -60,6 +60,8 @@ int kv_find(struct engine *engine, struct kv_scope scope, const char *name, stru
 	json_t **ret_value);
 int kv_get_id(
 	struct engine *engine, int64_t id, struct kv_scope *ret_scope, struct kv *ret_kv, json_t **ret_value);
+/* Writes a value that is a text. False: it is none, or one that a parser has to read (kv_get_id()). */
+bool kv_write_text(struct engine *engine, int64_t id, FILE *out);
 int kv_each(struct engine *engine, struct kv_scope scope,
 	int (*each)(void *userdata, const struct kv *kv, const char *value), void *userdata);
 /* ttl_ms 0: for ever; -1: keeps what it had. -EDQUOT: the scope has max_keys. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/json-text.h"
 #include "engine/event.h"
 #include "engine/seal.h"
 #include "engine/stack.h"
@@ -360,6 +361,26 @@ int output_restore(struct engine *engine, struct caller *caller, int64_t stack_i
 	if (r == 0)
 		r = row_put(engine, caller, &stack, name, text);
 	return r < 0 ? r : store_change_end(&change);
+}
+
+int output_show_raw(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault, FILE *out)
+{
+	json_auto_t *value = NULL;
+	struct row row = { 0 };
+	int r = row_get(engine, id, &row);
+	/* A parser takes ten times as long, and what is read here may be large. */
+	bool done = r == 0 && !is_sealed(buffer_text(&row.value)) &&
+		    json_text_read(row.value.data, row.value.size, out);
+
+	buffer_done(&row.value);
+	if (done)
+		fputc('\n', out);
+	if (r < 0 || done)
+		return r;
+	r = output_value(engine, caller, id, fault, &value);
+	if (r == 0)
+		output_write_raw(value, out);
+	return r;
 }
 
 void output_write_raw(const json_t *value, FILE *out)

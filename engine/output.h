@@ -60,5 +60,7 @@ int output_restore(struct engine *engine, struct caller *caller, int64_t stack_i
 
 /* The raw form of outputs.d/KEY: a string's bytes and a newline, or JSON and a newline. */
 void output_write_raw(const json_t *value, FILE *out);
+/* The same of an output that is there; as output_value(). */
+int output_show_raw(struct engine *engine, struct caller *caller, int64_t id, struct fault *fault, FILE *out);
 /* The time of the stack's last output change, 0: none. */
 int64_t output_time(struct engine *engine, int64_t stack_id);

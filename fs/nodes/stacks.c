@@ -346,12 +346,7 @@ static int output_each_node(struct view *folder, node_emit *emit, void *userdata
 
 static int output_show_node(struct view *view, FILE *out)
 {
-	json_auto_t *value = NULL;
-	int r = output_value(view->engine, view->caller, view->id, view->fault, &value);
-
-	if (r == 0)
-		output_write_raw(value, out);
-	return r;
+	return output_show_raw(view->engine, view->caller, view->id, view->fault, out);
 }
 
 static int output_opened(struct view *view, bool reads)

@@ -82,8 +82,13 @@ static int key_show(struct view *view, FILE *out)
 	json_auto_t *value = NULL;
 	struct kv_scope scope;
 	struct kv kv;
-	int r = kv_get_id(view->engine, view->id, &scope, &kv, &value);
+	int r;
 
+	if (kv_write_text(view->engine, view->id, out)) {
+		fputc('\n', out);
+		return 0;
+	}
+	r = kv_get_id(view->engine, view->id, &scope, &kv, &value);
 	if (r == 0)
 		output_write_raw(value, out);
 	return r;

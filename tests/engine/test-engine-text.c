@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/json-text.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -26,6 +27,38 @@ static void expect(void (*write_text)(FILE *out, const char *text), const char *
 	write_text(out, text);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(written, wanted);
+}
+
+/* What a JSON string stands for; NULL: it is left to a parser, and nothing was written. */
+static void expect_read(const char *json, const char *wanted)
+{
+	CLEANUP(cleanup_free) char *written = NULL;
+	size_t size;
+	FILE *out = open_memstream(&written, &size);
+	bool done;
+
+	assert_non_null(out);
+	done = json_text_read(json, strlen(json), out);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(done, wanted != NULL);
+	assert_string_equal(written, wanted ? wanted : "");
+}
+
+static void test_read(void **state)
+{
+	expect_read("\"\"", "");
+	expect_read("\"plain, ä € 😀\"", "plain, ä € 😀");
+	expect_read("\"a\\nb\\\\c\\td\\\"e\\/\\b\\f\\r\"", "a\nb\\c\td\"e/\b\f\r");
+	expect_read("\"\\\\n\"", "\\n");
+	expect_read("\"a\\u001b\"", NULL);
+	expect_read("\"a\\\"", NULL);
+	expect_read("\"a\"b\"", NULL);
+	expect_read("\"a\nb\"", NULL);
+	expect_read("\"\xff\"", NULL);
+	expect_read("\"", NULL);
+	expect_read("", NULL);
+	expect_read("12", NULL);
+	expect_read("{\"a\":\"b\"}", NULL);
 }
 
 static void test_safe(void **state)
@@ -96,6 +129,7 @@ static void test_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_safe),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_line),
