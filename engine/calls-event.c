@@ -15,8 +15,8 @@ enum {
 
 /* What the trail says of these, the daemon says. */
 static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "namespace.",
-	"config.", "values.", "resource.", "secret.", "keys.", "events.", "snapshot.", "dep.", "tag.",
-	"backup.created", "backup.deleted", "backup.failed", "backup.restored", "metric." };
+	"folder.", "config.", "values.", "resource.", "secret.", "keys.", "events.", "snapshot.", "dep.",
+	"tag.", "backup.created", "backup.deleted", "backup.failed", "backup.restored", "metric." };
 
 static int check_type(struct call *call, const char *type)
 {

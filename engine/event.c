@@ -186,6 +186,17 @@ int event_add(struct engine *engine, struct caller *caller, const char *type, in
 	return 0;
 }
 
+int event_add_rights(struct engine *engine, struct caller *caller, const char *type, const char *what,
+	const char *name, uid_t uid, gid_t gid, mode_t mode)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), "%04o", (unsigned)mode & 07777);
+	return event_add(engine, caller, type, 0, NULL, 0,
+		json_pack("{ss sI sI ss}", what, name, "owner", (json_int_t)uid, "group", (json_int_t)gid,
+			"mode", text));
+}
+
 void event_load(struct query *query, struct event *ret_event)
 {
 	*ret_event = (struct event){

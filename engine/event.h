@@ -28,6 +28,10 @@ struct event {
  * caller NULL: the daemon. Must stand in a change. Notes ASPECT_EVENTS for the system and the stack. */
 int event_add(struct engine *engine, struct caller *caller, const char *type, int64_t stack_id,
 	const char *stack, int64_t run_id, json_t *data);
+/* Who may use a thing that is no stack's has changed: `what` says what `name` is ("namespace"). In a change.
+ */
+int event_add_rights(struct engine *engine, struct caller *caller, const char *type, const char *what,
+	const char *name, uid_t uid, gid_t gid, mode_t mode);
 
 /* Events in order with id > after that are not archived; stack_id 0: all. Until `each` returns non-zero,
  * which is returned. */

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
+#include "engine/event.h"
 
 static void folder_default(struct engine *engine, struct folder *ret_folder)
 {
@@ -39,11 +41,23 @@ int folder_get(struct engine *engine, const char *name, struct folder *ret_folde
 	return r < 0 ? r : 0;
 }
 
-int folder_set(struct engine *engine, const char *name, const struct folder *folder)
+int folder_set(struct engine *engine, struct caller *caller, const char *name, const struct folder *folder)
 {
-	int r = store_run(engine->store, SQL_FOLDER_SET, "siiii", name, (int64_t)folder->uid,
-		(int64_t)folder->gid, (int64_t)folder->mode, time_now_ms());
+	CLEANUP(store_change_cancel) struct store_change change = { 0 };
+	struct folder before;
+	int r = folder_get(engine, name, &before);
 
+	if (r < 0 || (folder->uid == before.uid && folder->gid == before.gid && folder->mode == before.mode))
+		return r;
+	r = store_change_begin(engine->store, &change);
+	if (r == 0)
+		r = store_run(engine->store, SQL_FOLDER_SET, "siiii", name, (int64_t)folder->uid,
+			(int64_t)folder->gid, (int64_t)folder->mode, time_now_ms());
+	if (r == 0)
+		r = event_add_rights(engine, caller, "folder.updated", "folder", name, folder->uid,
+			folder->gid, folder->mode);
+	if (r == 0)
+		r = store_change_end(&change);
 	if (r == 0)
 		engine_note(engine, SUBJECT_SYSTEM, 0, ASPECT_META);
 	return r;

@@ -17,7 +17,7 @@ struct folder {
 /* As somebody made it, else the daemon's user, the group "sloth" where there is one, and 3775. */
 int folder_get(struct engine *engine, const char *name, struct folder *ret_folder);
 /* updated_ms is set to now. */
-int folder_set(struct engine *engine, const char *name, const struct folder *folder);
+int folder_set(struct engine *engine, struct caller *caller, const char *name, const struct folder *folder);
 
 /* Whether the caller may go through the folder to what is in it; NULL: everybody. -EACCES with the sentence.
  */

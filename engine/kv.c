@@ -147,14 +147,23 @@ int kv_namespace_open(struct engine *engine, struct caller *caller, const char *
 	return 0;
 }
 
-int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode)
+int kv_namespace_set(
+	struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, mode_t mode)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int r = store_change_begin(engine->store, &change);
+	struct kv_namespace ns;
+	int r = kv_namespace_get(engine, id, &ns);
 
+	mode &= 07777;
+	if (r < 0 || (uid == ns.uid && gid == ns.gid && mode == ns.mode))
+		return r;
+	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_NAMESPACE_SET, "iiiii", id, (int64_t)uid, (int64_t)gid,
-			(int64_t)(mode & 07777), time_now_ms());
+			(int64_t)mode, time_now_ms());
+	if (r == 0)
+		r = event_add_rights(
+			engine, caller, "namespace.updated", "namespace", ns.name, uid, gid, mode);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)

@@ -51,7 +51,8 @@ int kv_namespace_get(struct engine *engine, int64_t id, struct kv_namespace *ret
 enum { KV_REMOVES = 8 };
 int kv_namespace_open(struct engine *engine, struct caller *caller, const char *name, int want,
 	struct fault *fault, int64_t *ret_id);
-int kv_namespace_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode);
+int kv_namespace_set(
+	struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, mode_t mode);
 int kv_namespace_delete(struct engine *engine, struct caller *caller, int64_t id); /* -ENOTEMPTY */
 int kv_namespace_each(
 	struct engine *engine, int (*each)(void *userdata, const struct kv_namespace *ns), void *userdata);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/event.h"
 #include "engine/folder.h"
 #include "engine/lock-table.h"
 #include "engine/quota.h"
@@ -164,15 +165,20 @@ static int owners_lock(struct engine *engine, struct caller *caller, int64_t id,
 	return r;
 }
 
-static int named_lock_set(
-	struct engine *engine, const struct named_lock *named, uid_t uid, gid_t gid, mode_t mode)
+static int named_lock_set(struct engine *engine, struct caller *caller, const struct named_lock *named,
+	uid_t uid, gid_t gid, mode_t mode)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int r = store_change_begin(engine->store, &change);
+	int r;
 
+	if (uid == named->uid && gid == named->gid && mode == named->mode)
+		return 0;
+	r = store_change_begin(engine->store, &change);
 	if (r == 0)
 		r = store_run(engine->store, SQL_NAMED_LOCK_SET_OWNER, "iiiii", named->id, (int64_t)uid,
 			(int64_t)gid, (int64_t)mode, time_now_ms());
+	if (r == 0)
+		r = event_add_rights(engine, caller, "lock.updated", "lock", named->name, uid, gid, mode);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)
@@ -186,7 +192,7 @@ int named_lock_chmod(
 	struct named_lock named;
 	int r = owners_lock(engine, caller, id, fault, &named);
 
-	return r < 0 ? r : named_lock_set(engine, &named, named.uid, named.gid, mode & 0777);
+	return r < 0 ? r : named_lock_set(engine, caller, &named, named.uid, named.gid, mode & 0777);
 }
 
 int named_lock_chown(
@@ -203,7 +209,7 @@ int named_lock_chown(
 	if (caller && caller->uid != 0 &&
 		(uid != named.uid || (gid != named.gid && !caller_in_group(caller, gid))))
 		return fault_set(fault, EPERM, "only root gives lock %s to others", named.name);
-	return named_lock_set(engine, &named, uid, gid, named.mode);
+	return named_lock_set(engine, caller, &named, uid, gid, named.mode);
 }
 
 int named_lock_forget_unused(struct engine *engine)

@@ -252,14 +252,21 @@ int saved_rename(
 	return 0;
 }
 
-int saved_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode)
+int saved_set(struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, mode_t mode)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
-	int r = store_change_begin(engine->store, &change);
+	struct saved saved;
+	int r = saved_get(engine, id, &saved);
 
+	mode &= 0777;
+	if (r < 0 || (uid == saved.uid && gid == saved.gid && mode == saved.mode))
+		return r;
+	r = store_change_begin(engine->store, &change);
 	if (r == 0)
-		r = store_run(engine->store, SQL_SAVED_SET, "iiii", id, (int64_t)uid, (int64_t)gid,
-			(int64_t)(mode & 0777));
+		r = store_run(
+			engine->store, SQL_SAVED_SET, "iiii", id, (int64_t)uid, (int64_t)gid, (int64_t)mode);
+	if (r == 0 && saved.number)
+		r = event_add_rights(engine, caller, "workflow.updated", "name", saved.name, uid, gid, mode);
 	if (r == 0)
 		r = store_change_end(&change);
 	if (r == 0)

@@ -63,4 +63,4 @@ int saved_version_content(
 int saved_delete(struct engine *engine, struct caller *caller, int64_t id);
 int saved_rename(
 	struct engine *engine, struct caller *caller, int64_t id, const char *name, struct fault *fault);
-int saved_set(struct engine *engine, int64_t id, uid_t uid, gid_t gid, mode_t mode);
+int saved_set(struct engine *engine, struct caller *caller, int64_t id, uid_t uid, gid_t gid, mode_t mode);

@@ -12,6 +12,7 @@
 #include "engine/deps.h"
 #include "engine/destroyed.h"
 #include "engine/event.h"
+#include "engine/folder.h"
 #include "engine/lock.h"
 #include "engine/quota.h"
 #include "engine/resource.h"
@@ -364,7 +365,8 @@ bool stack_visible(struct engine *engine, struct caller *caller, int64_t id)
 	struct stack stack;
 
 	return stack_get(engine, id, &stack) == 0 &&
-	       stack_access(caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
+	       stack_access(caller, &stack, MAY_READ | MAY_EXECUTE) == 0 &&
+	       folder_pass(engine, caller, "stacks", NULL) == 0;
 }
 
 int stack_may_write(struct caller *caller, const struct stack *stack, struct fault *fault)

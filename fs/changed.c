@@ -90,12 +90,13 @@ void tree_changed(void *userdata, const struct change *change)
 						.id = change->id, .table = table, .row = (uint8_t)row }));
 		}
 	}
-	/* A stack's mode, the stack of a run, the namespaces that there are: who sees which events. */
+	/* A stack's mode, the stack of a run, the namespaces that there are, a top folder's mode: who sees
+	 * which events. */
 	if ((change->subject == SUBJECT_STACK && (change->aspects & ASPECT_META)) ||
 		(change->subject == SUBJECT_RUN && (change->aspects & ASPECT_META) &&
 			change->aspects != ASPECT_ALL) ||
 		(change->subject == SUBJECT_LOCK && (change->aspects & ASPECT_META)) ||
-		(change->subject == SUBJECT_SYSTEM && (change->aspects & ASPECT_STATE)))
+		(change->subject == SUBJECT_SYSTEM && (change->aspects & (ASPECT_STATE | ASPECT_META))))
 		tree->access_generation++;
 	stack_list_changed(tree->stack_list, change);
 	wake_readers(tree, change);

@@ -96,8 +96,6 @@ static bool secret_event_visible(struct view *view, const struct event *event)
 
 static bool event_visible(struct scan *scan, const struct event *event)
 {
-	struct stack stack;
-
 	if (scan->reader->stack_id || sees_all(scan->view) || event->uid == scan->view->caller->uid)
 		return true;
 	if (event->stack_id == 0 && !strncmp(event->type, "secret.", strlen("secret.")))
@@ -107,8 +105,7 @@ static bool event_visible(struct scan *scan, const struct event *event)
 				     : namespace_event_visible(scan->view, event);
 	if (event->stack_id != scan->last_stack) {
 		scan->last_stack = event->stack_id;
-		scan->last_visible = stack_get(scan->view->engine, event->stack_id, &stack) == 0 &&
-				     stack_access(scan->view->caller, &stack, MAY_READ | MAY_EXECUTE) == 0;
+		scan->last_visible = stack_visible(scan->view->engine, scan->view->caller, event->stack_id);
 	}
 	return scan->last_visible;
 }

@@ -377,7 +377,7 @@ static int document_chmod(struct view *view, mode_t mode)
 	if (r == 0 && !caller_owns(view->caller, saved.uid))
 		r = -EPERM;
 	/* x is for nothing here; folder_object() makes it of r. */
-	return r < 0 ? r : saved_set(view->engine, saved.id, saved.uid, saved.gid, mode & 0666);
+	return r < 0 ? r : saved_set(view->engine, view->caller, saved.id, saved.uid, saved.gid, mode & 0666);
 }
 
 static int document_chown(struct view *view, uid_t uid, gid_t gid)
@@ -391,7 +391,7 @@ static int document_chown(struct view *view, uid_t uid, gid_t gid)
 	gid = gid == (gid_t)-1 ? saved.gid : gid;
 	if (!caller_may_give(view->caller, saved.uid, saved.gid, uid, gid))
 		return -EPERM;
-	return saved_set(view->engine, saved.id, uid, gid, saved.mode);
+	return saved_set(view->engine, view->caller, saved.id, uid, gid, saved.mode);
 }
 
 /* clang-format off */

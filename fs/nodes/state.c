@@ -324,7 +324,7 @@ static int namespace_chmod(struct view *view, mode_t mode)
 
 	if (r == 0 && !caller_owns(view->caller, ns.uid))
 		r = -EPERM;
-	return r < 0 ? r : kv_namespace_set(view->engine, view->id, ns.uid, ns.gid, mode);
+	return r < 0 ? r : kv_namespace_set(view->engine, view->caller, view->id, ns.uid, ns.gid, mode);
 }
 
 static int namespace_chown(struct view *view, uid_t uid, gid_t gid)
@@ -340,7 +340,7 @@ static int namespace_chown(struct view *view, uid_t uid, gid_t gid)
 		gid = ns.gid;
 	if (!caller_may_give(view->caller, ns.uid, ns.gid, uid, gid))
 		return -EPERM;
-	return kv_namespace_set(view->engine, view->id, uid, gid, ns.mode);
+	return kv_namespace_set(view->engine, view->caller, view->id, uid, gid, ns.mode);
 }
 
 static int namespace_remove(struct view *view)

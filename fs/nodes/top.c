@@ -136,6 +136,16 @@ static int stacks_json_object(struct view *view, struct object *ret_object)
 	return r;
 }
 
+/* It names all stacks. */
+static int graph_object(struct view *view, struct object *ret_object)
+{
+	int r = stacks_json_object(view, ret_object);
+
+	ret_object->mode &= 0444;
+	ret_object->mode |= ret_object->mode >> 2;
+	return r;
+}
+
 static int folder_chmod(struct view *view, mode_t mode)
 {
 	struct object object;
@@ -145,7 +155,7 @@ static int folder_chmod(struct view *view, mode_t mode)
 		r = -EPERM;
 	if (r < 0)
 		return r;
-	return folder_set(view->engine, node_entry(view->node)->name,
+	return folder_set(view->engine, view->caller, node_entry(view->node)->name,
 		&(struct folder){ .uid = object.uid, .gid = object.gid, .mode = mode });
 }
 
@@ -162,7 +172,7 @@ static int folder_chown(struct view *view, uid_t uid, gid_t gid)
 		gid = object.gid;
 	if (!caller_may_give(view->caller, object.uid, object.gid, uid, gid))
 		return -EPERM;
-	return folder_set(view->engine, node_entry(view->node)->name,
+	return folder_set(view->engine, view->caller, node_entry(view->node)->name,
 		&(struct folder){ .uid = uid, .gid = gid, .mode = object.mode });
 }
 
@@ -220,7 +230,7 @@ static const struct entry top_entries[] = {
 	  .aspects = ASPECT_META, .directory = &saved_directory, .object = folder_object, .chmod = folder_chmod,
 	  .chown = folder_chown },
 	{ .name = "graph", .help = "the dependencies of all stacks together", .kind = KIND_DIRECTORY, .mode = 0555,
-	  .directory = &graph_directory, .object = object_system },
+	  .aspects = ASPECT_META, .directory = &graph_directory, .object = graph_object },
 	{ .name = "tags", .help = "the tags of stacks, a folder a word", .kind = KIND_DIRECTORY, .mode = 0555,
 	  .aspects = ASPECT_TAGS, .directory = &tags_directory, .object = object_system },
 	{ .name = "state", .help = "keys and values of all stacks", .kind = KIND_DIRECTORY, .mode = 07777,

@@ -60,6 +60,42 @@ setup_stacks()
 	refused 'Permission denied' as $other bash -c "/bin/echo show color >'$M/stacks/s/state.ctl'"
 	refused 'Permission denied' as $other bash -c "/bin/echo incr color >'$M/stacks/s/state.ctl'"
 	file_has "$M/stacks/s/state/color" blue
+
+@test "while stacks/ is closed nothing tells others of the stacks in it" {
+	setup_stacks
+	mkdir -m 755 "$M/stacks/mine" "$M/stacks/base"
+	touch "$M/stacks/mine/tags/word"
+	ln -s ../../base "$M/stacks/mine/deps/base"
+	told() { as $other sh -c "cd '$M'; cat events events.json stacks.json graph/* metrics 2>/dev/null; find tags graph; find stacks"; }
+	told | grep -q 'mine'
+	told | grep -q 'word'
+	chmod 700 "$M/stacks"
+	run told
+	! grep -E 'mine|base|word' <<<"$output"
+	[[ $(cat "$M/events") == *mine* ]]
+	chmod 711 "$M/stacks" # a way through, and no list
+	refused 'denied' as $other ls "$M/graph"
+	[ "$(as $other cat "$M/stacks/mine/status")" = created ]
+	chmod 755 "$M/stacks"
+	told | grep -q 'word'
+}
+
+@test "who changes who may use a thing leaves an event, once" {
+	setup_stacks
+	mkdir "$M/state/ns"
+	touch "$M/locks/l"
+	script saved.sloth 'echo hello'
+	cp saved.sloth "$M/workflows/"
+	before=$(wc -l <"$M/events")
+	for _ in 1 2; do
+		chmod 700 "$M/state/ns" "$M/workflows" && chmod 600 "$M/locks/l" "$M/workflows/saved.sloth"
+		chown $other "$M/state/ns"
+	done
+	[ "$(tail -n "+$((before + 1))" "$M/events.json" | grep -c '"type":"[a-z]*.updated"')" -eq 5 ]
+	tail -n "+$((before + 1))" "$M/events.json" | grep '"namespace.updated"' | grep '"mode":"0700"' | grep -q "\"owner\":$other"
+	for type in namespace lock folder workflow; do
+		grep -q "\"type\":\"$type.updated\"" "$M/events.json"
+	done
 }
 
 @test "only the owner renames, removes, and changes the mode" {

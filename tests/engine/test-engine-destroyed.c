@@ -33,7 +33,7 @@ static void open_folder(struct fixture *f)
 	folder.mode = 03777;
 	struct store_change change = { 0 };
 	assert_int_equal(store_change_begin(f->engine->store, &change), 0);
-	assert_int_equal(folder_set(f->engine, "stacks", &folder), 0);
+	assert_int_equal(folder_set(f->engine, NULL, "stacks", &folder), 0);
 	assert_int_equal(store_change_end(&change), 0);
 }
 
