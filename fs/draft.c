@@ -87,6 +87,17 @@ void draft_attr(struct tree *tree, struct view *view, const struct handle *handl
 		reader_attr(handle, attr);
 }
 
+void removed_note(struct tree *tree, struct node node, const struct attr *attr)
+{
+	struct handle *handle;
+
+	TAILQ_FOREACH (handle, &tree->handles, handles)
+		if (same_object(handle->node, node)) {
+			handle->removed = true;
+			handle->last = *attr;
+		}
+}
+
 int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr)
 {
 	const struct handle *handle;
@@ -106,6 +117,11 @@ int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr)
 		.fleeting = true,
 		.removed = true,
 	};
+	if (handle->removed) {
+		ret_attr->mode = handle->last.mode;
+		ret_attr->uid = handle->last.uid;
+		ret_attr->gid = handle->last.gid;
+	}
 	return 0;
 }
 

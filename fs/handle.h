@@ -14,8 +14,10 @@ struct handle {
 	int flags;	  /* of open(2) */
 	const void *door; /* through which it was opened */
 	pid_t opener;
-	uid_t uid;	    /* the opener's */
+	uid_t uid; /* the opener's */
 	gid_t gid;
+	bool removed; /* by unlink(2), when it had these: */
+	struct attr last;
 	size_t counted;	    /* bytes of `content` that his quota knows of */
 	bool content_fixed; /* `content` is what this open shows */
 	bool cached;	    /* the kernel's page cache may serve it, see content.h */
@@ -47,7 +49,8 @@ void draft_end(struct tree *tree, struct handle *handle);
 void draft_attr(struct tree *tree, struct view *view, const struct handle *handle, struct attr *attr);
 /* -EFBIG, with the sentence. */
 int draft_too_large(struct tree *tree, struct request *request);
-/* A file that was removed is there for whoever has it open: -ESTALE. */
+/* A file that was removed is there for whoever has it open, with the rights that it had: -ESTALE. */
+void removed_note(struct tree *tree, struct node node, const struct attr *attr);
 int removed_attr(struct tree *tree, struct node node, struct attr *ret_attr);
 
 static inline bool handle_writes(const struct handle *handle)

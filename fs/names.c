@@ -292,6 +292,7 @@ int tree_unlink(struct tree *tree, struct request *request, uint64_t parent, con
 {
 	const struct entry *folder_entry, *entry;
 	struct view folder, view;
+	struct attr attr;
 	int r;
 
 	r = names_find_removable(tree, request, parent, name, &folder, &folder_entry, &view);
@@ -302,9 +303,12 @@ int tree_unlink(struct tree *tree, struct request *request, uint64_t parent, con
 		return -EISDIR;
 	if (!entry->remove && !entry->unlinkable)
 		return fault_set(&request->fault, EPERM, "%s belongs to the tree: it can't be removed", name);
-	r = remove_entry(tree, &view, entry);
+	r = entry_attr(&view, entry, &attr);
+	if (r == 0)
+		r = remove_entry(tree, &view, entry);
 	if (r < 0)
 		return r;
+	removed_note(tree, view.node, &attr);
 	/* A document of a fixed name is empty now; its name comes back when somebody makes it, or with the
 	 * next daemon. */
 	if (!entry->remove)

@@ -675,7 +675,9 @@ def touch_new(tree, place):
 def change_removed(tree, place):
     """ftruncate/00 unlink/14: a file that was removed is changed by who has it open as often as he likes"""
     fd = os.open(place.make("x"), os.O_RDWR)
+    before = os.fstat(fd)
     place.remove(place / "x")
+    same(os.fstat(fd)[:1] + os.fstat(fd)[4:6], before[:1] + before[4:6])
     for size in (3, 1, 0, 0):
         os.ftruncate(fd, size)
         same(os.fstat(fd).st_size, size)
