@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "engine/event.h"
+#include "engine/folder.h"
 #include "engine/stack.h"
 #include "engine/version.h"
 
@@ -104,9 +105,12 @@ static bool sees_word(struct query *query, struct caller *caller)
 
 int tag_word_find(struct engine *engine, struct caller *caller, const char *name, int64_t *ret_word_id)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TAG_WORD_FIND, "s", name);
+	CLEANUP(query_endp) struct query *query = NULL;
 	int r;
 
+	if (folder_pass(engine, caller, "stacks", NULL) < 0)
+		return -ENOENT;
+	query = query_begin(engine->store, SQL_TAG_WORD_FIND, "s", name);
 	while ((r = query_step(query)) > 0)
 		if (sees_word(query, caller)) {
 			*ret_word_id = query_int(query, 0);
@@ -118,10 +122,13 @@ int tag_word_find(struct engine *engine, struct caller *caller, const char *name
 int tag_word_each(struct engine *engine, struct caller *caller,
 	int (*each)(void *userdata, const char *name, int64_t word_id), void *userdata)
 {
-	CLEANUP(query_endp) struct query *query = query_begin(engine->store, SQL_TAG_WORDS, "");
+	CLEANUP(query_endp) struct query *query = NULL;
 	int64_t last = 0;
 	int r;
 
+	if (folder_pass(engine, caller, "stacks", NULL) < 0)
+		return 0;
+	query = query_begin(engine->store, SQL_TAG_WORDS, "");
 	while ((r = query_step(query)) > 0) {
 		if (query_int(query, 0) == last || !sees_word(query, caller))
 			continue;

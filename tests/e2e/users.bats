@@ -64,15 +64,15 @@ setup_stacks()
 
 @test "while stacks/ is closed nothing tells others of the stacks in it" {
 	setup_stacks
-	mkdir -m 755 "$M/stacks/mine" "$M/stacks/base"
+	mkdir -m 755 "$M/stacks/mine" "$M/stacks/lower"
 	touch "$M/stacks/mine/tags/word"
-	ln -s ../../base "$M/stacks/mine/deps/base"
+	ln -s ../../lower "$M/stacks/mine/deps/lower"
 	told() { as $other sh -c "cd '$M'; cat events events.json stacks.json graph/* metrics 2>/dev/null; find tags graph; find stacks"; }
 	told | grep -q 'mine'
 	told | grep -q 'word'
 	chmod 700 "$M/stacks"
 	run told
-	run -1 grep -E 'mine|base|word' <<<"$output"
+	run -1 grep -E 'mine|lower|word' <<<"$output"
 	[[ $(cat "$M/events") == *mine* ]]
 	chmod 711 "$M/stacks" # a way through, and no list
 	refused 'denied' as $other ls "$M/graph"
