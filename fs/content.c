@@ -14,8 +14,9 @@ struct slot {
 	int64_t changed_ms; /* when other bytes than before were seen; 0: never */
 	int64_t opened_ms;
 	uint32_t opens;
-	bool paged;   /* an open of these bytes was cached */
-	bool spoiled; /* … and the kernel's pages are not what they were then */
+	uint32_t writers; /* of any number that has this slot */
+	bool paged;	  /* an open of these bytes was cached */
+	bool spoiled;	  /* … and the kernel's pages are not what they were then */
 };
 
 struct content_table {
@@ -53,6 +54,7 @@ static struct slot slot_new(
 	return (struct slot){ .number = number,
 		.hash = hash,
 		.size = (int64_t)size,
+		.writers = old->writers,
 		.changed_ms = old->number == number ? now_ms : 0 };
 }
 
@@ -70,6 +72,8 @@ bool content_open(struct content_table *table, uint64_t number, const char *data
 			return false;
 		*slot = slot_new(slot, number, hash, size, now_ms);
 	}
+	if (slot->writers)
+		return false;
 	if (slot->changed_ms && now_ms - slot->changed_ms < CONTENT_REST_MS)
 		return false;
 	*ret_same = slot->paged && !slot->spoiled;
@@ -78,6 +82,13 @@ bool content_open(struct content_table *table, uint64_t number, const char *data
 	slot->opened_ms = now_ms;
 	slot->opens++;
 	return true;
+}
+
+bool content_being_read(const struct content_table *table, uint64_t number, int64_t now_ms)
+{
+	const struct slot *slot = slot_of((struct content_table *)table, number);
+
+	return slot->number == number && slot->opens && now_ms - slot->opened_ms < CONTENT_CUT_MS;
 }
 
 int64_t content_size_told(const struct content_table *table, uint64_t number, int64_t size, int64_t now_ms)
@@ -103,4 +114,14 @@ void content_close(struct content_table *table, uint64_t number)
 
 	if (slot->number == number && slot->opens)
 		slot->opens--;
+}
+
+void content_write_begin(struct content_table *table, uint64_t number)
+{
+	slot_of(table, number)->writers++;
+}
+
+void content_write_end(struct content_table *table, uint64_t number)
+{
+	slot_of(table, number)->writers--;
 }

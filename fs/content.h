@@ -13,6 +13,11 @@
  * content, and is told the new one's size before he has read it, reads a part of it, or zeros behind it. So
  * what was seen to change a moment ago is not cached; and as long as somebody may be reading what he opened
  * just now, the size that is told to anybody is the one of that.
+ *
+ * Whoever opens with O_TRUNC makes the kernel's size 0 by himself, while the old content stands until he
+ * closes: who reads it through the cache at that moment may find nothing. So while somebody has it open to
+ * write nothing is cached, and an open with O_TRUNC waits for those who may be reading what they opened just
+ * now.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +27,7 @@ enum {
 	CONTENT_CACHED_MAX = 128 << 10, /* bytes: what fits one READ of the kernel */
 	CONTENT_REST_MS = 1000,		/* so long after a change was seen nothing is cached */
 	CONTENT_READING_MS = 100,	/* so long after it was opened somebody may be reading it */
+	CONTENT_CUT_MS = 250,		/* so long an open with O_TRUNC waits for him at most */
 };
 
 struct content_table;
@@ -40,6 +46,13 @@ void content_told(struct content_table *table, uint64_t number, int64_t size);
 
 /* For each open that was allowed. */
 void content_close(struct content_table *table, uint64_t number);
+
+/* From here to there it may be written. */
+void content_write_begin(struct content_table *table, uint64_t number);
+void content_write_end(struct content_table *table, uint64_t number);
+
+/* Whether somebody may be reading, through the cache, what he opened just now. */
+bool content_being_read(const struct content_table *table, uint64_t number, int64_t now_ms);
 
 /* The size to tell of an inode whose content has `size` bytes now: another one must not be kept by the
  * kernel. */

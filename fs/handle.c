@@ -56,8 +56,10 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 	r = entry_render(&view, handle->entry, &handle->content);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
-	if (!handle_writes(handle) && !handle->entry->fleeting && !handle->secret)
-		handle->cached = content_open(tree->contents, node_number(handle->node), handle->content.data,
+	/* A lock is open as long as it is held, and written meanwhile. */
+	if (!handle_writes(handle) && handle->entry->kind != KIND_CONTROL && !handle->entry->fleeting &&
+		!handle->secret)
+		handle->cached = content_open(tree->contents, handle->number, handle->content.data,
 			handle->content.size, time_monotonic_ms(), &handle->same);
 	return 0;
 }
@@ -152,6 +154,7 @@ int handle_open(
 		lose_memory();
 	handle->engine = tree->engine;
 	handle->node = node;
+	handle->number = node_number(node);
 	handle->entry = node_entry(node);
 	handle->flags = flags;
 	handle->door = request->door;
@@ -164,6 +167,8 @@ int handle_open(
 	if (r < 0)
 		return r;
 	handle_count(handle);
+	if (handle_writes(handle))
+		content_write_begin(tree->contents, handle->number);
 	TAILQ_INSERT_TAIL(&tree->handles, handle, handles);
 	if ((flags & O_TRUNC) && handle_writes(handle) && handle->entry->kind == KIND_DOCUMENT) {
 		draft_begin(tree, handle);
@@ -429,7 +434,9 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	}
 	handle_unlock(tree, handle);
 	if (handle->cached)
-		content_close(tree->contents, node_number(handle->node));
+		content_close(tree->contents, handle->number);
+	if (handle_writes(handle))
+		content_write_end(tree->contents, handle->number);
 	draft_end(tree, handle);
 	drop_unmade(tree, handle);
 	TAILQ_REMOVE(&tree->handles, handle, handles);

@@ -8,6 +8,7 @@ struct handle {
 	TAILQ_ENTRY(handle) handles;
 	TAILQ_ENTRY(handle) drafts; /* in it while `drafted` */
 	struct node node;
+	uint64_t number; /* by which it was opened */
 	const struct entry *entry;
 	struct engine *engine;
 	uint64_t serial;

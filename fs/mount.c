@@ -12,6 +12,8 @@
 #include "base/cleanup.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "fs/content.h"
 #include "fs/mountinfo.h"
 #include "fs/notifier.h"
 
@@ -55,14 +57,26 @@ struct arrival {
 	struct fair_item turn; /* first: what is queued */
 	TAILQ_ENTRY(arrival) arrivals;
 	struct mount *mount;
+	ev_timer rest; /* until nobody reads any more what it would cut */
 	size_t size;
 	char data[];
 };
+
+static const double READING_LOOK = 0.001; /* seconds */
+
+static const struct fuse_in_header *header_of(const struct arrival *arrival)
+{
+	return (const struct fuse_in_header *)arrival->data;
+}
 
 static void arrival_free(struct arrival *arrival)
 {
 	struct mount *mount = arrival->mount;
 
+	if (ev_is_active(&arrival->rest)) {
+		ev_timer_stop(mount->context->loop, &arrival->rest);
+		content_write_end(mount->context->tree->contents, header_of(arrival)->nodeid);
+	}
 	fair_remove(&mount->context->turn->fair, &arrival->turn);
 	TAILQ_REMOVE(&mount->arrivals, arrival, arrivals);
 	free(arrival);
@@ -109,23 +123,60 @@ static bool is_urgent(const struct fuse_in_header *header)
 	       header->opcode == FUSE_INTERRUPT || header->opcode == FUSE_DESTROY;
 }
 
+/* Whether somebody would find nothing in what he reads: see content.h. */
+static bool cuts_readers(struct mount *mount, const struct fuse_in_header *header)
+{
+	const struct fuse_open_in *open = (const struct fuse_open_in *)(header + 1);
+
+	return header->opcode == FUSE_OPEN && (open->flags & O_TRUNC) &&
+	       content_being_read(mount->context->tree->contents, header->nodeid, time_monotonic_ms());
+}
+
+static void arrival_rested(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct arrival *arrival = (struct arrival *)((char *)timer - offsetof(struct arrival, rest));
+	struct mount *mount = arrival->mount;
+
+	if (cuts_readers(mount, header_of(arrival)))
+		return;
+	ev_timer_stop(loop, timer);
+	content_write_end(mount->context->tree->contents, header_of(arrival)->nodeid);
+	fair_add(&mount->context->turn->fair, header_of(arrival)->uid, &arrival->turn);
+}
+
+/* A copy of the request in the mount's buffer. NULL: there is no memory. */
+static struct arrival *arrival_new(struct mount *mount)
+{
+	struct arrival *arrival = malloc(sizeof(*arrival) + mount->buffer.size);
+
+	if (!arrival)
+		return NULL;
+	*arrival = (struct arrival){ .turn.run = arrival_run, .mount = mount, .size = mount->buffer.size };
+	ev_timer_init(&arrival->rest, arrival_rested, READING_LOOK, READING_LOOK);
+	memcpy(arrival->data, mount->buffer.mem, mount->buffer.size);
+	TAILQ_INSERT_TAIL(&mount->arrivals, arrival, arrivals);
+	return arrival;
+}
+
 /* Does the request in the mount's buffer, or queues a copy of it. Whether it was done. */
 static bool mount_arrived(struct mount *mount)
 {
-	struct fair *fair = &mount->context->turn->fair;
+	struct mount_context *context = mount->context;
 	const struct fuse_in_header *header = mount->buffer.mem;
-	struct arrival *arrival = NULL;
+	bool rests = cuts_readers(mount, header),
+	     waits = rests || (!is_urgent(header) && !fair_alone(&context->turn->fair, header->uid));
+	struct arrival *arrival = waits ? arrival_new(mount) : NULL;
 
-	if (!is_urgent(header) && !fair_alone(fair, header->uid))
-		arrival = malloc(sizeof(*arrival) + mount->buffer.size);
 	if (!arrival) {
 		fuse_session_process_buf(mount->session, &mount->buffer);
 		return true;
 	}
-	*arrival = (struct arrival){ .turn.run = arrival_run, .mount = mount, .size = mount->buffer.size };
-	memcpy(arrival->data, mount->buffer.mem, mount->buffer.size);
-	TAILQ_INSERT_TAIL(&mount->arrivals, arrival, arrivals);
-	fair_add(fair, header->uid, &arrival->turn);
+	if (rests) {
+		content_write_begin(context->tree->contents, header->nodeid);
+		ev_timer_start(context->loop, &arrival->rest);
+	} else {
+		fair_add(&context->turn->fair, header->uid, &arrival->turn);
+	}
 	return false;
 }
 

@@ -133,12 +133,45 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Whoever opens it with O_TRUNC makes its size 0 for all that the kernel reads from its pages. */
+static void test_what_may_be_written_is_not_cached(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	content_write_begin(table, 11);
+	assert_false(content_open(table, 11, "one", 3, 5000, &same));
+	content_write_begin(table, 11);
+	content_write_end(table, 11);
+	assert_false(content_open(table, 11, "one", 3, 5000, &same));
+	content_write_end(table, 11);
+	assert_true(content_open(table, 11, "one", 3, 5000, &same));
+	content_close(table, 11);
+}
+
+static void test_who_may_be_reading_is_known(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	assert_false(content_being_read(table, 12, 5000));
+	assert_true(content_open(table, 12, "one", 3, 5000, &same));
+	assert_true(content_being_read(table, 12, 5000));
+	assert_false(content_being_read(table, 13, 5000));
+	/* He has gone away with the file open. */
+	assert_false(content_being_read(table, 12, 5000 + CONTENT_CUT_MS));
+	content_close(table, 12);
+	assert_false(content_being_read(table, 12, 5000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_same_content_keeps_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_content_is_not_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_changes_is_not_cached, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_may_be_written_is_not_cached, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_may_be_reading_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_size_is_the_readers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages_are_no_good_after_a_smaller_size, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_content_is_never_cached, setup, teardown),
