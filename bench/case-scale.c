@@ -314,10 +314,59 @@ static void compare_sizes(const struct bench *bench, struct home *whole, struct 
 			.floor = { rows[i].once, part } });
 }
 
+/* Memory */
+
+/* MB that the daemon has in memory, libraries included. */
+static double memory_of(pid_t pid)
+{
+	char *path = text_of("/proc/%d/status", (int)pid), text[4096];
+	const char *line;
+	double kilobytes;
+
+	file_read(path, text, sizeof(text));
+	line = strstr(text, "VmRSS:");
+	kilobytes = line ? strtod(line + strlen("VmRSS:"), NULL) : 0;
+	free(path);
+	return kilobytes / 1000;
+}
+
+/* A thousand stacks: when the daemon has started, and when it was used. */
+static void measure_memory(const struct bench *bench)
+{
+	static const char *const words[][4] = { { "stack", "list" }, { "run", "list" }, { "events" },
+		{ "metrics" }, { "ls", "-l", "/stacks" }, { "ls", "-l", "/runs" }, { "cat", "/stacks.json" },
+		{ "cat", "/events" } };
+	struct home home = { 0 };
+	struct figures figures = { .unit = "MB",
+		.against = "",
+		.floor = -1,
+		.ratio = -1,
+		.aim = 10,
+		.samples = 1,
+		.p50 = -1,
+		.p99 = -1 };
+
+	home_fill(bench, &home, "thousand", 10);
+	start(&home);
+	figures.name = "scale-memory-start";
+	figures.ours = memory_of(home.started);
+	figures_print(&figures);
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			process_wait(process_start((const char *[]){
+				home.sloth, words[i][0], words[i][1], words[i][2], words[i][3], NULL }));
+	figures.name = "scale-memory-used";
+	figures.ours = memory_of(home.started);
+	figures_print(&figures);
+	stop(&home);
+	home_done(&home);
+}
+
 void case_scale(const struct bench *bench)
 {
 	struct home whole = { 0 }, part = { 0 };
 
+	measure_memory(bench);
 	home_fill(bench, &part, "part", PART);
 	home_fill(bench, &whole, "whole", 1);
 	compare(&(struct comparison){ .name = "scale-start",

@@ -12,6 +12,7 @@ enum {
 	UNSENT_MAX = 64 << 20, /* bytes for a client that does not read; then it is disconnected */
 	HANDLES_MAX = 1024,    /* open files of a client */
 	PENDING_MAX = 1024,    /* requests of a client that wait */
+	MUCH = 128 << 10,      /* bytes of an answer that leave holes in the daemon's memory */
 };
 
 struct open_file {
@@ -44,8 +45,9 @@ struct client {
 	struct listing *listing; /* begun and not finished, NULL: none */
 	size_t file_count, op_count;
 	int64_t last_file, last_listing;
-	bool gone;    /* disconnected; freed when its last operation is answered */
-	bool closing; /* … but not while client_closed() still works on it */
+	bool answered_much; /* what that took is given back to the kernel when the client goes */
+	bool gone;	    /* disconnected; freed when its last operation is answered */
+	bool closing;	    /* … but not while client_closed() still works on it */
 };
 
 struct op {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +29,8 @@ static void client_free(struct client *client)
 	quota_use(door->tree->engine, client->caller.uid, QUOTA_CONNECTIONS, -1);
 	conn_done(&client->conn);
 	caller_done(&client->caller);
+	if (client->answered_much)
+		malloc_trim(0);
 	free(client);
 }
 
@@ -71,6 +74,8 @@ static void op_send(struct turn_reply *reply, int error)
 	}
 	json_object_set_new(answer, "id", json_integer(op->id));
 	text = json_dumps(answer, JSON_COMPACT);
+	if ((text ? strlen(text) : 0) + op->body.size > MUCH)
+		op->client->answered_much = true;
 	if (!op->client->gone) {
 		/* Without an answer the client would wait for ever; when it is cut off, it knows that it does
 		 * not know. */

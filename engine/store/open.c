@@ -31,6 +31,7 @@ static const char *const settings[] = {
 	"PRAGMA wal_autocheckpoint = 1000",
 	"PRAGMA journal_size_limit = 67108864",
 	"PRAGMA temp_store = MEMORY",
+	"PRAGMA cache_size = -1200", /* KiB; what does not fit is in the cache of the kernel */
 };
 
 /* An OFD lock (fcntl(2)) goes with the descriptor, so that no other open and close of the file drops it. */
