@@ -145,7 +145,7 @@ static int folder_sync(const char *home)
 /* The manifest takes the name first, so that two who make one in the same second get two. */
 static int give_name(const char *home, const struct making *making, struct fault *fault, int64_t *ret_number)
 {
-	int64_t number = (time_now_ms() / 1000) << 6;
+	int64_t number = (time_now_ms() / 1000) << 6, given = 0;
 	int r = -EEXIST;
 
 	for (int i = 0; r == -EEXIST && i < TRIES; i++) {
@@ -163,10 +163,14 @@ static int give_name(const char *home, const struct making *making, struct fault
 		if (r < 0)
 			rename_new(manifest, making->manifest);
 		else
-			*ret_number = number + i;
+			given = number + i;
 	}
 	if (r == 0)
 		r = folder_sync(home);
+	if (r == 0)
+		*ret_number = given;
+	else if (given)
+		backup_remove(home, given, NULL); /* who asked for it is told that there is none */
 	return r < 0 ? fault_set(fault, -r, "%s/backups: the backup cannot get its name: %s", home,
 			       strerror(-r))
 		     : 0;

@@ -21,6 +21,8 @@
  * once. */
 static const double RETRY = 600, LOOK = 60;
 
+enum { FRESH_MAX = 16 };
+
 struct upkeep {
 	struct engine *engine;
 	struct jobs jobs;
@@ -30,6 +32,10 @@ struct upkeep {
 	int64_t tried_ms; /* when the last daily backup failed, or began; 0: it was made */
 	json_t *report;
 	int64_t made, verified;
+	int64_t fresh[FRESH_MAX]; /* backups whose events are not on disk yet */
+	size_t fresh_count;
+	ev_prepare settle;
+	unsigned failed_turns;
 	void (*restored)(void *userdata);
 	void *userdata;
 };
@@ -58,8 +64,8 @@ static void errand_free(struct errand *errand)
 	free(errand);
 }
 
-/* The change is committed with the turn; an event that cannot be stored does not undo a backup. */
-static void note(struct errand *errand, const char *type, json_t *data)
+/* The change is committed with the turn. */
+static int note(struct errand *errand, const char *type, json_t *data)
 {
 	CLEANUP(store_change_cancel) struct store_change change = { 0 };
 	struct caller caller = { .uid = errand->uid, .groups_known = true };
@@ -74,6 +80,7 @@ static void note(struct errand *errand, const char *type, json_t *data)
 		r = store_change_end(&change);
 	if (r < 0)
 		log_error("%s: the event cannot be stored: %s", type, strerror(-r));
+	return r;
 }
 
 static void errand_over(void *userdata, int result, const struct fault *said, json_t *answer)
@@ -131,11 +138,39 @@ static void clean_after(struct errand *errand)
 	backup_clean(errand->upkeep->engine->home);
 }
 
+/* A backup of which whoever asked for it is told that there is none. */
+static void take_back(struct upkeep *upkeep, int64_t number)
+{
+	struct fault fault = { 0 };
+
+	if (upkeep->made == number)
+		upkeep->made = 0;
+	if (backup_remove(upkeep->engine->home, number, &fault) < 0)
+		log_error("a backup that was not noted stays: %s", fault.text);
+}
+
+/* After the commit, or after it failed. Older ones make room for what is there for good. */
+static void settle(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct upkeep *upkeep = prepare->data;
+	bool failed = upkeep->failed_turns != upkeep->engine->failed_turns;
+
+	if (store_turn_dirty(upkeep->engine->store))
+		return; /* it goes on */
+	upkeep->failed_turns = upkeep->engine->failed_turns;
+	for (size_t i = 0; failed && i < upkeep->fresh_count; i++)
+		take_back(upkeep, upkeep->fresh[i]);
+	if (!failed && upkeep->fresh_count)
+		backup_prune(upkeep->engine->home, upkeep->engine->config.backup_keep);
+	upkeep->fresh_count = 0;
+}
+
 static int backup_over(struct errand *errand, int result, struct fault *fault, json_t *answer)
 {
 	struct upkeep *upkeep = errand->upkeep;
 	json_auto_t *value = NULL;
 	char name[BACKUP_NAME_SIZE];
+	int r;
 
 	if (result < 0) {
 		log_error("no backup: %s", fault->text);
@@ -148,11 +183,17 @@ static int backup_over(struct errand *errand, int result, struct fault *fault, j
 	errand->number = json_integer_value(json_object_get(answer, "number"));
 	upkeep->made = errand->number;
 	value = backup_describe(upkeep->engine->home, errand->number);
-	note(errand, "backup.created",
+	r = note(errand, "backup.created",
 		json_pack("{s:s, s:s, s:s, s:O*}", "name", backup_name(errand->number, name), "kind",
 			backup_kind_name(errand->kind), "reason", errand->reason, "sha256",
 			json_object_get(value, "sha256")));
-	backup_prune(upkeep->engine->home, upkeep->engine->config.backup_keep);
+	if (r < 0) {
+		take_back(upkeep, errand->number);
+		return fault_set(fault, -r, "there is no backup: that it was made could not be stored: %s",
+			strerror(-r));
+	}
+	if (upkeep->fresh_count < FRESH_MAX)
+		upkeep->fresh[upkeep->fresh_count++] = errand->number;
 	return 0;
 }
 
@@ -410,6 +451,12 @@ int upkeep_new(struct engine *engine, const char *program, void (*restored)(void
 	backup_restore_clean(engine->home);
 	ev_timer_init(&upkeep->daily, daily_look, every / 10, every);
 	upkeep->daily.data = upkeep;
+	upkeep->failed_turns = engine->failed_turns;
+	ev_prepare_init(&upkeep->settle, settle);
+	upkeep->settle.data = upkeep;
+	ev_set_priority(&upkeep->settle, -1);
+	ev_prepare_start(engine->loop, &upkeep->settle);
+	ev_unref(engine->loop);
 	ev_timer_start(engine->loop, &upkeep->daily);
 	*ret_upkeep = upkeep;
 	return 0;
@@ -422,6 +469,8 @@ void upkeep_free(struct upkeep *upkeep)
 	if (!upkeep)
 		return;
 	ev_timer_stop(upkeep->engine->loop, &upkeep->daily);
+	ev_ref(upkeep->engine->loop);
+	ev_prepare_stop(upkeep->engine->loop, &upkeep->settle);
 	quota_on_count(upkeep->engine, NULL, NULL);
 	jobs_done(&upkeep->jobs);
 	while ((errand = LIST_FIRST(&upkeep->errands)))

@@ -72,11 +72,10 @@ class Mount(doors.Mount):
 
 
 class Operation:
-    """`do` and `undo` take a door; `done` says whether it is. What is made outside of the database can be there although
-    its maker was told that something failed after it."""
+    """`do` and `undo` take a door; `done` says whether it is."""
 
-    def __init__(self, do, done, undo=None, outside=False):
-        self.do, self.done, self.undo, self.outside = do, done, undo, outside
+    def __init__(self, do, done, undo=None):
+        self.do, self.done, self.undo = do, done, undo
 
 
 def contains(path, text):
@@ -144,7 +143,7 @@ OPERATIONS = {
     "read": Operation(lambda door: door.read("stacks/prod/export.json"), lambda door: True),
     "list": Operation(lambda door: door.list("stacks"), lambda door: True),
     "backup": Operation(written("backups/new", "a test\n"), contains("backups/list", "a test"),
-                        lambda door: [door.unlink(f"backups/{name}") for name in door.list("backups") if name.endswith(".db")], outside=True),
+                        lambda door: [door.unlink(f"backups/{name}") for name in door.list("backups") if name.endswith(".db")]),
     "audit": Operation(lambda door: door.read("audit"), lambda door: True),
     "check": Operation(written("check", "quick\n"), lambda door: True),
 }
@@ -245,7 +244,7 @@ class Play:
         if refusal is None and lost is None and not done:
             return "it was said to be done, and is not"
         # An answer that can't be written is an error to whoever waits for it, whatever it was.
-        if refusal and done and operation.undo and not operation.outside and kind != "answer":
+        if refusal and done and operation.undo and kind != "answer":
             return f"it failed ({refusal}), and is done"
         if refusal and door_name == "socket" and not refusal.strerror:
             return "nobody said why"
