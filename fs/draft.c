@@ -179,6 +179,8 @@ int tree_flush(struct tree *tree, struct request *request, struct handle *handle
 {
 	int r;
 
+	if (handle->entry->kind == KIND_CONTROL)
+		return control_flush(tree, request, handle);
 	if (!handle->dirty)
 		return handle->refused < 0 ? fault_set(&request->fault, -handle->refused,
 						     "nothing was changed: what was written was refused when "

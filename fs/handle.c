@@ -73,6 +73,7 @@ static void handle_free(struct handle *handle)
 	if ((handle->secret || handle_writes(handle)) && handle->content.data)
 		explicit_bzero(handle->content.data, handle->content.capacity);
 	buffer_done(&handle->content);
+	buffer_done(&handle->begun);
 	free(handle->targets);
 	free(handle);
 }
@@ -245,52 +246,6 @@ ssize_t tree_read(struct tree *tree, struct request *request, struct handle *han
 	return (ssize_t)size;
 }
 
-/* One command a line. A line that fails ends the write; the bytes of the lines before it count as written, so
- * that whoever writes on gets the error then. */
-static ssize_t write_control(struct tree *tree, struct request *request, struct handle *handle,
-	int64_t offset, const char *data, size_t size)
-{
-	size_t done = 0;
-
-	if (!handle->answered || handle->answer_read)
-		buffer_done(&handle->content);
-	handle->answered = true;
-	handle->answer_read = false;
-	handle->answer_start = offset + (int64_t)size;
-	while (done < size) {
-		CLEANUP(store_change_cancel) struct store_change change = { 0 };
-		struct view view = tree_view(tree, request, handle->node);
-		const char *line = data + done;
-		const char *end = memchr(line, '\n', size - done);
-		size_t length = end ? (size_t)(end - line) : size - done;
-		size_t next = done + length + (end ? 1 : 0);
-		int r;
-
-		view.answer = &handle->content;
-		r = store_change_begin(tree->engine->store, &change);
-		if (r == 0)
-			r = handle->entry->write(&view, line, length);
-		if (r == LATER) {
-			request->handle = handle;
-			request->data =
-				(char *)(uintptr_t)data; /* says that it is a write; see free_instance() */
-			request->size = size;
-		}
-		if (r == LATER || r == 0) {
-			int r2 = store_change_end(&change);
-
-			if (r2 < 0)
-				r = r2;
-		}
-		if (r == LATER)
-			return LATER; /* what stands behind a command that waits is not looked at */
-		if (r < 0)
-			return done ? (ssize_t)done : r;
-		done = next;
-	}
-	return (ssize_t)size;
-}
-
 ssize_t tree_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
 	const char *data, size_t size)
 {
@@ -301,11 +256,8 @@ ssize_t tree_write(struct tree *tree, struct request *request, struct handle *ha
 		return -EBADF;
 	if (size == 0)
 		return 0;
-	if (handle->entry->kind == KIND_CONTROL) {
-		if (size > CONTROL_MAX)
-			return fault_set(&request->fault, EFBIG, "a command is a line of at most 64 KiB");
-		return write_control(tree, request, handle, offset, data, size);
-	}
+	if (handle->entry->kind == KIND_CONTROL)
+		return control_write(tree, request, handle, offset, data, size);
 	if (handle->flags & O_APPEND)
 		offset = (int64_t)handle->content.size;
 	if (offset < 0)
@@ -353,6 +305,7 @@ int tree_truncate(
 		if (r < 0)
 			return r;
 		TAILQ_REMOVE(&tree->handles, own, handles);
+		content_write_end(tree->contents, own->number);
 		handle = own;
 		if (size == 0 && !is_temporary(tree, own->node))
 			return 0; /* a cut to nothing alone changes nothing: the shells' O_TRUNC */
@@ -438,6 +391,7 @@ void tree_release(struct tree *tree, struct request *request, struct handle *han
 	if (handle_writes(handle))
 		content_write_end(tree->contents, handle->number);
 	draft_end(tree, handle);
+	control_close(tree, handle);
 	drop_unmade(tree, handle);
 	TAILQ_REMOVE(&tree->handles, handle, handles);
 	handle_free(handle);

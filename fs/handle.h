@@ -38,9 +38,22 @@ struct handle {
 	 * read from where the last write ended. */
 	bool answered, answer_read;
 	int64_t answer_start;
+	struct buffer begun; /* the beginning of a command whose end is in the next write */
+	int64_t block_end;   /* where a write of blocks would have ended of which the rest comes yet */
 };
 
-enum { CONTROL_MAX = 64 << 10 }; /* bytes of a command */
+enum {
+	CONTROL_MAX = 64 << 10, /* bytes of a command */
+	WRITE_BLOCK = 4096,	/* bytes: whoever writes in blocks (stdio, cat, cp) writes multiples of it */
+};
+
+/* control.c: as tree_write(), for a control file; -EFBIG, or what the row says. */
+ssize_t control_write(struct tree *tree, struct request *request, struct handle *handle, int64_t offset,
+	const char *data, size_t size);
+/* What was written is all: a last line that ends with a block is done. */
+int control_flush(struct tree *tree, struct request *request, struct handle *handle);
+/* Such a line that nobody has flushed is not. */
+void control_close(struct tree *tree, struct handle *handle);
 
 /* draft.c */
 void draft_begin(struct tree *tree, struct handle *handle);

@@ -116,6 +116,8 @@ static ssize_t write_waited(struct op *op, ssize_t result)
 	return result < 0 ? result : write_end(op);
 }
 
+enum { COMMANDS_MAX = 1 << 20 }; /* bytes; others wait while they are done */
+
 static ssize_t do_write(struct op *op, const struct frame *frame)
 {
 	struct attr attr;
@@ -124,6 +126,10 @@ static ssize_t do_write(struct op *op, const struct frame *frame)
 
 	if (r < 0)
 		return r;
+	if (attr.kind == KIND_CONTROL && frame->body_size > COMMANDS_MAX)
+		return fault_set(&op->request.fault, EFBIG,
+			"commands of more than %d bytes in one request: open the file and use pwrite",
+			COMMANDS_MAX);
 	op->all_or_nothing = true;
 	while (done < (ssize_t)frame->body_size) {
 		ssize_t n = tree_write(op->request.tree, &op->request, op->handle, done, frame->body + done,

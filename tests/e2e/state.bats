@@ -184,3 +184,42 @@ succeeds()
 	[ "$(cat "$M/locks/mine" "$M/locks/other" "$M/locks/third")" = $'unlocked\nunlocked\nunlocked' ]
 	sloth state unlock taken
 }
+
+@test "who writes in blocks cuts no command: awk, cat and cp of thousands of lines, and a long line" {
+	mkdir "$M/state/many"
+	awk 'BEGIN { for (i = 1; i <= 3000; i++) printf "set many/k%d value-of-%d\n", i, i }' >"$M/state.ctl"
+	for key in k1 k2999 k3000; do [ "$(cat "$M/state/many/$key")" = "value-of-${key#k}" ]; done
+	[ "$(ls "$M/state/many" | wc -l)" -eq 3000 ]
+	[ "$(cat "$M"/state/many/* | grep -c '^value-of-[0-9]*$')" -eq 3000 ]
+	awk 'BEGIN { for (i = 1; i <= 5000; i++) printf "set many/k%d other-of-%d\n", i, i }' >lines
+	[ "$(stat -c %s lines)" -gt 131072 ]
+	cat lines >"$M/state.ctl"
+	[ "$(cat "$M"/state/many/* | grep -c '^other-of-[0-9]*$')" -eq 5000 ]
+	sed s/other/third/ lines >lines2
+	cp lines2 "$M/state.ctl"
+	[ "$(cat "$M"/state/many/* | grep -c '^third-of-[0-9]*$')" -eq 5000 ]
+	# A line of two blocks and a half, by who writes block by block.
+	long=$(printf '%010000d' 7)
+	printf 'set many/long %s\n' "$long" >line
+	dd if=line of="$M/state.ctl" bs=4096 status=none conv=notrunc
+	[ "$(cat "$M/state/many/long")" = "$long" ]
+	# One that is larger than a command may be is no command.
+	printf 'set many/huge %070000d\n' 7 >line
+	refused 'File too large' bash -c "cat line >'$M/state.ctl'"
+	[ ! -e "$M/state/many/huge" ]
+}
+
+@test "a last line that ends with a block, and has no end, is not done, and that is said" {
+	mkdir "$M/state/last"
+	printf 'set last/k %04085d' 7 >line
+	[ "$(stat -c %s line)" -eq 4096 ]
+	cat line >"$M/state.ctl"
+	eventually file_has "$M/error" 'the last line was not done: it has no end'
+	[ ! -e "$M/state/last/k" ]
+	# Through the socket all of it is there, so it is known to be the end.
+	sloth write state.ctl <line
+	[ -e "$M/state/last/k" ]
+	# Shorter ones need no end.
+	printf 'set last/short 1' >"$M/state.ctl"
+	[ "$(cat "$M/state/last/short")" = 1 ]
+}
