@@ -56,7 +56,10 @@ class Mount:
             fd = os.open(name, os.O_RDWR)
             try:
                 os.write(fd, line.encode())
-                return os.read(fd, 1 << 20).decode()
+                try:
+                    return os.read(fd, 1 << 20).decode()
+                except OSError as error:  # it was done; only what came of it is not known
+                    raise Gone(str(error)) from error
             finally:
                 os.close(fd)
         return self.do(asked, path)
