@@ -321,6 +321,13 @@ static int core_run(lua_State *L)
 	return 1;
 }
 
+/* collect(): what nobody has any more is closed, as are files. */
+static int core_collect(lua_State *L)
+{
+	lua_gc(L, LUA_GCCOLLECT);
+	return 0;
+}
+
 static int core_memory(lua_State *L)
 {
 	lua_pushnumber(L, (lua_Number)runner_of(L)->vm.used / 1024);
@@ -371,6 +378,7 @@ static int core_log_room(lua_State *L)
 static const luaL_Reg functions[] = {
 	{ "acts", core_acts },
 	{ "assert", core_assert },
+	{ "collect", core_collect },
 	{ "described", core_described },
 	{ "base64_decode", core_base64_decode },
 	{ "duration", core_duration },

@@ -169,15 +169,32 @@ function os.exit(code)
 	core.error(core.library("task").leave(code))
 end
 
+-- A file that the task has until its try ends. Of files that nobody has any more Lua knows nothing before it collects them.
+local TOO_MANY = 24
+local function opened(fn, ...)
+	local file, message, code = fn(...)
+	if code == TOO_MANY then
+		core.collect()
+		file, message, code = fn(...)
+	end
+	if file then
+		core.library("held").file(file)
+	end
+	return file, message, code
+end
+
 local open = io.open
 function io.open(path, mode)
 	if mode and mode:find("[wa+]") then
 		core.acts("io.open for writing")
 	end
-	return open(path, mode)
+	return opened(open, path, mode)
 end
 
-io.tmpfile = acting("io.tmpfile", io.tmpfile)
+local tmpfile = io.tmpfile
+io.tmpfile = acting("io.tmpfile", function()
+	return opened(tmpfile)
+end)
 
 -- Without a path: what the task reads from (lib/standard.lua).
 local lines_of = io.lines
@@ -185,7 +202,15 @@ function io.lines(path, ...)
 	if path == nil then
 		return core.library("standard").lines(...)
 	end
-	return lines_of(path, ...)
+	if type(path) ~= "string" then
+		return lines_of(path, ...)
+	end
+	local ok, line, state, control, file = pcall(lines_of, path, ...)
+	if not ok then
+		core.fail(line)
+	end
+	core.library("held").file(file)
+	return line, state, control, file
 end
 
 task, workflow = core.library("dsl").task, core.library("flow").workflow

@@ -2,6 +2,7 @@
 -- Lua's standard files. What is written to standard output and to standard error goes into the log; nothing stands at
 -- standard input. Each task has a default input and output of its own.
 local core = ...
+local held = core.library("held")
 local standard = {}
 
 local function words_of(fn, ...)
@@ -64,26 +65,23 @@ function standard.file_type(value)
 	return (rawequal(value, standard.stdout) or rawequal(value, standard.stderr)) and "file" or nil
 end
 
--- The defaults: name of the task ("": none runs) → file.
-local inputs, outputs = {}, {}
-
 -- io.input and io.output: (), (path) or (file).
 local function choose(chosen, otherwise, mode, what)
 	return function(file)
-		local task = core.task() or ""
+		local mine = held.files()
 		if type(file) == "string" then
 			local opened, problem = io.open(file, mode)
 			file = opened or core.fail(problem)
 		elseif file ~= nil and not io.type(file) then
 			core.fail(what .. ": a path or a file is expected, not a " .. type(file))
 		end
-		chosen[task] = file or chosen[task]
-		return chosen[task] or otherwise
+		mine[chosen] = file or mine[chosen]
+		return mine[chosen] or otherwise
 	end
 end
 
-standard.input = choose(inputs, io.stdin, "r", "io.input")
-standard.output = choose(outputs, standard.stdout, "w", "io.output")
+standard.input = choose("input", io.stdin, "r", "io.input")
+standard.output = choose("output", standard.stdout, "w", "io.output")
 
 function standard.read(...)
 	return standard.input():read(...)

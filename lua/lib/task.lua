@@ -386,6 +386,7 @@ function task.try(spec, try, deps)
 		end
 	end
 	spec.last_try = try
+	local _ <close> = held.until_end
 	core.outcome(with_reports(one_try(spec, try, deps)))
 end
 
@@ -469,6 +470,7 @@ function task.hooks(spec, status, outcome, text)
 	if not (spec.on_timeout or spec.on_success or spec.on_failure or spec.on_complete) then
 		return
 	end
+	local _ <close> = held.until_end
 	local this, path = this_of(spec, spec.last_try)
 	local params = params_of(spec, path)
 	local ok = status == "success" or status == "unchanged"
@@ -509,6 +511,7 @@ function task.undo(spec, number, outputs, by_images)
 	if by_images then
 		return put_back(spec, number)
 	end
+	local _ <close> = held.until_end
 	local this, path = this_of(spec, number)
 	local params, tries = params_of(spec, path), 0
 	while true do
