@@ -154,6 +154,12 @@ void runner_deadline_over(struct ev_loop *loop, ev_timer *timer, int revents);
 /* Notices the end of the process. */
 void runner_watch(struct runner *runner, pid_t pid);
 
+/* runner-turn.c. */
+void runners_turns_start(struct runners *runners);
+void runners_turns_end(struct runners *runners);
+/* Where the conversation stands by what is on disk; the rest never happened. It may free the runner. */
+void runner_step_back(struct runner *runner);
+
 /* runner-kill.c. Ends everything that descends from the run, its process included. */
 void runner_kill(struct runner *runner);
 /* Says where its cgroup shall be, when there are any. */
