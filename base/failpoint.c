@@ -43,6 +43,13 @@ static char *path_of(const char *name, char ret_path[ORDER_SIZE + 16])
 	return ret_path;
 }
 
+/* A test that goes on would blame somebody else. */
+static void __attribute__((noreturn)) give_up(const char *path)
+{
+	dprintf(STDERR_FILENO, "failpoint: %s can't be written: %s\n", path, strerror(errno));
+	abort();
+}
+
 /* Without stdio and without memory: it may be anywhere. */
 static void note_pass(const char *name)
 {
@@ -53,7 +60,7 @@ static void note_pass(const char *name)
 		return;
 	snprintf(line, sizeof(line), "%s\n", name);
 	if (write(fd, line, strlen(line)) < 0)
-		_exit(1);
+		give_up(path);
 	close(fd);
 }
 
@@ -84,7 +91,7 @@ static int take_order(void)
 	snprintf(line, sizeof(line), "%d %s\n", (int)getpid(), name);
 	fd = open(to, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0 || write(fd, line, strlen(line)) < 0)
-		_exit(1);
+		give_up(to);
 	close(fd);
 	rename(to, path_of("hit", from));
 	return 0;

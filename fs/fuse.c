@@ -441,7 +441,7 @@ static void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	/* The kernel closes the files of a process that was killed. What it had written by then is half of
 	 * something. */
-	if (handle_dirty(handle_of(fi)) && process_was_killed(op->request.caller.pid))
+	if (handle_half_done(op_tree(req), handle_of(fi)) && process_was_killed(op->request.caller.pid))
 		handle_discard(op_tree(req), handle_of(fi));
 	op_finish(op, tree_flush(op_tree(req), &op->request, handle_of(fi)));
 }

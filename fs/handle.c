@@ -336,16 +336,24 @@ int tree_truncate(
 	return r;
 }
 
-/* A document that nobody has given a content: no editor's file, which its name would show, and which somebody
- * may remove. */
-static void drop_unmade(struct tree *tree, struct handle *handle)
+/* NULL: it has become a document, or was never to become one. */
+static struct scratch *unmade_of(struct tree *tree, const struct handle *handle)
 {
 	struct scratch *scratch =
 		handle->node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, handle->node.id) : NULL;
+
+	return scratch && scratch->maker && !scratch->forward ? scratch : NULL;
+}
+
+/* A document that nobody has given a content: no editor's file, which its name would show, and which somebody
+ * may remove; unless who began it was killed. */
+static void drop_unmade(struct tree *tree, struct handle *handle)
+{
+	struct scratch *scratch = unmade_of(tree, handle);
 	const struct entry *folder = scratch ? node_entry(node_of(scratch->folder)) : NULL;
 	const struct handle *other;
 
-	if (!scratch || scratch->forward || !scratch->maker || (folder && folder->directory->scratch))
+	if (!scratch || (folder && folder->directory->scratch && !(handle->made && handle->abandoned)))
 		return;
 	TAILQ_FOREACH (other, &tree->handles, handles)
 		if (other != handle && other->node.table == TABLE_SCRATCH && other->node.id == scratch->id)
@@ -428,9 +436,9 @@ const struct buffer *handle_answer(const struct handle *handle)
 	return handle->answered ? &handle->content : NULL;
 }
 
-bool handle_dirty(const struct handle *handle)
+bool handle_half_done(struct tree *tree, const struct handle *handle)
 {
-	return handle->dirty;
+	return handle->dirty || (handle->made && unmade_of(tree, handle));
 }
 
 bool handle_cached(const struct handle *handle)
@@ -442,15 +450,15 @@ void handle_discard(struct tree *tree, struct handle *handle)
 {
 	draft_end(tree, handle);
 	handle->refused = 0;
+	handle->abandoned = true;
 	buffer_done(&handle->content);
 }
 
 void handle_drop_scratch(struct tree *tree, struct handle *handle)
 {
-	struct scratch *scratch =
-		handle->node.table == TABLE_SCRATCH ? scratch_get(tree->scratch, handle->node.id) : NULL;
+	struct scratch *scratch = unmade_of(tree, handle);
 
-	if (scratch && scratch->maker && !scratch->forward)
+	if (scratch)
 		scratch_remove(tree->scratch, scratch);
 }
 

@@ -26,6 +26,8 @@ struct handle {
 	bool secret;	    /* … which it never may: see struct entry, opened */
 	bool drafted;	    /* `content` is what the writer sees, and not what is stored */
 	bool dirty;	    /* `content` is a draft that was written to since the last commit */
+	bool made;	    /* by this open there is the name of an editor's file or of a document to be */
+	bool abandoned;	    /* who had it was killed */
 	struct stream_mark mark;
 	int64_t read_end; /* stream: where the last read ended; poll(2) is about what comes after */
 	/* What it asked session locks for, at some time. */

@@ -197,7 +197,10 @@ int tree_create(struct tree *tree, struct request *request, uint64_t parent, con
 	}
 	if (r < 0)
 		return r;
-	return handle_open(tree, request, node_of(ret_attr->number), flags, ret_handle);
+	r = handle_open(tree, request, node_of(ret_attr->number), flags, ret_handle);
+	if (r == 0)
+		(*ret_handle)->made = !maker;
+	return r;
 }
 
 /* The rule of the sticky bit: in such a folder only the owner of the thing or of the folder removes or

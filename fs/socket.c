@@ -201,6 +201,7 @@ void client_leave(struct client *client, struct op *last)
 	while ((file = TAILQ_FIRST(&client->files))) {
 		TAILQ_REMOVE(&client->files, file, files);
 		client->file_count--;
+		handle_discard(tree, file->handle);
 		tree_release(tree, &request, file->handle);
 		free(file);
 	}

@@ -191,10 +191,12 @@ enum { HANDLE_DIRECT = 1, HANDLE_SAME = 2, HANDLE_STREAM = 4, HANDLE_COMMITS = 8
 unsigned handle_hints(const struct handle *handle);
 /* What the commands gave back that were written last; NULL: nothing was written. */
 const struct buffer *handle_answer(const struct handle *handle);
-/* A draft that nobody will finish is dropped: see ll_flush(). */
-bool handle_dirty(const struct handle *handle);
+/* Something was written, or a document's name made, that is not stored. */
+bool handle_half_done(struct tree *tree, const struct handle *handle);
 /* It shows what the kernel may keep: the same to everybody, as long as nothing of it changes. */
 bool handle_cached(const struct handle *handle);
+/* Who was at it is gone, and nobody will finish it: what was written is dropped, and with the handle the name
+ * that it made. */
 void handle_discard(struct tree *tree, struct handle *handle);
 /* Where it was opened to make something that was refused, the name goes, too. */
 void handle_drop_scratch(struct tree *tree, struct handle *handle);

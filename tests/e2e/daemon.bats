@@ -200,6 +200,9 @@ X
 		[ "$(cat "$M/stacks/prod/values.yaml")" = 'a: whole' ]
 		not python3 die.py "$M/runs/half.sloth" $'workflow.define("half")\n' $signal
 		[ -z "$(ls "$M/runs" | grep '^[0-9]')" ]
+		# Nor is a name left of what it has only begun.
+		not python3 die.py "$M/runs/begun.sloth" '' $signal
+		eventually [ ! -e "$M/runs/half.sloth" -a ! -e "$M/runs/begun.sloth" ]
 	done
 }
 

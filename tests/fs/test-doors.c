@@ -210,6 +210,44 @@ static void test_doors_see_each_other(void **state)
 	}
 }
 
+/* Who goes in the midst of it has made nothing, but what was there before stays. */
+static void test_client_goes(void **state)
+{
+	static const char *const paths[] = { "/runs/half.sloth", "/workflows/half.sloth" };
+	struct fault fault = { 0 };
+	struct client client;
+	char path[512];
+
+	assert_int_equal(client_open(&client, &doors.place, false, &fault), 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_int_equal(
+			client_call(&client, "open",
+				json_pack("{s:s, s:[s, s]}", "path", paths[i], "flags", "create", "write"),
+				NULL, 0, &fault, NULL),
+			0);
+	snprintf(path, sizeof(path), "%s/runs/touched.sloth", doors.mount);
+	close(open(path, O_WRONLY | O_CREAT, 0644));
+	assert_int_equal(client_call(&client, "open",
+				 json_pack("{s:s, s:[s, s]}", "path", "/runs/touched.sloth", "flags",
+					 "create", "write"),
+				 NULL, 0, &fault, NULL),
+		0);
+	client_close(&client);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		int r = 0;
+
+		for (int tries = 0; tries < 1000 && r == 0; tries++, usleep(10000)) {
+			json_t *attr = NULL;
+
+			r = client_stat(&doors.client, paths[i], &fault, &attr);
+			json_decref(attr);
+		}
+		assert_int_equal(r, -ENOENT);
+	}
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 /* Another user: what the modes forbid is forbidden at both doors. */
 static void as_other_user(int *failures)
 {
@@ -320,6 +358,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_same_results),
 		cmocka_unit_test(test_names_too_long),
 		cmocka_unit_test(test_doors_see_each_other),
+		cmocka_unit_test(test_client_goes),
 		cmocka_unit_test(test_other_user),
 	};
 	int fd = open("/dev/fuse", O_RDWR);
