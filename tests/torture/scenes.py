@@ -505,4 +505,5 @@ class Scenes:
 
 
 SCENES = ("write", "lock", "run", "rollback", "undo", "fix", "detect", "retry", "snapshot", "collect", "secret", "first_key", "archive", "backup",
-          "restore_backup", "validate", "destroy", "queue", "cancel", "again", "rename", "restore_alone", "anew", "leave", "come_back", "come_back_alone", "fresh", "migrate", "service")
+          "restore_backup", "validate", "destroy", "queue", "cancel", "again", "rename", "restore_alone", "anew", "leave", "come_back", "come_back_alone", "fresh", "migrate", "service",
+          "others", "clients")  # outsiders.py

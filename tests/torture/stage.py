@@ -15,19 +15,21 @@ import time
 
 import checks
 import torture
+from outsiders import Outsiders
 from scenes import PATIENCE, Finding, Played, Scenes
 
 IN_DOUBT = {errno.ENOTCONN, errno.ECONNABORTED, errno.ECONNRESET, errno.EIO, errno.EINTR, errno.ENODEV, errno.EPIPE}
 FINAL = ("success", "failed", "cancelled", "timed_out", "interrupted", "rolled_back", "rollback_failed")
 
 
-class Stage(Scenes):
+class Stage(Scenes, Outsiders):
     """A daemon, its home, what was promised there, and the scenes."""
 
     def __init__(self, folder, seed, control):
         self.folder, self.random, self.control = pathlib.Path(folder), random.Random(seed), control
         self.lasts, self.stuck = {}, 0  # lasts: scene → seconds
         self.count, self.recoveries, self.kills, self.daemon = 0, [], collections.Counter(), None
+        self.clients_there = []
         self.points = self.folder / "points"
         self.points.mkdir()
         self.points.chmod(0o777)
@@ -62,6 +64,7 @@ class Stage(Scenes):
 
     def clear(self):
         """After a failure: no process and no mount is left."""
+        self.end_clients()
         if not self.daemon:
             return
         if self.daemon.process:
@@ -141,6 +144,7 @@ class Stage(Scenes):
         self.count += 1
         new = self.points / "new"
         new.write_text(f"{point}:{nth}={action} {self.count}\n")
+        new.chmod(0o666)  # whoever passes takes it, also who is not root
         self.nobody_was_hit()
         new.rename(self.points / "armed")
 
