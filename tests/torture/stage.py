@@ -186,6 +186,8 @@ class Stage(Scenes, Outsiders):
     def put(self, path, text, key=None, value=None):
         """Writes a file of the tree, and remembers what was promised."""
         key, value = key or path, text.strip() if value is None else value
+        if key not in self.promises.keys():  # some files are there from the beginning, and empty
+            self.promises.settled[key] = self.look(key)
         self.promises.begin(key, value)
         try:
             with open(self.tree / path, "w", encoding="utf-8") as out:
