@@ -14,9 +14,9 @@ struct slot {
 	int64_t changed_ms; /* when other bytes than before were seen; 0: never */
 	int64_t opened_ms;
 	uint32_t opens;
-	uint32_t writers; /* of any number that has this slot */
-	bool paged;	  /* an open of these bytes was cached */
-	bool spoiled;	  /* … and the kernel's pages are not what they were then */
+	uint32_t writers;  /* of any number that has this slot */
+	const void *paged; /* the mount where an open of these bytes was cached; NULL: none */
+	bool spoiled;	   /* … and the kernel's pages are not what they were then */
 };
 
 struct content_table {
@@ -58,8 +58,8 @@ static struct slot slot_new(
 		.changed_ms = old->number == number ? now_ms : 0 };
 }
 
-bool content_open(struct content_table *table, uint64_t number, const char *data, size_t size, int64_t now_ms,
-	bool *ret_same)
+bool content_open(struct content_table *table, uint64_t number, const void *mount, const char *data,
+	size_t size, int64_t now_ms, bool *ret_same)
 {
 	struct slot *slot = slot_of(table, number);
 	uint64_t hash;
@@ -76,8 +76,8 @@ bool content_open(struct content_table *table, uint64_t number, const char *data
 		return false;
 	if (slot->changed_ms && now_ms - slot->changed_ms < CONTENT_REST_MS)
 		return false;
-	*ret_same = slot->paged && !slot->spoiled;
-	slot->paged = true;
+	*ret_same = slot->paged == mount && !slot->spoiled;
+	slot->paged = mount;
 	slot->spoiled = false;
 	slot->opened_ms = now_ms;
 	slot->opens++;

@@ -49,6 +49,7 @@ static void op_init(struct op *op, fuse_req_t req, void (*answer)(struct op *op,
 	op->request.tree = op->mount->context->tree;
 	op->request.done = op_done;
 	op->request.door = op->mount;
+	op->request.from_kernel = true;
 	request_begin(&op->request);
 	op->request.caller = (struct caller){
 		.uid = ctx->uid,

@@ -57,10 +57,10 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
 	/* A lock is open as long as it is held, and written meanwhile. */
-	if (!handle_writes(handle) && handle->entry->kind != KIND_CONTROL && !handle->entry->fleeting &&
-		!handle->secret)
-		handle->cached = content_open(tree->contents, handle->number, handle->content.data,
-			handle->content.size, time_monotonic_ms(), &handle->same);
+	if (request->from_kernel && !handle_writes(handle) && handle->entry->kind != KIND_CONTROL &&
+		!handle->entry->fleeting && !handle->secret)
+		handle->cached = content_open(tree->contents, handle->number, handle->door,
+			handle->content.data, handle->content.size, time_monotonic_ms(), &handle->same);
 	return 0;
 }
 

@@ -32,6 +32,7 @@ struct request {
 	struct fault fault;
 	void (*done)(struct request *request, ssize_t result);
 	const void *door;	  /* through which it came, see tree_close_door() */
+	bool from_kernel;	  /* whose pages may serve what is opened, see content.h */
 	int64_t started_run;	  /* set by a commit that started a run; 0: none */
 	uint64_t memory_failures; /* outcome.h's: so far, when it began */
 
