@@ -81,7 +81,7 @@ struct runner {
 	int exit_status;      /* as of wait(2); -1: unknown */
 	json_t *after_commit; /* frames that leave when this turn is on disk */
 	size_t answered;      /* bytes of values in those, about */
-	bool drowned;	      /* it does not read what it is sent, and is sent nothing more */
+	const char *drowned;  /* why it was ended and is sent nothing more; NULL: it was not */
 	json_t *plan;	      /* `config`, `lock_wait_ms`, `limits` of it: runner_plan() */
 	json_t *outputs;      /* what the run has set, for its own file `outputs` */
 	json_t *options;

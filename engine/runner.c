@@ -44,22 +44,29 @@ struct runner *runner_find(struct runners *runners, int64_t run_id)
 	return NULL;
 }
 
-/* A process that asks for more than it reads would fill our memory. It is killed, and told nothing more. */
-static void runner_drown(struct runner *runner)
+/* A process that asks for more than it reads would fill our memory, and one that can't be told something
+ * would wait for it for ever. It is killed, and told nothing more. */
+static void runner_drown(struct runner *runner, const char *why)
 {
 	if (runner->drowned)
 		return;
-	runner->drowned = true;
-	log_error(
-		"run %lld: its process does not read what it is sent: ending it", (long long)runner->run_id);
+	runner->drowned = why;
+	log_error("run %lld: %s: ending its process", (long long)runner->run_id, why);
 	runner_kill(runner);
+}
+
+static const char reading_nothing[] = "its process does not read what it is sent";
+
+static bool reads_nothing(const struct runner *runner)
+{
+	return runner->connected && conn_pending(&runner->conn) + runner->answered > UNSENT_MAX;
 }
 
 bool runner_answers(struct runner *runner, size_t size)
 {
 	runner->answered += size;
-	if (runner->connected && conn_pending(&runner->conn) + runner->answered > UNSENT_MAX)
-		runner_drown(runner);
+	if (reads_nothing(runner))
+		runner_drown(runner, reading_nothing);
 	return !runner->drowned;
 }
 
@@ -69,19 +76,14 @@ int runner_send(struct runner *runner, json_t *head, const char *body, size_t si
 	int r = -ENOMEM;
 
 	json_decref(head);
-	if (runner->connected && conn_pending(&runner->conn) + runner->answered > UNSENT_MAX)
-		runner_drown(runner);
+	if (reads_nothing(runner))
+		runner_drown(runner, reading_nothing);
 	if (!runner->connected || runner->drowned)
 		return -ENOTCONN;
 	if (text)
 		r = conn_send(&runner->conn, text, strlen(text), body, size);
-	if (r == -ENOMEM) {
-		/* It would wait for ever for what it is not told. */
-		log_error("run %lld: there is no memory for what its process must be told: ending it",
-			(long long)runner->run_id);
-		runner->drowned = true;
-		runner_kill(runner);
-	}
+	if (r == -ENOMEM)
+		runner_drown(runner, "there was no memory for what its process must be told");
 	return r;
 }
 
@@ -316,7 +318,9 @@ void runner_watch(struct runner *runner, pid_t pid)
 
 static const char *death_text(const struct runner *runner, char *text, size_t size)
 {
-	if (runner->exit_status != -1 && WIFSIGNALED(runner->exit_status))
+	if (runner->drowned)
+		snprintf(text, size, "%s: the daemon ended it (pid %d)", runner->drowned, (int)runner->pid);
+	else if (runner->exit_status != -1 && WIFSIGNALED(runner->exit_status))
 		snprintf(text, size, "its process (pid %d) was killed by signal %d (%s)", (int)runner->pid,
 			WTERMSIG(runner->exit_status), strsignal(WTERMSIG(runner->exit_status)));
 	else if (runner->exit_status != -1)

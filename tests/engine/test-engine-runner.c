@@ -147,6 +147,7 @@ static void test_answers_are_bounded(void **state)
 	CLEANUP(cleanup_free) char *text = malloc(MIB + 1);
 	struct runners runners;
 	struct talk talk = talk_begin(f, &runners, RUN_RUNNING);
+	CLEANUP(buffer_done) struct buffer error = { 0 };
 	struct run run;
 
 	assert_non_null(text);
@@ -161,6 +162,10 @@ static void test_answers_are_bounded(void **state)
 	for (int i = 0; i < 100; i++)
 		runner_send(talk.runner, json_pack("{s:s}", "op", "bytes"), text, MIB);
 	assert_true(conn_pending(&talk.runner->conn) <= 65 * (size_t)MIB);
+	/* Its run says why it was killed. */
+	runner_dead(talk.runner);
+	assert_int_equal(run_text(f->engine, talk.runner->run_id, RUN_ERROR, &error), 0);
+	assert_non_null(strstr(buffer_text(&error), "does not read"));
 	talk_end(&talk, &runners);
 }
 

@@ -103,19 +103,40 @@ def workflow(text):
     return f'task("a"):command("{text}"):build()\n'
 
 
-def last_run(door):
-    """How it ended; None: there is none."""
-    runs = [int(name) for name in door.list("runs") if name.isdigit()]
-    return door.read(f"runs/{max(runs)}/wait").strip() if runs else None
+class Run:
+    """A run that was refused is there, too, and says why. One that was taken has come to its end, or says that the fault ended it."""
+
+    def __init__(self):
+        self.before = 0
+
+    def newest(self, door):
+        return max((int(name) for name in door.list("runs") if name.isdigit()), default=0)
+
+    def do(self, door):
+        door.write("stacks/prod/runs/c.sloth", workflow("true"))
+
+    def wait(self, door):
+        """How the newest ended; None: there is none."""
+        run = self.newest(door)
+        return door.read(f"runs/{run}/wait").strip() if run else None
+
+    def done(self, door):
+        run = self.newest(door)
+        if run == self.before or "c.sloth" not in door.list("stacks/prod/runs"):
+            return False
+        status = self.wait(door)
+        return status == "success" or (status == "interrupted" and "memory" in door.read(f"runs/{run}/error"))
+
+    def undo(self, door):
+        door.unlink("stacks/prod/runs/c.sloth")
+        self.before = self.newest(door)
+
+    def begin(self):
+        """In a new home."""
+        self.before = 0
 
 
-def run_done(door):
-    """A run that was refused is there, too, and says why."""
-    return "c.sloth" in door.list("stacks/prod/runs") and last_run(door) == "success"
-
-
-def forget_run(door):
-    door.unlink("stacks/prod/runs/c.sloth")
+RUN = Run()
 
 
 OPERATIONS = {
@@ -139,7 +160,7 @@ OPERATIONS = {
                           written("stacks/prod/description", "none\n")),
     "secret": Operation(written("secrets/token", "hunter2"), there("secrets", "token"), gone("secrets/token")),
     "save-workflow": Operation(written("workflows/b.sloth", workflow("true")), saved("workflows", "b.sloth", "task"), gone("workflows/b.sloth")),
-    "run": Operation(written("stacks/prod/runs/c.sloth", workflow("true")), run_done, forget_run),
+    "run": Operation(RUN.do, RUN.done, RUN.undo),
     "read": Operation(lambda door: door.read("stacks/prod/export.json"), lambda door: True),
     "list": Operation(lambda door: door.list("stacks"), lambda door: True),
     "backup": Operation(written("backups/new", "a test\n"), contains("backups/list", "a test"),
@@ -193,6 +214,7 @@ class Play:
 
     def begin(self):
         self.daemon.start()
+        RUN.begin()
         self.doors = {"mount": Mount(self.daemon), "socket": doors.Socket(self.daemon)}
 
     def wait_until(self, operation, door, wanted):

@@ -83,7 +83,7 @@ class Play:
             self.daemon.start()
             self.open_doors()
         door = doors.Socket(self.daemon)
-        faultydoors.last_run(door)  # which has the lock as long as it runs
+        faultydoors.RUN.wait(door)  # which has the lock as long as it runs
         for name, result in results.items():
             operation = faultydoors.OPERATIONS[name]
             with faultydoors.patience():
@@ -107,6 +107,7 @@ def rounds(chosen, folder, count, seconds):
     number = 0
     play.daemon.environment["ASAN_OPTIONS"] = "detect_leaks=0"
     play.daemon.start()
+    faultydoors.RUN.begin()
     play.open_doors()
     try:
         faultydoors.furnish(play.doors["mount"])
