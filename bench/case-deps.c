@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "bench/measure.h"
+#include "bench/rows.h"
 #include "bench/server.h"
 #include "engine/store/store.h"
 
@@ -44,35 +45,23 @@ static void make_stack(const char *mount, int stack)
 	free(path);
 }
 
-/* The rows that the daemon has, in a database of our own. */
-static struct store *floor_open(const struct bench *bench)
+static int add_stack(struct store *store, int number)
 {
-	char *path = text_of("%s/deps-floor.db", bench->directory), name[LINE_SIZE];
-	struct store_change change = { 0 };
-	struct fault fault = { 0 };
-	struct store *store;
+	char name[LINE_SIZE];
 	int64_t id;
+	int r;
 
-	if (store_open(path, &fault, &store) < 0 || store_change_begin(store, &change) < 0)
-		die("%s: %s", path, fault.text);
-	for (int i = 0; i < STACKS; i++) {
-		snprintf(name, sizeof(name), "s%05d", i);
-		if (store_insert(store, &id, SQL_STACK_ADD, "siiii", name, INT64_C(0), INT64_C(0),
-			    INT64_C(0755), INT64_C(1)) < 0)
-			die("%s: a stack was not stored", path);
-		for (int j = 0; j < DEPENDS; j++) {
-			int on = target_of(i, j);
+	snprintf(name, sizeof(name), "s%05d", number);
+	r = rows_add_stack(store, name, &id);
+	for (int i = 0; i < DEPENDS && r >= 0; i++) {
+		int on = target_of(number, i);
 
-			snprintf(name, sizeof(name), "s%05d", on);
-			if (on >= 0 && store_get_int(store, &(int64_t){ 0 }, SQL_DEPS_SET, "iissi", id,
-					       (int64_t)on + 1, name, "", INT64_C(1)) < 0)
-				die("%s: a dependency was not stored", path);
-		}
+		snprintf(name, sizeof(name), "s%05d", on);
+		if (on >= 0)
+			r = store_get_int(store, &(int64_t){ 0 }, SQL_DEPS_SET, "iissi", id, (int64_t)on + 1,
+				name, "", INT64_C(1));
 	}
-	if (store_change_end(&change) < 0 || store_turn_end(store) < 0)
-		die("%s: could not be committed", path);
-	free(path);
-	return store;
+	return r;
 }
 
 static size_t read_all(struct store *store, enum statement statement, int number, int text)
@@ -141,7 +130,7 @@ void case_deps(const struct bench *bench)
 {
 	const char *mount = server_sloth(bench);
 	const char *argv[] = { bench->sloth, "stack", "deps", "order", "--all", NULL };
-	struct store *store = floor_open(bench);
+	struct store *store = rows_store(bench, "deps-floor.db", STACKS, add_stack);
 	struct ours ours = { .content = need(malloc(CONTENT_SIZE)), .on = "s04990" };
 
 	for (int i = 0; i < STACKS; i++)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "bench/measure.h"
+#include "bench/rows.h"
 #include "bench/server.h"
 #include "engine/store/store.h"
 
@@ -26,29 +27,17 @@ static void make_stacks(const char *mount)
 	}
 }
 
-/* The rows that the daemon has, in a database of our own. */
-static struct store *floor_open(const struct bench *bench)
+static int add_stack(struct store *store, int number)
 {
-	char *path = text_of("%s/list-floor.db", bench->directory), name[NAME_ROOM];
-	struct store_change change = { 0 };
-	struct fault fault = { 0 };
-	struct store *store;
+	char name[NAME_ROOM];
 	int64_t id;
+	int r;
 
-	if (store_open(path, &fault, &store) < 0 || store_change_begin(store, &change) < 0)
-		die("%s: %s", path, fault.text);
-	for (int i = 0; i < STACKS; i++) {
-		snprintf(name, sizeof(name), "list-%04d", i);
-		if (store_insert(store, &id, SQL_STACK_ADD, "siiii", name, INT64_C(0), INT64_C(0),
-			    INT64_C(0755), INT64_C(1)) < 0 ||
-			store_run(store, SQL_STACK_SET_TEXT, "issi", id, "description", "a line for people\n",
-				INT64_C(1)) < 0)
-			die("%s: a stack was not stored", path);
-	}
-	if (store_change_end(&change) < 0 || store_turn_end(store) < 0)
-		die("%s: could not be committed", path);
-	free(path);
-	return store;
+	snprintf(name, sizeof(name), "list-%04d", number);
+	r = rows_add_stack(store, name, &id);
+	return r < 0 ? r
+		     : store_run(store, SQL_STACK_SET_TEXT, "issi", id, "description", "a line for people\n",
+			       INT64_C(1));
 }
 
 static void read_rows(void *store)
@@ -100,7 +89,7 @@ void case_list(const struct bench *bench)
 		.description = text_of("%s/stacks/list-0500/description", mount),
 		.content = need(malloc(CONTENT_SIZE)),
 		.argv = argv };
-	struct store *store = floor_open(bench);
+	struct store *store = rows_store(bench, "list-floor.db", STACKS, add_stack);
 	char *name = text_of("list-1000%s", bench->suffix),
 	     *command = text_of("list-1000-command%s", bench->suffix);
 

@@ -31,26 +31,6 @@ void deps_problem(const struct dep *dep, char *ret_text, size_t size)
 
 enum { PROBLEM_SIZE = NAME_SIZE + CONSTRAINT_SIZE + DEPS_VERSION_SIZE + 64 };
 
-struct checking {
-	int (*problem)(void *userdata, const struct dep *dep, const char *text);
-	void *userdata;
-};
-
-static int check_one(void *userdata, const struct dep *dep)
-{
-	const struct checking *checking = userdata;
-	char text[PROBLEM_SIZE];
-
-	deps_problem(dep, text, sizeof(text));
-	return *text ? checking->problem(checking->userdata, dep, text) : 0;
-}
-
-int deps_check(struct engine *engine, struct caller *caller, int64_t stack_id,
-	int (*problem)(void *userdata, const struct dep *dep, const char *text), void *userdata)
-{
-	return deps_each(engine, caller, stack_id, check_one, &(struct checking){ problem, userdata });
-}
-
 static int show_line(void *userdata, const struct dep *dep)
 {
 	char text[PROBLEM_SIZE];

@@ -74,9 +74,6 @@ int deps_dependents_each(struct engine *engine, struct caller *caller, int64_t o
 const char *deps_state_name(enum deps_state state);
 /* What is wrong with it, in words, "" where it is well: "version 1.9 does not satisfy >=2.1". */
 void deps_problem(const struct dep *dep, char *ret_text, size_t size);
-/* All dependencies of a stack that are not well. */
-int deps_check(struct engine *engine, struct caller *caller, int64_t stack_id,
-	int (*problem)(void *userdata, const struct dep *dep, const char *text), void *userdata);
 
 /* The files `depends` and `depends.json`. */
 int deps_show(struct engine *engine, struct caller *caller, int64_t stack_id, FILE *out);

@@ -324,16 +324,6 @@ void plan_show(const json_t *plan, FILE *out)
 	write_tail(plan, count, out);
 }
 
-void plan_show_line(const json_t *plan, FILE *out)
-{
-	CLEANUP(cleanup_free) json_t **order = NULL;
-	size_t count;
-
-	order = in_order(plan, &count);
-	fprintf(out, "%zu task%s, at most %lld at once\n", count, count == 1 ? "" : "s",
-		(long long)number_of(json_object_get(plan, "limits"), "max_parallel_tasks"));
-}
-
 /* Graphviz' quoted strings: only the quote and the backslash are special. */
 static void write_dot(FILE *out, const char *text)
 {

@@ -37,5 +37,3 @@ void plan_cancel(struct planning *planning);
 void plan_show(const json_t *plan, FILE *out);
 /* For Graphviz. */
 void plan_show_dot(const json_t *plan, FILE *out);
-/* A line: "5 tasks, at most 4 at once, on stack prod". */
-void plan_show_line(const json_t *plan, FILE *out);

@@ -284,11 +284,6 @@ const char *quota_name(enum quota quota)
 	return rows[quota].name;
 }
 
-bool quota_is_size(enum quota quota)
-{
-	return quota == QUOTA_OPEN_SIZE || quota == QUOTA_STORAGE;
-}
-
 /* The next user after `after` (-1: the first) who has something; -1: none. */
 static int64_t user_after(struct quota_table *table, int64_t after)
 {

@@ -47,9 +47,8 @@ int quota_count(struct store *store, json_t **ret_counts);
 /* What a user has, and what he may have (-1: as much as he likes). */
 int64_t quota_used(struct engine *engine, uid_t uid, enum quota quota);
 int64_t quota_limit(const struct engine *engine, uid_t uid, enum quota quota);
-/* "stacks"; whether it is a number of bytes. */
+/* "stacks" */
 const char *quota_name(enum quota quota);
-bool quota_is_size(enum quota quota);
 
 /* All users who have something, in the order of their numbers. */
 int quota_each_user(struct engine *engine, int (*each)(void *userdata, uid_t uid), void *userdata);

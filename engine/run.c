@@ -179,21 +179,6 @@ int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_c
 	return store_get_int(engine->store, ret_count, SQL_RUN_COUNT_UNFINISHED, "i", stack_id);
 }
 
-int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct run *ret_run)
-{
-	struct store *store = engine->store;
-
-	if (stack_id && file)
-		return query_one(query_begin(store, SQL_RUN_LATEST_OF_STACK_FILE, "is", stack_id, file),
-			run_load, ret_run);
-	if (stack_id)
-		return query_one(
-			query_begin(store, SQL_RUN_LATEST_OF_STACK, "i", stack_id), run_load, ret_run);
-	if (file)
-		return query_one(query_begin(store, SQL_RUN_LATEST_OF_FILE, "s", file), run_load, ret_run);
-	return query_one(query_begin(store, SQL_RUN_LATEST, ""), run_load, ret_run);
-}
-
 /* Ends a change of one row: -ENOENT when the statement met none. */
 static int row_changed(struct engine *engine, struct store_change *change, int r)
 {

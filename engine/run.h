@@ -122,8 +122,6 @@ int run_each(struct engine *engine, int64_t stack_id, int64_t before,
 int run_each_unfinished(
 	struct engine *engine, int (*each)(void *userdata, const struct run *run), void *userdata);
 int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_count);
-/* The newest run; of a file name (as written) when `file` is not NULL. stack_id 0: of all. -ENOENT. */
-int run_latest(struct engine *engine, int64_t stack_id, const char *file, struct run *ret_run);
 
 /* The run that it retries; the run whose task submitted it, and how many runs are above it. */
 /* The version of its stack that a rollback goes back to; 0: there is none. */

@@ -42,11 +42,6 @@ const char *const statements_of_runs[SQL_COUNT] = {
 	[SQL_RUN_UNFINISHED] = RUN_SELECT "WHERE runs." RUN_UNFINISHED " ORDER BY runs.id",
 	[SQL_RUN_COUNT_UNFINISHED] =
 		"SELECT COUNT(*) FROM runs WHERE " RUN_UNFINISHED " AND ($1 = 0 OR stack_id = $1)",
-	[SQL_RUN_LATEST] = RUN_SELECT "ORDER BY runs.id DESC LIMIT 1",
-	[SQL_RUN_LATEST_OF_FILE] = RUN_SELECT "WHERE runs.file = $1 ORDER BY runs.id DESC LIMIT 1",
-	[SQL_RUN_LATEST_OF_STACK] = RUN_SELECT "WHERE runs.stack_id = $1 ORDER BY runs.id DESC LIMIT 1",
-	[SQL_RUN_LATEST_OF_STACK_FILE] = RUN_SELECT "WHERE runs.stack_id = $1 AND runs.file = $2 "
-						    "ORDER BY runs.id DESC LIMIT 1",
 	[SQL_RUN_TRUSTED] =
 		"SELECT id FROM runs WHERE stack_id = $1 AND (uid = $2 OR uid = 0) AND started_ms > 0 "
 		"AND file <> $3 AND file <> $4 AND file <> $5 ORDER BY id DESC LIMIT 1",

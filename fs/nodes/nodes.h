@@ -32,9 +32,6 @@ bool run_visible(struct view *view, const struct run *run);
 /* A time as a JSON string, null for 0. New reference. */
 json_t *time_json(int64_t ms);
 
-/* The tags of a stack, a list of texts. New reference. */
-json_t *tags_json(struct engine *engine, int64_t stack_id);
-
 /* One JSON value, sorted keys, and a newline. */
 int show_json(FILE *out, const json_t *value);
 

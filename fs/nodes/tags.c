@@ -7,19 +7,6 @@
 
 #include "fs/nodes/nodes.h"
 
-static int add_text(void *userdata, const struct tag *tag)
-{
-	return json_array_append_new(userdata, json_string(tag->name)) < 0 ? -ENOMEM : 0;
-}
-
-json_t *tags_json(struct engine *engine, int64_t stack_id)
-{
-	json_t *list = json_array();
-
-	tag_each(engine, stack_id, add_text, list);
-	return list;
-}
-
 /* stacks/S/tags/ */
 
 static int tag_find_node(struct view *folder, const char *name, int64_t *ret_id)

@@ -308,13 +308,16 @@ static void test_private_stacks_show_nothing(void **state)
 	assert_int_equal(deps_dependent_find(f->engine, &f->alice, db, "web", &dep), 0);
 }
 
-static int count_problem(void *userdata, const struct dep *dep, const char *text)
+static int count_problem(void *userdata, const struct dep *dep)
 {
-	++*(int *)userdata;
+	char text[512];
+
+	deps_problem(dep, text, sizeof(text));
+	*(int *)userdata += *text != '\0';
 	return 0;
 }
 
-static void test_check(void **state)
+static void test_problems(void **state)
 {
 	struct fixture *f = *state;
 	int64_t web = fixture_stack(f, "web");
@@ -324,7 +327,7 @@ static void test_check(void **state)
 	fixture_stack(f, "cache");
 	assert_int_equal(set(f, &f->alice, web, "db", ">=2"), 0);
 	assert_int_equal(set(f, &f->alice, web, "cache", NULL), 0);
-	assert_int_equal(deps_check(f->engine, NULL, web, count_problem, &problems), 0);
+	assert_int_equal(deps_each(f->engine, NULL, web, count_problem, &problems), 0);
 	assert_int_equal(problems, 1);
 }
 
@@ -368,7 +371,7 @@ int main(void)
 		TEST(test_renames),
 		TEST(test_rename_into_a_cycle),
 		TEST(test_private_stacks_show_nothing),
-		TEST(test_check),
+		TEST(test_problems),
 		TEST(test_refusals),
 	};
 

@@ -34,7 +34,6 @@ static const struct {
 	{ SQL_QUOTA_STORAGE, "storage is counted, by a process of its own" },
 	{ SQL_QUOTA_USERS, "root looks at quotas" },
 	{ SQL_RUN_EACH, "all runs are listed" },
-	{ SQL_RUN_LATEST, "by the key, one row" },
 	{ SQL_STACK_EACH, "all stacks are listed" },
 	{ SQL_STACK_LIST, "all stacks are listed" },
 	{ SQL_STACK_LIST_TAGS, "all stacks are listed" },

@@ -79,7 +79,6 @@ static void test_lists(void **state)
 	int64_t stack = fixture_stack(f, "a"), a = new_run(f, stack), b = new_run(f, 0),
 		c = new_run(f, stack);
 	char seen[64] = "";
-	struct run run;
 
 	assert_int_equal(run_each(f->engine, 0, 0, collect, seen), 0);
 	assert_string_equal(seen, "3 2 1 ");
@@ -93,12 +92,6 @@ static void test_lists(void **state)
 	seen[0] = '\0';
 	assert_int_equal(run_each_unfinished(f->engine, collect, seen), 0);
 	assert_string_equal(seen, "1 3 ");
-	assert_int_equal(run_latest(f->engine, 0, NULL, &run), 0);
-	assert_int_equal(run.id, c);
-	assert_int_equal(run_latest(f->engine, stack, "deploy.sloth", &run), 0);
-	assert_int_equal(run.id, c);
-	assert_int_equal(run_latest(f->engine, 0, "deploy.lua", &run), -ENOENT);
-	assert_int_equal(run_latest(f->engine, 999, NULL, &run), -ENOENT);
 	assert_true(a < b);
 }
 

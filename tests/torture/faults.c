@@ -34,24 +34,6 @@ static struct fault_plan own;
 static struct fault_plan *plan = &own;
 static _Thread_local bool inside; /* printing the stack allocates */
 
-static const char *const kind_names[] = {
-	[FAULTS_ALLOC] = "alloc",
-	[FAULTS_READ] = "read",
-	[FAULTS_WRITE] = "write",
-	[FAULTS_SYNC] = "sync",
-	[FAULTS_TRUNCATE] = "truncate",
-	[FAULTS_OPEN] = "open",
-	[FAULTS_NAME] = "name",
-	[FAULTS_MAP] = "map",
-	[FAULTS_LOCK] = "lock",
-	[FAULTS_ANSWER] = "answer",
-};
-
-const char *faults_kind_name(enum fault_kind kind)
-{
-	return kind_names[kind];
-}
-
 struct fault_plan *faults_plan(void)
 {
 	return plan;

@@ -39,7 +39,6 @@ struct fault_plan {
 };
 
 struct fault_plan *faults_plan(void);
-const char *faults_kind_name(enum fault_kind kind);
 
 /* Called for the first of all calls that come the same way (the same functions call each other), in this
  * process: where it stands among the calls of its kind. NULL: nobody wants to know. */

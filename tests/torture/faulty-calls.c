@@ -104,14 +104,20 @@ int submit_run(struct play *play)
 	return r < 0 ? r : store_change_end(&change);
 }
 
+static int newest(void *userdata, const struct run *run)
+{
+	*(struct run *)userdata = *run;
+	return 1;
+}
+
 static int latest(struct play *play, int64_t *ret_task)
 {
 	struct run run;
 	struct task task;
-	int r = run_latest(play->home.engine, 0, NULL, &run);
+	int r = run_each(play->home.engine, 0, 0, newest, &run);
 
-	if (r == 0)
-		r = task_find(play->home.engine, run.id, "first", &task);
+	if (r >= 0)
+		r = r ? task_find(play->home.engine, run.id, "first", &task) : -ENOENT;
 	if (r < 0)
 		return r;
 	*ret_task = task.id;

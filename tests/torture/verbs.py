@@ -150,6 +150,13 @@ backup list |
 doctor |
 """
 
+# For a control: of these the stack's own mode decides.
+SHOWS = """
+stack show {s} | r /stacks/{s}/status.json
+stack resources {s} | r /stacks/{s}/resources.json
+stack output {s} | r /stacks/{s}/outputs.json
+"""
+
 NOT_TRIED = {
     "events show": "what an event is of decides: torture-leaks",
     "events follow": "it goes on: events list",
