@@ -16,7 +16,8 @@ enum {
 /* What the trail says of these, the daemon says. */
 static const char *const own_types[] = { "lock.", "stack.", "run.", "output.", "state.", "namespace.",
 	"folder.", "config.", "values.", "resource.", "secret.", "keys.", "events.", "snapshot.", "dep.",
-	"tag.", "backup.created", "backup.deleted", "backup.failed", "backup.restored", "metric." };
+	"tag.", "workflow.", "drift.", "backup.created", "backup.deleted", "backup.failed", "backup.restored",
+	"check.failed", "metric." };
 
 static int check_type(struct call *call, const char *type)
 {

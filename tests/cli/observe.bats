@@ -28,6 +28,10 @@ lua()
 @test "what no event may be" {
 	run ! lua own 'assert(event.dispatch("stack.destroyed", {}))'
 	[[ $output == *"events of the type stack.… are the daemon's own"* ]]
+	for type in workflow.saved drift.fixed check.failed; do
+		run ! lua own "assert(event.dispatch('$type', {}))"
+		[[ $output == *"are the daemon's own"* ]]
+	done
 	run ! lua odd 'assert(event.dispatch("two words.x", {}))'
 	[[ $output == *'is no type of event'* ]]
 	run ! lua large 'assert(event.dispatch("a.b", { text = ("x"):rep(20000) }))'

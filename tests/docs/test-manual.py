@@ -65,6 +65,31 @@ def missing_errors(lines):
                 yield f"no row {name} with exit status {status} in sloth(1)"
 
 
+# What looks like one: files, calls of runners.
+NO_EVENT = re.compile(r".*\.(json|yaml|ctl|tmp|deep|d|db|sloth|lock|history|set_output)$")
+
+
+def events_of_the_daemon():
+    """Words in quotes that begin with one of the daemon's nouns."""
+    nouns = "stack|config|values|tag|run|workflow|lock|state|namespace|folder|output|secret|keys|resource|drift|dep|snapshot|backup|check|events|metric"
+    for room in ("engine", "fs/nodes"):
+        for path in (source / room).glob("*.c"):
+            if path.name.startswith(("calls-", "runner-calls", "config.")):  # names of calls, settings
+                continue
+            for line in path.read_text().splitlines():
+                if "FAILPOINT" not in line:
+                    yield from (word for word in re.findall(rf'"((?:{nouns})\.[a-z_]+(?:\.[a-z_]+)?)"', line) if not NO_EVENT.match(word))
+
+
+def missing_events():
+    known = set(re.findall(r"[a-z]+\.[a-z_.]*[a-z]", re.sub(r"\\\\(.)", r"\1", page("slothfs.5"))))
+    found = set(events_of_the_daemon())
+    if len(found) < 50:
+        yield f"only {len(found)} types of events were found"
+    for event in sorted(found - known):
+        yield f"slothfs(5) does not name the event {event}"
+
+
 def missing_settings(lines):
     known = headings(page("sloth.yaml.5"))
     default = (source / "data/config.yaml").read_text()
@@ -169,6 +194,7 @@ def main():
         ("every file of the tree", lambda: missing_nodes(lines)),
         ("no file that is not there", lambda: surplus_nodes(lines)),
         ("every error and its exit status", lambda: missing_errors(lines)),
+        ("every type of event", missing_events),
         ("every setting", lambda: missing_settings(lines)),
         ("every command and option", missing_commands),
         ("every option of the daemon", missing_daemon_options),
