@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of operations that must be wholly done or wholly absent, and what they find there. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/torture/faulty-calls.h"
+
+#define REFUSED(what) .refused = EDQUOT, .quota = QUOTA_##what
 
 const struct operation operations[] = {
 	{ "make-stack", ACT_MKDIR, 0, "/stacks/new", .number = 0750 },
@@ -78,6 +81,17 @@ const struct operation operations[] = {
 	{ "verify-backup", ACT_CALL, 0, .call = verify_backup },
 	{ "restore-backup", ACT_CALL, 0, .call = restore_backup },
 	{ "examine", ACT_CALL, 0, .call = examine_database, .reads = true },
+	{ "one-stack-too-many", ACT_MKDIR, ALICE, "/stacks/more", .number = 0755, REFUSED(STACKS) },
+	{ "one-namespace-too-many", ACT_MKDIR, ALICE, "/state/more", .number = 0755, REFUSED(NAMESPACES) },
+	{ "one-key-too-many", ACT_WRITE, ALICE, "/stacks/prod/state/more", "7\n", REFUSED(KEYS) },
+	{ "one-lock-too-many", ACT_WRITE, ALICE, "/locks/more", "mine\n", REFUSED(LOCKS) },
+	{ "one-secret-too-many", ACT_WRITE, ALICE, "/secrets/more", "hunter4", REFUSED(SECRETS) },
+	{ "change-forbidden", ACT_WRITE, BOB, "/stacks/held/values.yaml", "a: 1\n", .refused = EACCES },
+	{ "lock-of-another", ACT_WRITE, 0, "/stacks/held/lock", "reason=mine\n", .refused = EBUSY },
+	{ "change-locked", ACT_WRITE, 0, "/stacks/held/values.yaml", "a: 1\n", .refused = EBUSY },
+	{ "bad-values", ACT_WRITE, ALICE, "/stacks/prod/values.yaml", "a: [1\n", .refused = EINVAL },
+	{ "circle", ACT_SYMLINK, ALICE, "/stacks/prod/deps/held", "../../held", .refused = ELOOP },
+	{ "protected-name", ACT_RENAME, ALICE, "/stacks/prod", "/stacks/held", .refused = EEXIST },
 	{ "control-half", ACT_CALL, ALICE, .call = control_half, .control = "half" },
 	{ "control-silent", ACT_CALL, ALICE, .call = control_silent, .control = "silent" },
 	{ "control-crash", ACT_CALL, ALICE, .call = control_crash, .control = "crash" },

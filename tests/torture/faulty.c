@@ -5,7 +5,7 @@
  * looks for this:
  *
  * - an operation that failed has left nothing: no row, no file, nothing that the tree shows; one that
- * succeeded has done all;
+ * succeeded has done all; one that has to be refused is;
  * - the errno says what went wrong;
  * - the same operation succeeds when the fault is gone, in the same daemon and in one that starts anew;
  * - the database is whole, and the audit trail;
@@ -123,13 +123,15 @@ _Noreturn static void found(const char *format, ...)
 	_exit(2);
 }
 
-static void play_begin(struct play *play)
+static void play_begin(struct play *play, const struct operation *operation)
 {
 	*play = (struct play){ 0 };
 	ev_loop_fork(ev_default_loop(EVFLAG_NOENV));
 	home_copy(&play->home);
 	snprintf(shared->home, sizeof(shared->home), "%s", play->home.path);
 	home_begin(&play->home);
+	if (operation->refused == EDQUOT)
+		play->home.engine->config.quotas[operation->quota] = 1;
 }
 
 static void play_end(struct play *play)
@@ -177,14 +179,14 @@ static void refer(const struct operation *operation)
 	char *home;
 	int r;
 
-	play_begin(&play);
+	play_begin(&play, operation);
 	faults_ways = shared->ways;
 	faults_new_way = note_site;
 	faults_arm(FAULTS_ALLOC, ENOMEM, INT64_MAX, false);
 	r = play_do(&play, operation);
 	faults_disarm();
-	if (r < 0)
-		found("it fails without a fault: %s: %s", strerror(-r), play.request.fault.text);
+	if (operation->refused ? r != -operation->refused : r < 0)
+		found("without a fault it ends with %s: %s", strerror(-r), play.request.fault.text);
 	home = look_at_home(&play, true);
 	must(strlen(home) + play.text.size + 2 < REFERENCE_MAX);
 	strcpy(shared->reference, home);
@@ -242,13 +244,15 @@ static void try_case(const struct one_case *it)
 	struct play play;
 	int r;
 
-	play_begin(&play);
+	play_begin(&play, it->operation);
 	home = look_at_home(&play, false);
 	tree = look_at_tree(&play);
 	faults_plan()->trace = tracing;
 	faults_arm(it->trouble->kind, it->trouble->error, it->nth, it->trouble->sticky);
 	r = play_do(&play, it->operation);
 	faults_disarm();
+	if (it->operation->refused && r >= 0)
+		found("it is not refused");
 	if (r >= 0) {
 		expect_done(&play, reference, "it was said to be done");
 		free(home);
@@ -259,11 +263,11 @@ static void try_case(const struct one_case *it)
 			expect_same("it failed, and yet this shows another now", tree, look_at_tree(&play));
 		else
 			free(tree);
-		if (!names_its_cause(it->trouble, r))
+		if (r != -it->operation->refused && !names_its_cause(it->trouble, r))
 			found("it failed with %s: %s", strerror(-r), play.request.fault.text);
 		r = play_do(&play, it->operation);
-		if (r < 0)
-			found("it fails although the fault is gone: %s: %s", strerror(-r),
+		if (r != -it->operation->refused && (r < 0 || it->operation->refused))
+			found("although the fault is gone it ends with %s: %s", strerror(-r),
 				play.request.fault.text);
 		expect_done(&play, reference, "it was done when the fault was gone");
 	}

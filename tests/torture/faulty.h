@@ -3,6 +3,7 @@
 /* What operations of faulty.c see: a home like that of the fuzzers, with more in it, and who asks. */
 #include <stdbool.h>
 
+#include "engine/quota.h"
 #include "tests/fuzz/home.h"
 #include "tests/fuzz/input.h"
 
@@ -40,6 +41,8 @@ struct operation {
 	unsigned number;
 	int (*call)(struct play *play);
 	bool reads;	     /* nothing changes */
+	int refused;	     /* it fails with this errno, and nothing changes; 0: it does not */
+	enum quota quota;    /* … because the user has as much of this as he may */
 	const char *control; /* this one is broken on purpose: what is found, so */
 };
 
