@@ -126,6 +126,20 @@ int parse_int64(const char *text, int64_t *ret_value)
 	return 0;
 }
 
+char *int64_format(int64_t value, char ret_text[32])
+{
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	char *text = ret_text + 31;
+
+	*text = '\0';
+	do
+		*--text = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (value < 0)
+		*--text = '-';
+	return text;
+}
+
 static const struct {
 	const char *name;
 	double ms;

@@ -43,6 +43,10 @@ int time_parse(const char *text, int64_t *ret_ms);
 /* A whole decimal number and nothing else: 0, -EINVAL or -ERANGE. */
 int parse_int64(const char *text, int64_t *ret_value);
 
+/* What "%lld" gives, for listings of very many; the buffer must have 32 bytes. Returns where in it the text
+ * begins. */
+char *int64_format(int64_t value, char ret_text[32]);
+
 /* "30s", "5m", "1h30m", "250ms", "2d"; a bare number (also 1.5) is seconds. 0 or -EINVAL. The result is in
  * milliseconds and below 100 years. */
 int duration_parse(const char *text, int64_t *ret_ms);

@@ -64,15 +64,28 @@ static void run_load(struct query *query, void *ret)
 	snprintf(ret_run->cgroup, sizeof(ret_run->cgroup), "%s", query_text(query, 28));
 }
 
+static void run_load_name(struct query *query, void *ret)
+{
+	struct run *ret_run = ret;
+
+	ret_run->id = query_int(query, 0);
+	ret_run->stack_id = query_int(query, 1);
+	ret_run->uid = (uid_t)query_int(query, 2);
+	ret_run->owner_uid = (uid_t)query_int(query, 3);
+	ret_run->owner_gid = (gid_t)query_int(query, 4);
+	ret_run->mode = (mode_t)query_int(query, 5);
+}
+
 /* Ends the query. */
-static int run_walk(struct query *query, int (*each)(void *userdata, const struct run *run), void *userdata)
+static int run_walk(struct query *query, void (*load)(struct query *query, void *ret),
+	int (*each)(void *userdata, const struct run *run), void *userdata)
 {
 	CLEANUP(query_endp) struct query *owned = query;
-	struct run run;
+	struct run run = { 0 };
 	int r;
 
 	while ((r = query_step(owned)) > 0) {
-		run_load(owned, &run);
+		load(owned, &run);
 		r = each(userdata, &run);
 		if (r != 0)
 			break;
@@ -165,13 +178,13 @@ int run_each(struct engine *engine, int64_t stack_id, int64_t before,
 	struct query *query = stack_id ? query_begin(engine->store, SQL_RUN_OF_STACK, "ii", below, of)
 				       : query_begin(engine->store, SQL_RUN_EACH, "i", below);
 
-	return run_walk(query, each, userdata);
+	return run_walk(query, run_load_name, each, userdata);
 }
 
 int run_each_unfinished(
 	struct engine *engine, int (*each)(void *userdata, const struct run *run), void *userdata)
 {
-	return run_walk(query_begin(engine->store, SQL_RUN_UNFINISHED, ""), each, userdata);
+	return run_walk(query_begin(engine->store, SQL_RUN_UNFINISHED, ""), run_load, each, userdata);
 }
 
 int run_count_unfinished(struct engine *engine, int64_t stack_id, int64_t *ret_count)

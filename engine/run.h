@@ -115,7 +115,8 @@ int run_create(struct engine *engine, struct caller *caller, const char *file, i
 	const char *workflow, size_t size, struct run *ret_run);
 int run_get(struct engine *engine, int64_t id, struct run *ret_run);
 /* Newest first; stack_id 0: of all stacks, -1: only those without one. Until `each` returns non-zero.
- * `before` 0: from the newest. */
+ * `before` 0: from the newest. There may be very many: of each run only its id, its stack's, and who may see
+ * it (uid, owner_uid, owner_gid, mode). */
 int run_each(struct engine *engine, int64_t stack_id, int64_t before,
 	int (*each)(void *userdata, const struct run *run), void *userdata);
 /* Runs whose status is not final, oldest first. */

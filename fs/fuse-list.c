@@ -17,6 +17,7 @@ struct listing {
 	struct tree *tree;
 	uid_t uid;	/* who has it open */
 	size_t counted; /* bytes of `names` that his quota knows of */
+	size_t next;	/* where the last answer ended: reading goes on there, mostly */
 	bool read;	/* to its end: reading it from the start again makes it anew (rewinddir(3)) */
 };
 
@@ -60,6 +61,7 @@ static int listing_fill(struct listing *listing, struct op *op, fuse_ino_t ino)
 
 	listing->req = op->req;
 	listing->read = false;
+	listing->next = 0;
 	if (r == 0)
 		r = list_name(listing, ".", ino, KIND_DIRECTORY);
 	if (r == 0)
@@ -140,6 +142,8 @@ void fuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, str
 		op_free(op);
 	}
 	/* lseek(2) can bring any offset: only those where a record begins are ours. */
+	if (offset > 0 && (size_t)offset == listing->next)
+		start = listing->next;
 	while (r == 0 && start < listing->names.size && (off_t)start < offset)
 		start += record_size(listing, start);
 	if (r < 0 || (off_t)start != offset) {
@@ -149,6 +153,7 @@ void fuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, str
 	for (end = start; end < listing->names.size; end += record_size(listing, end))
 		if (end + record_size(listing, end) - start > size)
 			break;
+	listing->next = end;
 	listing->read |= end == listing->names.size;
 	fuse_reply_buf(req, listing->names.data + start, end - start);
 }

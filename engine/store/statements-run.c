@@ -14,6 +14,12 @@
 	"waiting_since_ms, parent_run, cgroup "                                                              \
 	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
 
+/* What a listing needs of very many. */
+#define RUN_NAME_SELECT                                                                                      \
+	"SELECT runs.id, runs.stack_id, runs.uid, COALESCE(stacks.uid, owner_uid), "                         \
+	"COALESCE(stacks.gid, owner_gid), COALESCE(stacks.mode, owner_mode) "                                \
+	"FROM runs LEFT JOIN stacks ON stacks.id = runs.stack_id "
+
 #define SAVED_COLUMNS "id, name, uid, gid, mode, number, updated_ms"
 
 #define SAVED_VERSION_COLUMNS "id, workflow_id, number, uid, time_ms, size"
@@ -37,8 +43,9 @@ const char *const statements_of_runs[SQL_COUNT] = {
 			"VALUES ($1, $2, $3, $4, $5, $4, $5, 448, 'queued', $6, 0, 0, $6, 0, 0, 0, 0, 0, 0, "
 			"'', '', 0, 0, 0)",
 	[SQL_RUN_GET] = RUN_SELECT "WHERE runs.id = $1",
-	[SQL_RUN_EACH] = RUN_SELECT "WHERE runs.id < $1 ORDER BY runs.id DESC",
-	[SQL_RUN_OF_STACK] = RUN_SELECT "WHERE runs.id < $1 AND runs.stack_id = $2 ORDER BY runs.id DESC",
+	[SQL_RUN_EACH] = RUN_NAME_SELECT "WHERE runs.id < $1 ORDER BY runs.id DESC",
+	[SQL_RUN_OF_STACK] =
+		RUN_NAME_SELECT "WHERE runs.id < $1 AND runs.stack_id = $2 ORDER BY runs.id DESC",
 	[SQL_RUN_UNFINISHED] = RUN_SELECT "WHERE runs." RUN_UNFINISHED " ORDER BY runs.id",
 	[SQL_RUN_COUNT_UNFINISHED] =
 		"SELECT COUNT(*) FROM runs WHERE " RUN_UNFINISHED " AND ($1 = 0 OR stack_id = $1)",
@@ -141,9 +148,8 @@ const char *const statements_of_runs[SQL_COUNT] = {
 	[SQL_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks WHERE id = $1",
 	[SQL_TASK_FIND] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 AND name = $2",
 	[SQL_TASK_EACH] = "SELECT " TASK_COLUMNS " FROM tasks WHERE run_id = $1 ORDER BY position, id",
-	[SQL_TASK_UNFINISHED] =
-		"SELECT id FROM tasks WHERE run_id = $1 "
-		"AND status IN ('pending', 'ready', 'running', 'retry_wait') ORDER BY id",
+	[SQL_TASK_UNFINISHED] = "SELECT id FROM tasks WHERE run_id = $1 "
+				"AND status IN ('pending', 'ready', 'running', 'retry_wait') ORDER BY id",
 	[SQL_TASK_SET_STATUS] =
 		"UPDATE tasks SET status = $2, tries = $3, started_ms = $4, finished_ms = $5, "
 		"updated_ms = $6, error = COALESCE($7, error), output = COALESCE($8, output) WHERE id = $1",

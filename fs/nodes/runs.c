@@ -40,8 +40,7 @@ static int emit_run(void *userdata, const struct run *run)
 
 	if (!run_visible(emitter->folder, run))
 		return 0;
-	snprintf(name, sizeof(name), "%lld", (long long)run->id);
-	return emitter->emit(emitter->userdata, name, run->id);
+	return emitter->emit(emitter->userdata, int64_format(run->id, name), run->id);
 }
 
 int runs_each(struct view *folder, int64_t stack_id, node_emit *emit, void *userdata)

@@ -230,3 +230,43 @@ load lib
 	done <files
 	grep -q '"error": *"' "$M/runs/1/status.json"
 }
+
+@test "a folder is read in pieces, from any place where a name begins, and from no other" {
+	mkdir "$M/state/many"
+	for i in {100..499}; do echo "$i" >"$M/state/many/$(printf "k%0100d" "$i")"; done
+	python3 - "$M/state/many" <<'END'
+import ctypes, os, struct, sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+folder = os.open(sys.argv[1], os.O_RDONLY)
+data = ctypes.create_string_buffer(8192)
+
+
+def piece():
+    """What the next getdents64(2) says: (name, where the next one begins)."""
+    size = libc.syscall(ctypes.c_long(217 if os.uname().machine == "x86_64" else 61), folder, data, len(data))
+    if size < 0:
+        raise OSError(ctypes.get_errno(), "getdents64")
+    place, found = 0, []
+    while place < size:
+        _, following, length = struct.unpack_from("<QqH", data, place)
+        found.append((data.raw[place + 19:place + length].split(b"\0")[0].decode(), following))
+        place += length
+    return found
+
+
+whole = []
+while more := piece():
+    whole += more
+assert sorted(name for name, _ in whole) == sorted([*os.listdir(sys.argv[1]), ".", ".."]), whole
+for at in 395, 7, 200, 0, 399:
+    os.lseek(folder, whole[at][1], os.SEEK_SET)
+    assert piece()[0] == whole[at + 1], at
+os.lseek(folder, whole[7][1] + 3, os.SEEK_SET)
+try:
+    piece()
+    raise AssertionError("a name began where there is none")
+except OSError as error:
+    assert error.errno == 22, error
+END
+}

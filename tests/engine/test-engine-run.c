@@ -73,6 +73,20 @@ static int collect(void *userdata, const struct run *run)
 	return 0;
 }
 
+/* What decides who sees it is the same as in the run itself. */
+static int judge(void *userdata, const struct run *listed)
+{
+	struct run run;
+
+	assert_int_equal(run_get(userdata, listed->id, &run), 0);
+	assert_int_equal(listed->stack_id, run.stack_id);
+	assert_int_equal(listed->uid, run.uid);
+	assert_int_equal(listed->owner_uid, run.owner_uid);
+	assert_int_equal(listed->owner_gid, run.owner_gid);
+	assert_int_equal(listed->mode, run.mode);
+	return 0;
+}
+
 static void test_lists(void **state)
 {
 	struct fixture *f = *state;
@@ -82,6 +96,7 @@ static void test_lists(void **state)
 
 	assert_int_equal(run_each(f->engine, 0, 0, collect, seen), 0);
 	assert_string_equal(seen, "3 2 1 ");
+	assert_int_equal(run_each(f->engine, 0, 0, judge, f->engine), 0);
 	seen[0] = '\0';
 	assert_int_equal(run_each(f->engine, stack, c, collect, seen), 0);
 	assert_string_equal(seen, "1 ");

@@ -66,7 +66,8 @@ static void times(const char *text)
 		must(again == ms);
 	}
 	past_parse(text, &ms);
-	parse_int64(text, &ms);
+	if (parse_int64(text, &ms) == 0)
+		must(parse_int64(int64_format(ms, shown), &again) == 0 && again == ms);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
