@@ -26,7 +26,7 @@
 enum {
 	CONTENT_CACHED_MAX = 128 << 10, /* bytes: what fits one READ of the kernel */
 	CONTENT_REST_MS = 1000,		/* so long after a change was seen nothing is cached */
-	CONTENT_READING_MS = 100,	/* so long after it was opened somebody may be reading it */
+	CONTENT_READING_MS = 1000,	/* so long after it was opened somebody may be reading it */
 	CONTENT_CUT_MS = 250,		/* so long an open with O_TRUNC waits for him at most */
 };
 

@@ -103,24 +103,25 @@ class Stage(Scenes, Outsiders):
             raise Played from error
 
     def crash(self):
-        """Without taking the mount away: that is for the next daemon."""
-        self.daemon.process.kill()
-        self.is_dead()
-        self.daemon.process = None
+        """Without taking the mount away: that is for the next daemon. A scene may be ending it, too, or have another one."""
+        if process := self.daemon.process:
+            process.kill()
+            self.is_dead(process)
+            if self.daemon.process is process:
+                self.daemon.process = None
 
-    def is_dead(self):
+    def is_dead(self, process):
         """Waits for the end of a daemon that was killed."""
         end = time.monotonic() + PATIENCE
-        while self.daemon.process.poll() is None:
+        while process.poll() is None:
             if time.monotonic() > end:
                 raise Finding("the daemon was killed, and does not end")
-            self.unstick()
+            self.unstick(process)
             time.sleep(0.01)
 
-    def unstick(self):
+    def unstick(self, process):
         """A daemon may be killed while its notifier waits in the kernel for the lock of a folder in which somebody waits for the daemon: then
         neither ends before the connection is aborted (fs/notifier.h). It is, and counted."""
-        process = self.daemon.process
         if not process or process.poll() is not None or pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
             return
         time.sleep(1)
@@ -356,7 +357,7 @@ class Stage(Scenes, Outsiders):
             if time.monotonic() > end:
                 raise Finding("it hangs")
             thread.join(1)
-            self.unstick()
+            self.unstick(self.daemon.process)
         if failure:
             raise failure[0]
 
@@ -365,7 +366,7 @@ class Stage(Scenes, Outsiders):
         pid, name = (self.points / "hit").read_text().split()
         process = self.daemon.process
         if process and process.pid == int(pid):
-            self.is_dead()
+            self.is_dead(process)
         else:
             self.eventually(lambda: not self.lives(pid))
             name = "job" if name == "slothd" and process else name
