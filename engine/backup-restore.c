@@ -287,6 +287,34 @@ static void put_back(const char *home, const char *suffix, const char *time)
 			home, suffix, time, suffix);
 }
 
+enum { KEPT_MAX = 1000 }; /* of one second */
+
+/* The time of now, as a part of a name that is not taken by what was kept in the same second. */
+static int kept_time(const char *home, char *ret_text, size_t size, struct fault *fault)
+{
+	CLEANUP(cleanup_free) char *database = NULL;
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t length;
+	int r = path_make(&database, home, "sloth.db");
+
+	gmtime_r(&now, &tm);
+	length = strftime(ret_text, size, "%Y%m%dT%H%M%SZ", &tm);
+	for (int n = 2; r == 0 && n < KEPT_MAX; n++) {
+		CLEANUP(cleanup_free) char *kept = NULL;
+
+		if (asprintf(&kept, "%s-before-restore-%s", database, ret_text) < 0) {
+			kept = NULL;
+			r = -ENOMEM;
+		} else if (access(kept, F_OK) < 0 || is_same_file(kept, database)) {
+			return 0;
+		}
+		snprintf(ret_text + length, size - length, "-%d", n);
+	}
+	return fault_set(fault, r < 0 ? -r : EEXIST, "%s: what is there can't be kept: %s", home,
+		r < 0 ? strerror(-r) : "too many are kept already of this second");
+}
+
 int backup_restore_swap(const char *home, struct fault *fault)
 {
 	CLEANUP(cleanup_free) char *from = NULL;
@@ -294,17 +322,15 @@ int backup_restore_swap(const char *home, struct fault *fault)
 	CLEANUP(cleanup_free) char *wal = NULL;
 	CLEANUP(cleanup_free) char *shm = NULL;
 	CLEANUP(cleanup_fd) int folder = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	time_t now = time(NULL);
 	char text[32];
-	struct tm tm;
 	int r;
 
 	if (path_make(&from, home, "restore/sloth.db") < 0 || path_make(&to, home, "sloth.db") < 0 ||
 		path_make(&wal, home, "sloth.db-wal") < 0 || path_make(&shm, home, "sloth.db-shm") < 0)
 		return fault_set(fault, ENOMEM, "out of memory");
-	gmtime_r(&now, &tm);
-	strftime(text, sizeof(text), "%Y%m%dT%H%M%SZ", &tm);
-	r = keep(home, "", text, fault);
+	r = kept_time(home, text, sizeof(text), fault);
+	if (r == 0)
+		r = keep(home, "", text, fault);
 	/* A database that was closed well has nothing in its log; one that is damaged may. */
 	if (r == 0)
 		r = keep(home, "-wal", text, fault);

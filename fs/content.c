@@ -11,7 +11,7 @@ struct slot {
 	uint64_t number;
 	uint64_t hash;
 	int64_t size;	    /* of what was opened last */
-	int64_t changed_ms; /* when other bytes than before were seen; 0: never */
+	int64_t changed_ms; /* when other bytes than before were seen, or had come to be */
 	int64_t opened_ms;
 	uint32_t opens;
 	uint32_t writers;  /* of any number that has this slot */
@@ -49,17 +49,22 @@ static struct slot *slot_of(struct content_table *table, uint64_t number)
 }
 
 static struct slot slot_new(
-	const struct slot *old, uint64_t number, uint64_t hash, size_t size, int64_t now_ms)
+	const struct slot *old, uint64_t number, uint64_t hash, size_t size, int64_t age_ms, int64_t now_ms)
 {
 	return (struct slot){ .number = number,
 		.hash = hash,
 		.size = (int64_t)size,
 		.writers = old->writers,
-		.changed_ms = old->number == number ? now_ms : 0 };
+		.changed_ms = now_ms - (old->number == number ? 0 : age_ms) };
+}
+
+bool content_knows(const struct content_table *table, uint64_t number)
+{
+	return slot_of((struct content_table *)table, number)->number == number;
 }
 
 bool content_open(struct content_table *table, uint64_t number, const void *mount, const char *data,
-	size_t size, int64_t now_ms, bool *ret_same)
+	size_t size, int64_t age_ms, int64_t now_ms, bool *ret_same)
 {
 	struct slot *slot = slot_of(table, number);
 	uint64_t hash;
@@ -70,11 +75,11 @@ bool content_open(struct content_table *table, uint64_t number, const void *moun
 	if (slot->number != number || slot->hash != hash) {
 		if (slot->opens)
 			return false;
-		*slot = slot_new(slot, number, hash, size, now_ms);
+		*slot = slot_new(slot, number, hash, size, age_ms, now_ms);
 	}
 	if (slot->writers)
 		return false;
-	if (slot->changed_ms && now_ms - slot->changed_ms < CONTENT_REST_MS)
+	if (now_ms - slot->changed_ms < CONTENT_REST_MS)
 		return false;
 	*ret_same = slot->paged == mount && !slot->spoiled;
 	slot->paged = mount;

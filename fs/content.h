@@ -36,10 +36,12 @@ struct content_table *content_table_new(void);
 void content_table_free(struct content_table *table);
 
 /* Whether this open may be cached; *ret_same: the kernel's pages, if it has any, are these bytes. Each mount
- * has pages of its own: `mount` is any address that stands for it. The time is that of a clock that nobody
+ * has pages of its own: `mount` is any address that stands for it. `age_ms`: how long ago they came to be
+ * what they are; asked for where the table does not know the number. The time is that of a clock that nobody
  * sets. */
+bool content_knows(const struct content_table *table, uint64_t number);
 bool content_open(struct content_table *table, uint64_t number, const void *mount, const char *data,
-	size_t size, int64_t now_ms, bool *ret_same);
+	size_t size, int64_t age_ms, int64_t now_ms, bool *ret_same);
 
 /* The kernel is told that the file is so large. When it shrinks, the kernel fills the last page that is left
  * with zeros: should the content be again what it was, the pages are not. */

@@ -39,6 +39,16 @@ static bool writable_kind(enum kind kind)
 	return kind == KIND_CONTROL || kind == KIND_DOCUMENT;
 }
 
+/* How long it has been what it is: by the time that it shows. A clock that was set back makes it new. */
+static int64_t content_age(struct tree *tree, const struct handle *handle, struct view *view)
+{
+	struct attr attr;
+
+	if (content_knows(tree->contents, handle->number) || entry_attr(view, handle->entry, &attr) < 0)
+		return 0;
+	return time_now_ms() - attr.mtime_ms;
+}
+
 /* Texts and streams of files that others may write are read in full at open: so "content is fixed at open".
  */
 static int fix_content(struct tree *tree, struct request *request, struct handle *handle)
@@ -60,7 +70,8 @@ static int fix_content(struct tree *tree, struct request *request, struct handle
 	if (request->from_kernel && !handle_writes(handle) && handle->entry->kind != KIND_CONTROL &&
 		!handle->entry->fleeting && !handle->secret)
 		handle->cached = content_open(tree->contents, handle->number, handle->door,
-			handle->content.data, handle->content.size, time_monotonic_ms(), &handle->same);
+			handle->content.data, handle->content.size, content_age(tree, handle, &view),
+			time_monotonic_ms(), &handle->same);
 	return 0;
 }
 

@@ -108,6 +108,18 @@ db.commit()' "$SLOTH_HOME/backups/$name"
 	sloth check --deep
 }
 
+@test "restored several times in a second: each is done, and keeps what was there" {
+	sloth stack new prod
+	sloth backup create
+	name=$(newest)
+	for i in 1 2 3 4; do
+		sloth stack new "later$i"
+		sloth backup restore --force "$name"
+		[[ $(sloth stack list) != *later* ]]
+	done
+	[ "$(ls "$SLOTH_HOME" | grep -c '^sloth\.db-before-restore-[^-]*Z\(-[2-4]\)\?$')" -eq 4 ]
+}
+
 @test "restore: tokens rise above all that were given" {
 	sloth stack new prod
 	sloth backup create

@@ -11,19 +11,20 @@
 #include "fs/content.h"
 
 static const int here, there; /* mounts */
+enum { OLD = CONTENT_REST_MS, NEW = 0 };
 
 static void test_same_content_keeps_pages(void **state)
 {
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 7, &here, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &here, "one", 3, OLD, 1, &same));
 	assert_false(same);
-	assert_true(content_open(table, 7, &here, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &here, "one", 3, OLD, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 	content_close(table, 7);
-	assert_true(content_open(table, 7, &here, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &here, "one", 3, OLD, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 }
@@ -34,14 +35,14 @@ static void test_each_mount_has_its_pages(void **state)
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 7, &here, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &here, "one", 3, OLD, 1, &same));
 	content_close(table, 7);
-	assert_true(content_open(table, 7, &there, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &there, "one", 3, OLD, 1, &same));
 	assert_false(same);
 	content_close(table, 7);
-	assert_true(content_open(table, 7, &here, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &here, "one", 3, OLD, 1, &same));
 	assert_false(same);
-	assert_true(content_open(table, 7, &here, "one", 3, 1, &same));
+	assert_true(content_open(table, 7, &here, "one", 3, OLD, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 	content_close(table, 7);
@@ -53,11 +54,26 @@ static void test_other_content_is_not_shared(void **state)
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 8, &here, "old", 3, 1, &same));
-	assert_false(content_open(table, 8, &here, "new", 3, 1, &same));
+	assert_true(content_open(table, 8, &here, "old", 3, OLD, 1, &same));
+	assert_false(content_open(table, 8, &here, "new", 3, OLD, 1, &same));
 	content_close(table, 8);
-	assert_false(content_open(table, 8, &here, "new", 3, 1, &same));
-	assert_true(content_open(table, 8, &here, "new", 3, 1 + CONTENT_REST_MS, &same));
+	assert_false(content_open(table, 8, &here, "new", 3, OLD, 1, &same));
+	assert_true(content_open(table, 8, &here, "new", 3, OLD, 1 + CONTENT_REST_MS, &same));
+	assert_false(same);
+	content_close(table, 8);
+}
+
+/* Of a file that was not looked at before, it is known by its time. */
+static void test_what_is_new_is_not_cached(void **state)
+{
+	struct content_table *table = *state;
+	bool same = true;
+
+	assert_false(content_knows(table, 8));
+	assert_false(content_open(table, 8, &here, "new", 3, NEW, 500, &same));
+	assert_true(content_knows(table, 8));
+	assert_false(content_open(table, 8, &here, "new", 3, OLD, 499 + CONTENT_REST_MS, &same));
+	assert_true(content_open(table, 8, &here, "new", 3, NEW, 500 + CONTENT_REST_MS, &same));
 	assert_false(same);
 	content_close(table, 8);
 }
@@ -68,14 +84,14 @@ static void test_what_changes_is_not_cached(void **state)
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 8, &here, "old", 3, 1, &same));
+	assert_true(content_open(table, 8, &here, "old", 3, OLD, 1, &same));
 	content_close(table, 8);
-	assert_false(content_open(table, 8, &here, "newer", 5, 500, &same));
-	assert_false(content_open(table, 8, &here, "newer", 5, 499 + CONTENT_REST_MS, &same));
-	assert_true(content_open(table, 8, &here, "newer", 5, 500 + CONTENT_REST_MS, &same));
+	assert_false(content_open(table, 8, &here, "newer", 5, OLD, 500, &same));
+	assert_false(content_open(table, 8, &here, "newer", 5, OLD, 499 + CONTENT_REST_MS, &same));
+	assert_true(content_open(table, 8, &here, "newer", 5, OLD, 500 + CONTENT_REST_MS, &same));
 	assert_false(same);
 	content_close(table, 8);
-	assert_true(content_open(table, 8, &here, "newer", 5, 500 + CONTENT_REST_MS, &same));
+	assert_true(content_open(table, 8, &here, "newer", 5, OLD, 500 + CONTENT_REST_MS, &same));
 	assert_true(same);
 	content_close(table, 8);
 }
@@ -86,7 +102,7 @@ static void test_the_size_is_the_readers(void **state)
 	bool same;
 
 	assert_int_equal(content_size_told(table, 8, 5, 1), 5);
-	assert_true(content_open(table, 8, &here, "old", 3, 1, &same));
+	assert_true(content_open(table, 8, &here, "old", 3, OLD, 1, &same));
 	assert_int_equal(content_size_told(table, 8, 5, 2), 3);
 	assert_int_equal(content_size_told(table, 9, 5, 2), 5);
 	/* For as long as reading takes, and not for as long as somebody keeps it open. */
@@ -101,16 +117,16 @@ static void test_pages_are_no_good_after_a_smaller_size(void **state)
 	struct content_table *table = *state;
 	bool same = true;
 
-	assert_true(content_open(table, 7, &here, "three", 5, 1, &same));
+	assert_true(content_open(table, 7, &here, "three", 5, OLD, 1, &same));
 	content_close(table, 7);
 	content_told(table, 7, 5);
-	assert_true(content_open(table, 7, &here, "three", 5, 1, &same));
+	assert_true(content_open(table, 7, &here, "three", 5, OLD, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 	content_told(table, 7, 4);
-	assert_true(content_open(table, 7, &here, "three", 5, 1, &same));
+	assert_true(content_open(table, 7, &here, "three", 5, OLD, 1, &same));
 	assert_false(same);
-	assert_true(content_open(table, 7, &here, "three", 5, 1, &same));
+	assert_true(content_open(table, 7, &here, "three", 5, OLD, 1, &same));
 	assert_true(same);
 	content_close(table, 7);
 	content_close(table, 7);
@@ -123,9 +139,9 @@ static void test_large_content_is_never_cached(void **state)
 	bool same;
 
 	assert_non_null(large);
-	assert_true(content_open(table, 9, &here, large, CONTENT_CACHED_MAX, 1, &same));
+	assert_true(content_open(table, 9, &here, large, CONTENT_CACHED_MAX, OLD, 1, &same));
 	content_close(table, 9);
-	assert_false(content_open(table, 9, &here, large, CONTENT_CACHED_MAX + 1, 1, &same));
+	assert_false(content_open(table, 9, &here, large, CONTENT_CACHED_MAX + 1, OLD, 1, &same));
 	free(large);
 }
 
@@ -136,7 +152,7 @@ static void test_collisions_are_safe(void **state)
 	bool same;
 
 	for (uint64_t number = 100; number < 20000; number++) {
-		if (!content_open(table, number, &here, "x", 1, 1, &same))
+		if (!content_open(table, number, &here, "x", 1, OLD, 1, &same))
 			continue;
 		assert_false(same);
 	}
@@ -161,12 +177,12 @@ static void test_what_may_be_written_is_not_cached(void **state)
 	bool same = true;
 
 	content_write_begin(table, 11);
-	assert_false(content_open(table, 11, &here, "one", 3, 5000, &same));
+	assert_false(content_open(table, 11, &here, "one", 3, OLD, 5000, &same));
 	content_write_begin(table, 11);
 	content_write_end(table, 11);
-	assert_false(content_open(table, 11, &here, "one", 3, 5000, &same));
+	assert_false(content_open(table, 11, &here, "one", 3, OLD, 5000, &same));
 	content_write_end(table, 11);
-	assert_true(content_open(table, 11, &here, "one", 3, 5000, &same));
+	assert_true(content_open(table, 11, &here, "one", 3, OLD, 5000, &same));
 	content_close(table, 11);
 }
 
@@ -176,7 +192,7 @@ static void test_who_may_be_reading_is_known(void **state)
 	bool same = true;
 
 	assert_false(content_being_read(table, 12, 5000));
-	assert_true(content_open(table, 12, &here, "one", 3, 5000, &same));
+	assert_true(content_open(table, 12, &here, "one", 3, OLD, 5000, &same));
 	assert_true(content_being_read(table, 12, 5000));
 	assert_false(content_being_read(table, 13, 5000));
 	/* He has gone away with the file open. */
@@ -191,6 +207,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_same_content_keeps_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_mount_has_its_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_content_is_not_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_new_is_not_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_changes_is_not_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_may_be_written_is_not_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_may_be_reading_is_known, setup, teardown),
